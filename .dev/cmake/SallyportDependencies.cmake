@@ -49,8 +49,16 @@ endif()
 
 add_library(wolfssl STATIC IMPORTED)
 set_target_properties(wolfssl PROPERTIES IMPORTED_LOCATION "${WOLFSSL_ROOT}/lib/libwolfssl.a"
+  INTERFACE_INCLUDE_DIRECTORIES "${WOLFSSL_ROOT}/include"
   INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${WOLFSSL_ROOT}/include" INTERFACE_LINK_LIBRARIES "m;Threads::Threads")
 
+# OVS_PYTHON holds the `ovs` module, OVS_IDLC and OVS_DOC the generators of IDL code and of the schema manual:
+#   ${CMAKE_COMMAND} -E env PYTHONPATH=${OVS_PYTHON} /usr/bin/python3 ${OVS_IDLC} c-idl-header file.ovsidl
 add_library(openvswitch STATIC IMPORTED)
 set_target_properties(openvswitch PROPERTIES IMPORTED_LOCATION "${OVS_ROOT}/lib/libopenvswitch.a"
-  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${OVS_ROOT}/include" INTERFACE_LINK_LIBRARIES "Threads::Threads;m;rt")
+  INTERFACE_INCLUDE_DIRECTORIES "${OVS_ROOT}/include;${OVS_ROOT}/include/lib"
+  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${OVS_ROOT}/include;${OVS_ROOT}/include/lib"
+  INTERFACE_LINK_LIBRARIES "Threads::Threads;atomic;m;rt")
+set(OVS_PYTHON "${OVS_ROOT}/python")
+set(OVS_IDLC "${OVS_ROOT}/share/ovsdb/ovsdb-idlc.in")
+set(OVS_DOC "${OVS_ROOT}/share/ovsdb/ovsdb-doc")
