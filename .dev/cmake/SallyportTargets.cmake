@@ -1,5 +1,14 @@
 # The only way a target is declared. Every folder lists what it may use under DEPENDS, so a forbidden arrow
 # is visible in the folder that draws it (tests/lint checks the includes against the same rules).
+#
+# Labels of tests: `threads` also runs under tsan, `asan-only` runs only under asan (./dev test builds just these
+# there). The targets label_<label> build the tests that carry one, `programs` every executable, `fuzzers` every fuzz target.
+set(SALLYPORT_LABELS threads asan-only)
+foreach(label IN LISTS SALLYPORT_LABELS)
+  add_custom_target(label_${label})
+endforeach()
+add_custom_target(programs)
+add_custom_target(fuzzers)
 
 function(sallyport_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
@@ -13,18 +22,34 @@ function(sallyport_executable name)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
   target_link_libraries(${name} PRIVATE sallyport_build_flags ${ARG_DEPENDS})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  target_link_options(${name} PRIVATE -pie)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin" POSITION_INDEPENDENT_CODE ON)
+  add_dependencies(programs ${name})
 endfunction()
 
-# One GoogleTest binary per mirrored source folder, run by ctest as one test.
+# One GoogleTest binary per mirrored source folder, run by ctest as one test. LABELS as above; TIMEOUT in seconds.
+# An `asan-only` test is declared in every preset but excluded by `./dev test` from preset dev's run.
 function(sallyport_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if("asan-only" IN_LIST ARG_LABELS AND NOT SALLYPORT_SANITIZE MATCHES "address")
+    set(all EXCLUDE_FROM_ALL)
+  endif()
+  add_executable(${name} ${all} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
   target_compile_definitions(${name} PRIVATE SALLYPORT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE sallyport_build_flags ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+    foreach(label IN LISTS ARG_LABELS)
+      add_dependencies(label_${label} ${name})
+    endforeach()
+  endif()
 endfunction()
 
 # tests/fuzz/<target>/{target.cc,seeds/,regress/}. With SALLYPORT_FUZZ the binary is a libFuzzer target; in every
@@ -39,8 +64,10 @@ function(sallyport_fuzz target)
   else()
     add_executable(${name} ${dir}/target.cc ${CMAKE_SOURCE_DIR}/tests/support/replay_main.cc)
     add_test(NAME ${name} COMMAND ${name} ${dir}/seeds ${dir}/regress)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 120)
   endif()
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
   target_link_libraries(${name} PRIVATE sallyport_build_flags ${ARG_DEPENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  add_dependencies(fuzzers ${name})
 endfunction()
