@@ -1,0 +1,73 @@
+// Writes docs/reference/*.md from the tables in the code, or checks that the committed files are what would be written.
+//   reference_docs --write FOLDER    writes every document
+//   reference_docs --check FOLDER    exit 1 and the first differing line if one is stale or missing
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "policy/base/drop_reasons.h"
+
+namespace {
+
+struct Document {
+  std::string name;
+  std::string text;
+};
+
+std::string drop_reasons() {
+  std::string out =
+      "# Drop reasons\n\n"
+      "Generated from `policy/base/drop_reasons.h` by `./dev docs`; do not edit.\n\n"
+      "Each packet that ends inside the gateway ends for exactly one of these reasons. `sallyctl show counters` counts them,\n"
+      "`sallyctl show drops` says who, where to and when.\n\n"
+      "| reason | meaning |\n|---|---|\n";
+  for (const sallyport::DropInfo& info : sallyport::kDropInfo) {
+    out += fmt::format("| `{}` | {} |\n", info.name, info.help);
+  }
+  return out;
+}
+
+std::vector<Document> documents() { return {{"drop-reasons.md", drop_reasons()}}; }
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+bool is_current(const std::filesystem::path& path, const std::string& expected) {
+  const std::string seen = read_file(path);
+  if (seen == expected) return true;
+  std::size_t line = 1;
+  for (std::size_t i = 0; i < std::min(seen.size(), expected.size()) && seen[i] == expected[i]; ++i) {
+    if (seen[i] == '\n') ++line;
+  }
+  std::cerr << path.string() << ":" << line << ": differs from the code; run ./dev docs\n";
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() != 2 || (arguments[0] != "--write" && arguments[0] != "--check")) {
+    std::cerr << "usage: reference_docs --write|--check FOLDER\n";
+    return 2;
+  }
+  const std::filesystem::path folder = arguments[1];
+  bool current = true;
+  for (const Document& document : documents()) {
+    const auto path = folder / document.name;
+    if (arguments[0] == "--check") {
+      current = is_current(path, document.text) && current;
+    } else if (!(std::ofstream(path, std::ios::binary) << document.text)) {
+      std::cerr << path.string() << ": cannot be written\n";
+      return 1;
+    }
+  }
+  return current ? 0 : 1;
+}
