@@ -41,8 +41,9 @@ if(NOT SALLYPORT_THIRD_PARTY)
 endif()
 
 # <cache>/wolfssl and <cache>/openvswitch are symbolic links to the build in force.
-set(WOLFSSL_ROOT "${SALLYPORT_THIRD_PARTY}/wolfssl")
-set(OVS_ROOT "${SALLYPORT_THIRD_PARTY}/openvswitch")
+# Resolved, so that another build behind the link (another path or recipe) rebuilds what depends on it.
+file(REAL_PATH "${SALLYPORT_THIRD_PARTY}/wolfssl" WOLFSSL_ROOT)
+file(REAL_PATH "${SALLYPORT_THIRD_PARTY}/openvswitch" OVS_ROOT)
 if(NOT EXISTS "${WOLFSSL_ROOT}/lib/libwolfssl.a" OR NOT EXISTS "${OVS_ROOT}/lib/libopenvswitch.a")
   message(FATAL_ERROR "wolfSSL or libopenvswitch is missing in ${SALLYPORT_THIRD_PARTY}; run: ./dev deps")
 endif()

@@ -3,7 +3,7 @@
 readonly openvswitch_tarball=/usr/src/openvswitch/openvswitch.tar.gz
 
 openvswitch_recipe() {
-  { cat "$root/.dev/sh/openvswitch.sh"; gcc -dumpfullversion; dpkg-query -W -f '${Version}' openvswitch-source; } | sha256sum | cut -c1-12
+  { declare -f openvswitch_compile; gcc -dumpfullversion; dpkg-query -W -f '${Version}' openvswitch-source; } | sha256sum | cut -c1-12
 }
 
 openvswitch_compile() {

@@ -56,7 +56,14 @@ wolfssl_check_options() {
   return "$bad"
 }
 
-wolfssl_recipe() { { cat "$root/.dev/sh/wolfssl.sh"; gcc -dumpfullversion; } | sha256sum | cut -c1-12; }
+# What decides the result, and nothing else, names a build: changing a comment rebuilds nothing.
+wolfssl_recipe() {
+  {
+    declare -f wolfssl_cc wolfssl_options wolfssl_cflags wolfssl_unpack wolfssl_compile wolfssl_facts wolfssl_check_options
+    echo "$wolfssl_must $wolfssl_must_not"
+    gcc -dumpfullversion
+  } | sha256sum | cut -c1-12
+}
 
 # wolfssl_fetch PATH: private apt, version, files; sets wolfssl_version and wolfssl_files.
 wolfssl_fetch() {

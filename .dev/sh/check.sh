@@ -1,0 +1,87 @@
+# ./dev check: what takes longer than a test run. Every part runs, also after one failed; SALLYPORT_CHECK="tidy fuzz"
+# runs only the parts named (see check_parts).
+readonly check_parts="lint format headers tidy tsan coverage hardening wolfssl fuzz"
+readonly fuzz_budget_s=600
+
+cmd_check() {
+  need_root check
+  require_deps
+  local part wanted=${*:-${SALLYPORT_CHECK:-$check_parts}}
+  for part in $wanted; do
+    [[ " $check_parts " == *" $part "* ]] || die "no such part: $part; there are: $check_parts"
+  done
+  for part in $wanted; do "check_$part"; done
+  tally_finish
+}
+
+check_lint() { tally_step "lints" /usr/bin/python3 "$root/tests/lint/run.py" "$root"; }
+
+check_format() { tally_step "clang-format" check_format_files; }
+check_format_files() { sources_tracked '*.h' '*.cc' | xargs -r clang-format-19 --dry-run --Werror; }
+sources_tracked() { git -C "$root" ls-files -- "$@" | sed "s|^|$root/|"; }
+
+# The generated headers (flatc, ovsdb-idlc) must exist before anything is parsed, nothing else needs building.
+prepare_tidy() {
+  configure_preset tidy || return 1
+  local generated
+  mapfile -t generated < <(ninja -C "$root/build/tidy" -t targets all | sed -n 's/^\(generated\/[^:]*\): CUSTOM_COMMAND.*/\1/p')
+  ((${#generated[@]})) || return 0
+  quiet_step "generate headers" "$root/build/generate.log" ninja -C "$root/build/tidy" "$(cmake_args)" "${generated[@]}"
+}
+
+check_headers() {
+  prepare_tidy || { tally 0 1; return 0; }
+  tally_step "every header compiles alone" /usr/bin/python3 "$root/.dev/check_headers.py" "$root" "$root/build/tidy" "$cache/headers"
+}
+
+check_tidy() {
+  prepare_tidy || { tally 0 1; return 0; }
+  tally_step "clang-tidy 19" /usr/bin/python3 "$root/.dev/run_tidy.py" "$root" "$root/build/tidy" "$cache/tidy"
+}
+
+check_tsan() {
+  build_preset tsan label_threads || { tally 0 1; return 0; }
+  export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$root/tests/support/tsan.supp"
+  run_ctest tsan "tests labelled threads under tsan" -L threads
+  unset TSAN_OPTIONS
+}
+
+check_coverage() {
+  build_preset coverage || { tally 0 1; return 0; }
+  find "$root/build/coverage" -name '*.gcda' -delete
+  run_ctest coverage "tests for coverage" -LE 'asan-only|lint'
+  tally_step "line coverage" check_coverage_gate
+}
+check_coverage_gate() {
+  local minimum
+  minimum=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$root/tests/coverage_minimum.txt")
+  gcovr --root "$root" --object-directory "$root/build/coverage" --gcov-ignore-parse-errors -j 2 \
+    --filter "$root/(policy|dataplane|tls-termination|control)/" --exclude '.*/app/main\.cc' \
+    --print-summary --fail-under-line "$minimum" -o "$root/build/coverage/lines.txt"
+}
+
+check_hardening() {
+  build_preset release programs || { tally 0 1; return 0; }
+  tally_step "release binaries are hardened" /usr/bin/python3 "$root/tests/system/binary/check_hardening.py" "$root/build/release/bin"
+  tally_step "no refused algorithm in release binaries" /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" \
+    --library "$cache/wolfssl" --binaries "$root/build/release/bin"
+}
+
+# Both ways to a wolfSSL are walked, whichever is in force.
+check_wolfssl() {
+  local kind
+  for kind in sid trixie; do
+    if wolfssl_existing "$kind" >/dev/null || wolfssl_build "$kind"; then
+      tally_step "wolfSSL by way of Debian $kind: refused algorithms, facts, a handshake's worth of API" \
+        /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" --library "$cache/wolfssl-$kind"
+    else
+      echo "wolfSSL by way of Debian $kind cannot be built"
+      tally 0 1
+    fi
+  done
+}
+
+check_fuzz() {
+  build_preset fuzz fuzzers || { tally 0 1; return 0; }
+  tally_step "fuzzing, $fuzz_budget_s s in all" fuzz_all "$fuzz_budget_s"
+}

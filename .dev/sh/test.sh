@@ -1,0 +1,63 @@
+# ./dev test: unit, trace and lint tests in preset dev, the hostile corpus under asan, the lab.
+
+# run_ctest PRESET WHAT [ctest args...]: counts every test by its own result.
+run_ctest() {
+  local preset=$1 what=$2 junit="$root/build/$1/junit.xml" rc=0 counts
+  shift 2
+  rm -f "$junit"
+  step "$what" ctest --test-dir "$root/build/$preset" "$(cmake_args)" --output-on-failure --no-tests=error \
+    --output-junit "$junit" "$@" || rc=$?
+  counts=$(/usr/bin/python3 "$root/.dev/count_tests.py" junit "$junit") || counts="0 1 0"
+  # A ctest that failed without a failing test (none found, bad arguments) is a failure too.
+  if ((rc)) && [[ $counts == *" 0 "* ]]; then tally 0 1; fi
+  # shellcheck disable=SC2086
+  tally $counts
+}
+
+# The lab cleans up after itself on TERM; bash would let it run on after Ctrl-C, hence the forwarding.
+run_lab() {
+  local json=$1 rc=0
+  /usr/bin/python3 "$root/tests/system/lab.py" --json "$json" &
+  lab_pid=$!
+  trap 'kill -TERM $lab_pid 2>/dev/null; wait $lab_pid; exit 130' INT TERM
+  wait "$lab_pid" || rc=$?
+  trap 'exit 130' INT TERM
+  return "$rc"
+}
+
+cmd_test() {
+  need_root test
+  require_deps
+  if ! build_preset dev; then tally 0 1; tally_finish; return 1; fi
+  run_ctest dev "unit, trace and lint tests" -LE 'asan-only'
+  test_asan
+  test_lab
+  tally_finish
+}
+
+test_asan() {
+  if ! build_preset asan label_asan-only; then tally 0 1; return 0; fi
+  run_ctest asan "hostile corpus under asan and ubsan" -L asan-only
+}
+
+test_lab() {
+  local json="$root/build/lab.json" rc=0 counts
+  [[ -e $root/tests/system/lab.py ]] || return 0
+  rm -f "$json"
+  export SALLYPORT_BUILD="$root/build/dev"
+  step "the lab" run_lab "$json" || rc=$?
+  counts=$(/usr/bin/python3 "$root/.dev/count_tests.py" lab "$json") || counts="0 1 0"
+  if ((rc)) && [[ $counts == *" 0 "* ]]; then tally 0 1; fi
+  # shellcheck disable=SC2086
+  tally $counts
+}
+
+# ./dev lab [args]: the network of namespaces, with everything lab.py takes (--keep, --json FILE, --list, names).
+cmd_lab() {
+  need_root lab
+  [[ -e $root/tests/system/lab.py ]] || die "tests/system/lab.py is not there yet"
+  require_deps
+  build_preset dev programs || die "the build failed"
+  export SALLYPORT_BUILD="$root/build/dev"
+  exec /usr/bin/python3 "$root/tests/system/lab.py" "$@"
+}
