@@ -1,4 +1,5 @@
-// Writes docs/reference/*.md from the tables in the code, or checks that the committed files are what would be written.
+// Writes docs/reference/*.md from the tables in the code, or checks that the committed files are
+// what would be written.
 //   reference_docs --write FOLDER    writes every document
 //   reference_docs --check FOLDER    exit 1 and the first differing line if one is stale or missing
 #include <fmt/core.h>
@@ -23,7 +24,8 @@ std::string drop_reasons() {
   std::string out =
       "# Drop reasons\n\n"
       "Generated from `policy/base/drop_reasons.h` by `./dev docs`; do not edit.\n\n"
-      "Each packet that ends inside the gateway ends for exactly one of these reasons. `sallyctl show counters` counts them,\n"
+      "Each packet that ends inside the gateway ends for exactly one of these reasons. `sallyctl "
+      "show counters` counts them,\n"
       "`sallyctl show drops` says who, where to and when.\n\n"
       "| reason | meaning |\n|---|---|\n";
   for (const sallyport::DropInfo& info : sallyport::kDropInfo) {
@@ -43,7 +45,8 @@ bool is_current(const std::filesystem::path& path, const std::string& expected) 
   const std::string seen = read_file(path);
   if (seen == expected) return true;
   std::size_t line = 1;
-  for (std::size_t i = 0; i < std::min(seen.size(), expected.size()) && seen[i] == expected[i]; ++i) {
+  for (std::size_t i = 0; i < std::min(seen.size(), expected.size()) && seen[i] == expected[i];
+       ++i) {
     if (seen[i] == '\n') ++line;
   }
   std::cerr << path.string() << ":" << line << ": differs from the code; run ./dev docs\n";
