@@ -1,0 +1,169 @@
+#include "policy/decide/classifier.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace sallyport::decide {
+namespace {
+
+// The halves of an IPv6 address as the partition is sorted.
+struct Halves {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+};
+
+Halves halves(const IpAddress& address) noexcept {
+  Halves out;
+  for (std::size_t i = 0; i < 8; ++i) {
+    out.high = out.high << 8 | address.bytes()[i];
+    out.low = out.low << 8 | address.bytes()[8 + i];
+  }
+  return out;
+}
+
+template <class Interval>
+Location location_of(const Interval& interval) noexcept {
+  return Location{.segment = interval.segment(),
+                  .device = interval.device(),
+                  .source_class = interval.source_class(),
+                  .destination_class = interval.destination_class()};
+}
+
+// The last interval for which `starts_after` is false. The verifier guarantees that the first one
+// starts at the lowest address.
+template <class Interval, class StartsAfter>
+const Interval& covering(std::span<const Interval> intervals, StartsAfter starts_after) noexcept {
+  const auto next = std::partition_point(intervals.begin() + 1, intervals.end(),
+                                         [&](const Interval& i) { return !starts_after(i); });
+  return *(next - 1);
+}
+
+}  // namespace
+
+Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
+    : members_(snapshot.members()),
+      devices_(snapshot.devices()),
+      bind_table_(snapshot.bind_table()),
+      intervals4_(snapshot.intervals4()),
+      intervals6_(snapshot.intervals6()),
+      pairs_(snapshot.pairs()),
+      ranges_(snapshot.ranges()),
+      rules_(snapshot.rules()) {
+  for (const wire::Segment* segment : *snapshot.root().segments())
+    if (segment->role() == wire::Role::Uplink) uplinks_.set(segment->slot());
+}
+
+Location Classifier::locate(const IpAddress& address) const noexcept {
+  if (!loaded()) return {};
+  if (address.is_v4()) {
+    const std::uint32_t value = address.v4_value();
+    return location_of(
+        covering(intervals4_, [&](const wire::Interval4& i) { return i.first() > value; }));
+  }
+  const Halves value = halves(address);
+  return location_of(covering(intervals6_, [&](const wire::Interval6& i) {
+    return i.first_high() > value.high ||
+           (i.first_high() == value.high && i.first_low() > value.low);
+  }));
+}
+
+std::uint32_t Classifier::device_by_mac(const MacAddress& mac) const noexcept {
+  if (bind_table_.empty()) return wire::kNoDevice;
+  const std::size_t mask = bind_table_.size() - 1;
+  std::size_t at = wire::mac_hash(mac.bytes()) & mask;
+  for (std::size_t step = 0; step < wire::kMaxProbe; ++step, at = (at + 1) & mask) {
+    const wire::BindSlot& slot = bind_table_[at];
+    if (slot.device() == wire::kNoDevice) return wire::kNoDevice;
+    if (wire::to_mac(slot.mac()) == mac) return slot.device();
+  }
+  return wire::kNoDevice;
+}
+
+std::uint16_t Classifier::segment_of(std::uint16_t port, std::uint16_t vlan) const noexcept {
+  const auto at = std::partition_point(members_.begin(), members_.end(), [&](const auto& m) {
+    return m.port() < port || (m.port() == port && m.vlan() < vlan);
+  });
+  if (at == members_.end() || at->port() != port || at->vlan() != vlan) return wire::kNowhere;
+  return at->segment();
+}
+
+const wire::Device* Classifier::device(std::uint32_t slot) const noexcept {
+  if (slot >= devices_.size() || devices_[slot].valid() == 0) return nullptr;
+  return &devices_[slot];
+}
+
+const wire::Rule* Classifier::rule(std::uint32_t slot) const noexcept {
+  if (slot >= rules_.size() || rules_[slot].valid() == 0) return nullptr;
+  return &rules_[slot];
+}
+
+bool Classifier::owns(std::uint32_t device_slot, const IpAddress& address) const noexcept {
+  const wire::Device* d = device(device_slot);
+  if (d == nullptr) return false;
+  if (!address.is_v4() && address.is_link_local())
+    return address == wire::to_mac(d->mac()).link_local();
+  return locate(address).device == device_slot;
+}
+
+Decision Classifier::decide(std::uint32_t source_class, std::uint32_t destination_class,
+                            std::uint8_t protocol, std::uint16_t destination_port) const noexcept {
+  if (source_class == 0 || destination_class == 0 || pairs_.empty()) return {};
+  const std::uint64_t key = wire::pair_key(source_class, destination_class, protocol);
+  const std::size_t mask = pairs_.size() - 1;
+  std::size_t at = wire::pair_hash(key) & mask;
+  for (std::size_t step = 0; step < wire::kMaxProbe; ++step, at = (at + 1) & mask) {
+    const wire::PairSlot& pair = pairs_[at];
+    if (pair.key() == 0) return {};
+    if (pair.key() != key) continue;
+    const auto ranges = ranges_.subspan(pair.first(), pair.count());
+    const auto range = std::partition_point(ranges.begin(), ranges.end(), [&](const auto& r) {
+      return r.last_port() < destination_port;
+    });
+    if (range == ranges.end() || range->first_port() > destination_port) return {};
+    return {range->rule(), rules_[range->rule()]};
+  }
+  return {};
+}
+
+Verdict Classifier::classify(const Ingress& ingress, const Tuple& tuple,
+                             std::span<const std::uint32_t> names) const noexcept {
+  Verdict out;
+  if (!loaded()) return out;
+  out.source = locate(tuple.source);
+  out.destination = locate(tuple.destination);
+  const auto deny = [&out](Drop reason) {
+    out.reason = reason;
+    return out;
+  };
+  if (tuple.source.is_v4() != tuple.destination.is_v4()) return deny(Drop::kIpVersion);
+
+  // Who sent it, held against how it came in.
+  if (ingress.origin == Origin::kHostStack) {
+    if (!out.source.is_gateway() || out.source.segment != ingress.segment)
+      return deny(Drop::kHostStackDenied);
+  } else {
+    if (out.source.nowhere()) return deny(Drop::kMartianSource);
+    if (ingress.device != wire::kNoDevice) {
+      if (out.source.device != ingress.device) return deny(Drop::kSpoofedSource);
+    } else if (out.source.segment != ingress.segment || out.source.is_gateway()) {
+      return deny(Drop::kReversePath);
+    }
+  }
+  if (out.destination.nowhere()) return deny(Drop::kMartianDestination);
+  if (out.source.is_device() && out.source.device == out.destination.device)
+    return deny(Drop::kHairpin);
+
+  out.decision = decide(out.source.source_class, out.destination.destination_class, tuple.protocol,
+                        tuple.destination_port);
+  for (const std::uint32_t name : names) {
+    if (out.decision.allowed() || !may_be_named(out.destination)) break;
+    out.decision = decide(out.source.source_class, name, tuple.protocol, tuple.destination_port);
+  }
+  if (out.decision.allowed()) return out;
+  if (ingress.origin == Origin::kHostStack) return deny(Drop::kHostStackDenied);
+  const bool listener = tuple.destination_port >= wire::kFirstListenerPort &&
+                        tuple.destination_port <= wire::kLastListenerPort;
+  return deny(out.destination.is_gateway() && listener ? Drop::kListenerPort : Drop::kDefaultDeny);
+}
+
+}  // namespace sallyport::decide
