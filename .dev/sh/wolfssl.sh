@@ -33,12 +33,13 @@ OPTIONS
   return 0
 }
 
-wolfssl_cflags() { echo "-O2 -g -DHAVE_ECC384 -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALWAYS_VERIFY_CB"; }
+# A name stands in subjectAltName or nowhere: WOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY takes the common name out of it.
+wolfssl_cflags() { echo "-O2 -g -DHAVE_ECC384 -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY"; }
 
 # Whatever configure believed, these must stand in (and must not stand in) the options header.
 readonly wolfssl_must="NO_MD5 NO_MD4 NO_RC4 NO_DES3 NO_DH NO_DSA NO_SHA NO_PSK NO_AES_CBC NO_OLD_TLS NO_PWDBASED NO_PKCS12
   HAVE_AESGCM HAVE_AESCCM HAVE_ECC HAVE_ECC384 HAVE_CURVE25519 HAVE_HKDF HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET
-  HAVE_EXTENDED_MASTER HAVE_SUPPORTED_CURVES HAVE_OCSP HAVE_CERTIFICATE_STATUS_REQUEST HAVE_CRL WC_RSA_PSS
+  HAVE_EXTENDED_MASTER HAVE_SUPPORTED_CURVES HAVE_OCSP HAVE_CERTIFICATE_STATUS_REQUEST HAVE_CRL WC_RSA_PSS WOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY
   WOLFSSL_TLS13 WOLFSSL_DTLS WOLFSSL_DTLS13 WOLFSSL_DTLS_CID WOLFSSL_SHA384 WOLFSSL_SHA512 WOLFSSL_AESNI
   WOLFSSL_SP_X86_64_ASM WOLFSSL_HAVE_SP_RSA WOLFSSL_HAVE_SP_ECC"
 readonly wolfssl_must_not="OPENSSL_EXTRA OPENSSL_ALL WOLFSSL_STATIC_RSA WOLFSSL_STATIC_DH WOLFSSL_STATIC_PSK HAVE_ANON
@@ -61,6 +62,7 @@ wolfssl_recipe() {
   {
     declare -f wolfssl_cc wolfssl_options wolfssl_cflags wolfssl_unpack wolfssl_compile wolfssl_facts wolfssl_check_options
     echo "$wolfssl_must $wolfssl_must_not"
+    cat "$root"/.dev/patches/wolfssl/*.patch
     gcc -dumpfullversion
   } | sha256sum | cut -c1-12
 }
@@ -98,6 +100,16 @@ wolfssl_unpack() {
     echo "the mirror lacks the debian tarball of wolfssl $wolfssl_version"
     return 1
   fi
+  # Repairs of ours that a newer upstream version makes unnecessary: an upstream that has them is taken as it is.
+  local repair
+  for repair in "$root"/.dev/patches/wolfssl/*.patch; do
+    if patch -d "$into" -p1 --forward --dry-run <"$repair"; then
+      patch -d "$into" -p1 --forward <"$repair"
+    elif dpkg --compare-versions "$wolfssl_version" lt 5.9.4; then
+      echo "$repair does not apply to wolfssl $wolfssl_version, which needs it"
+      return 1
+    fi
+  done
 }
 
 wolfssl_compile() {

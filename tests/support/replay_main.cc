@@ -1,7 +1,9 @@
-// Replays a fuzz target's seeds/ and regress/ as an ordinary test, in every preset that is not `fuzz`.
+// Replays a fuzz target's seeds/ and regress/ as an ordinary test, in every preset that is not
+// `fuzz`.
 //
-// usage: fuzz_NAME (FILE | DIRECTORY)...   Directories are walked in name order, so a failure names the same file each
-// time. A corpus without a single file is a failure: a target that runs on nothing proves nothing.
+// usage: fuzz_NAME (FILE | DIRECTORY)...   Directories are walked in name order, so a failure names
+// the same file each time. A corpus without a single file is a failure: a target that runs on
+// nothing proves nothing.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +35,8 @@ std::vector<std::filesystem::path> corpus_files(int argc, char** argv) {
 
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  const std::vector<char> text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::vector<char> text{std::istreambuf_iterator<char>(in),
+                               std::istreambuf_iterator<char>()};
   return {text.begin(), text.end()};
 }
 
@@ -43,7 +46,8 @@ int main(int argc, char** argv) {
   if (LLVMFuzzerInitialize != nullptr) LLVMFuzzerInitialize(&argc, &argv);
   const auto files = corpus_files(argc, argv);
   for (const auto& file : files) {
-    std::fprintf(stderr, "%s\n", file.c_str());  // unbuffered: the last name printed is the one that crashed
+    std::fprintf(stderr, "%s\n",
+                 file.c_str());  // unbuffered: the last name printed is the one that crashed
     // An exact heap copy, so that asan sees the first byte read past the end.
     const auto input = read_file(file);
     LLVMFuzzerTestOneInput(input.data(), input.size());

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""usage: check_headers.py ROOT BUILD CACHE   Every header of the tree compiles alone, with the flags of a neighbour."""
+import os
+import subprocess
+import sys
+
+import tool_cache
+
+
+def nearest_command(header, commands, root):
+    """The flags of the translation unit that shares the longest folder path (include directories differ by target)."""
+    def closeness(file):
+        return len(os.path.commonpath([os.path.dirname(file), os.path.dirname(header)])), "/tests/" not in file
+    return max((file for file in commands if file.startswith(root)), key=closeness)
+
+
+def main(root, build, cache):
+    root = os.path.realpath(root)
+    commands = {file: value for file, value in tool_cache.compile_commands(build).items() if file.endswith(".cc")}
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", root, "ls-files", "-z", "*.h"], capture_output=True, check=True)
+    headers = [os.path.join(root, name) for name in listed.stdout.decode().split("\0") if name.startswith(tool_cache.SOURCES)]
+
+    def work(header):
+        directory, words = commands[nearest_command(header, commands, root)]
+        # A header as main file would warn about its own #pragma once.
+        command = [*words, "-fsyntax-only", "-Wno-pragma-once-outside-header", "-Wno-unused-function", "-x", "c++", header]
+        key = tool_cache.key_of([" ".join(command[:-1]), os.path.relpath(header, root)],
+                                tool_cache.dependencies(directory, [*words, "-x", "c++"], header))
+
+        def judge():
+            done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+            return done.returncode == 0, done.stderr
+        return key, judge
+
+    return 1 if tool_cache.run_all(headers, work, cache) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""usage: run_tidy.py ROOT BUILD CACHE   clang-tidy 19 over every translation unit of the tree; clean verdicts are remembered."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import tool_cache
+
+
+def main(root, build, cache):
+    root = os.path.realpath(root)
+    commands = tool_cache.compile_commands(build)
+    files = sorted(file for file in commands
+                   if file.endswith(".cc") and os.path.relpath(file, root).startswith(tool_cache.SOURCES))
+    if not files:
+        print("no translation unit found")
+        return 1
+    version = subprocess.run(["clang-tidy-19", "--version"], capture_output=True, text=True, check=True).stdout
+    profile = (pathlib.Path(root) / ".clang-tidy").read_text()
+
+    def work(file):
+        directory, words = commands[file]
+        key = tool_cache.key_of([version, profile, " ".join(words), os.path.relpath(file, root)],
+                                tool_cache.dependencies(directory, words, file))
+
+        def judge():
+            done = subprocess.run(["nice", "clang-tidy-19", "--quiet", "-p", build, file], capture_output=True, text=True, check=False)
+            return done.returncode == 0, done.stdout + ("" if done.stdout else done.stderr)
+        return key, judge
+
+    return 1 if tool_cache.run_all(files, work, cache) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
