@@ -102,9 +102,11 @@ wolfssl_unpack() {
   fi
   # Repairs of ours that a newer upstream version makes unnecessary: an upstream that has them is taken as it is.
   local repair
+  wolfssl_repairs=""
   for repair in "$root"/.dev/patches/wolfssl/*.patch; do
     if patch -d "$into" -p1 --forward --dry-run <"$repair"; then
       patch -d "$into" -p1 --forward <"$repair"
+      wolfssl_repairs+="${wolfssl_repairs:+, }\"$(basename "$repair" .patch)\""
     elif dpkg --compare-versions "$wolfssl_version" lt 5.9.4; then
       echo "$repair does not apply to wolfssl $wolfssl_version, which needs it"
       return 1
@@ -132,7 +134,7 @@ wolfssl_facts() {
   cat >"$prefix/build-info.json" <<JSON
 {
   "library": "wolfSSL", "version": "$wolfssl_version", "path": "$kind", "source": "$wolfssl_source",
-  "security_patches": ${patches:-0}, "hybrids": $hybrids, "dtls12_cid": $cid12, "dtls13": true,
+  "security_patches": ${patches:-0}, "repairs": [$wolfssl_repairs], "hybrids": $hybrids, "dtls12_cid": $cid12, "dtls13": true,
   "orig_sha256": "$(sha256sum "$cache/download/wolfssl-$kind/"*.orig.tar.?z | cut -d' ' -f1 | head -n 1)", "recipe": "$(wolfssl_recipe)"
 }
 JSON

@@ -10,9 +10,9 @@ RULES = [
     ("DPDK", r"\b(rte|RTE)_\w+", ANYWHERE, r"^(dataplane/dpdk/|tests/(unit|perf|support)/(dataplane/)?dpdk)",
      "rte_* belongs to dataplane/dpdk"),
     ("wolfSSL", r"\b(wolfSSL|WOLFSSL|wolfTLS|wolfDTLS)\w*", ANYWHERE,
-     r"^(tls-termination/wolfssl/|tests/unit/wolfssl/|tests/unit/tls-termination/wolfssl)",
+     r"^(tls-termination/wolfssl/|tests/unit/(tls-termination/)?wolfssl\w*/)",
      "wolfSSL_* belongs to tls-termination/wolfssl"),
-    ("wolfCrypt", r"\bwc_\w+", ANYWHERE, r"^(tls-termination/wolfssl/|policy/wire/digest\.cc$|tests/unit/wolfssl/)",
+    ("wolfCrypt", r"\bwc_\w+", ANYWHERE, r"^(tls-termination/wolfssl/|policy/wire/digest\.cc$|tests/unit/(tls-termination/)?wolfssl\w*/)",
      "wc_* belongs to tls-termination/wolfssl and policy/wire/digest.cc"),
     ("OVSDB", r"\b(ovsdb_(idl|datum|type|base)|ovsrec|gwrec)_\w+", ANYWHERE, r"^(control/ovsdb/|tests/unit/control/ovsdb)",
      "OVSDB belongs to control/ovsdb"),
@@ -41,7 +41,7 @@ def check(tree):
         for line, header, _ in source.includes(text):
             if header.startswith("yaml-cpp/") and re.search(ANYWHERE, path) and not path.startswith("control/config/"):
                 problems.append(f"{path}:{line}: {header}: yaml-cpp belongs to control/config")
-            if header.startswith("wolfssl/") and re.search(ANYWHERE, path) and not re.search(RULES[2][3], path):
+            if header.startswith("wolfssl/") and re.search(ANYWHERE, path) and not re.search(f"{RULES[1][3]}|{RULES[2][3]}", path):
                 problems.append(f"{path}:{line}: {header}: wolfSSL's headers belong to tls-termination/wolfssl")
     return problems
 
