@@ -1,0 +1,89 @@
+#include "tests/unit/control/ovsdb/ovsdb_server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "control/schema/schema_text.h"
+#include "policy/base/check.h"
+
+namespace sallyport::test {
+namespace {
+
+std::vector<char*> to_argv(const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  return argv;
+}
+
+}  // namespace
+
+std::string run_program(const std::vector<std::string>& arguments) {
+  int out[2];
+  SALLYPORT_CHECK(pipe2(out, O_CLOEXEC) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(out[1], STDOUT_FILENO);
+    execvp(arguments[0].c_str(), to_argv(arguments).data());
+    _exit(127);
+  }
+  close(out[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = read(out[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
+  close(out[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? text + "\n" : "";
+}
+
+OvsdbServer::OvsdbServer() {
+  char name[] = "/tmp/sallyport-ovsdb-XXXXXX";
+  SALLYPORT_CHECK(mkdtemp(name) != nullptr);
+  folder_ = name;
+  available_ = !run_program({"ovsdb-server", "--version"}).empty();
+  if (!available_) return;
+  std::ofstream(folder_ + "/schema") << control::schema_text();
+  available_ = !run_program({"ovsdb-tool", "create", folder_ + "/db", folder_ + "/schema"}).empty();
+}
+
+OvsdbServer::~OvsdbServer() {
+  stop();
+  std::filesystem::remove_all(folder_);
+}
+
+void OvsdbServer::start() {
+  pid_ = fork();
+  if (pid_ == 0) {
+    const std::vector<std::string> arguments = {"ovsdb-server",
+                                                "--remote=punix:" + folder_ + "/db.sock",
+                                                "--unixctl=" + folder_ + "/ctl",
+                                                "--no-chdir",
+                                                "-vconsole:off",
+                                                folder_ + "/db"};
+    execvp(arguments[0].c_str(), to_argv(arguments).data());
+    _exit(127);
+  }
+}
+
+void OvsdbServer::stop() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+std::string OvsdbServer::transact(const std::string& operations) const {
+  return run_program({"ovsdb-client", "transact", remote(), operations});
+}
+
+}  // namespace sallyport::test

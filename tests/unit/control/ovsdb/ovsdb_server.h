@@ -1,0 +1,36 @@
+// Debian's ovsdb-server on a fresh database in a temporary folder, for tests. Ends it by its
+// process id.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace sallyport::test {
+
+class OvsdbServer {
+ public:
+  OvsdbServer();
+  ~OvsdbServer();
+  OvsdbServer(const OvsdbServer&) = delete;
+  OvsdbServer& operator=(const OvsdbServer&) = delete;
+
+  bool available() const { return available_; }  // false: the programs are not installed
+  void start();
+  void stop();
+  std::string remote() const { return "unix:" + folder_ + "/db.sock"; }
+  const std::string& folder() const { return folder_; }
+  // One transaction as another client: ovsdb-client transact. Returns its output.
+  std::string transact(const std::string& operations) const;
+
+ private:
+  std::string folder_;
+  pid_t pid_ = -1;
+  bool available_ = false;
+};
+
+// Runs a program and returns what it printed; "" if it cannot be run or fails.
+std::string run_program(const std::vector<std::string>& arguments);
+
+}  // namespace sallyport::test
