@@ -20,6 +20,8 @@ add_library(sallyport_build_flags INTERFACE)
 target_compile_options(sallyport_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align
   -Wimplicit-fallthrough -Werror -fstack-protector-strong -fstack-clash-protection -march=x86-64-v2)
+# clang sees libstdc++ 12's own use of std::get_temporary_buffer (stable_sort) as ours.
+target_compile_options(sallyport_build_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(sallyport_build_flags INTERFACE -fcf-protection=full)
 endif()
