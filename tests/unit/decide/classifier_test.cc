@@ -1,0 +1,209 @@
+#include "policy/decide/classifier.h"
+
+#include <gtest/gtest.h>
+
+#include "policy/decide/names.h"
+#include "tests/support/policy/sample_gateway.h"
+
+namespace sallyport::decide {
+namespace {
+
+using testing::ip;
+using wire::RuleKind;
+
+class ClassifierTest : public ::testing::Test {
+ protected:
+  std::uint16_t segment(std::string_view name) const { return view_.segment(name)->slot(); }
+  std::uint32_t device(const char* name) const { return compiled_.slots.devices.at(name); }
+  std::string rule_of(const Verdict& v) const {
+    return v.decision.allowed() ? std::string(view_.rule_name(v.decision.rule()))
+                                : std::string(to_string(v.reason));
+  }
+  Verdict from_device(const char* name, const char* source, const char* destination,
+                      std::uint8_t protocol, std::uint16_t port) const {
+    const std::uint32_t slot = device(name);
+    return classifier_.classify({classifier_.device(slot)->segment(), Origin::kWire, slot},
+                                {ip(source), ip(destination), protocol, 40000, port});
+  }
+  Verdict from_uplink(const char* source, const char* destination, std::uint8_t protocol,
+                      std::uint16_t port) const {
+    return classifier_.classify({segment("uplink"), Origin::kWire, wire::kNoDevice},
+                                {ip(source), ip(destination), protocol, 40000, port});
+  }
+  Verdict from_host(const char* where, const char* source, const char* destination,
+                    std::uint8_t protocol, std::uint16_t port,
+                    std::span<const std::uint32_t> names = {}) const {
+    return classifier_.classify({segment(where), Origin::kHostStack, wire::kNoDevice},
+                                {ip(source), ip(destination), protocol, 40000, port}, names);
+  }
+
+  const compile::Compiled compiled_ = testing::compiled(testing::sample_gateway());
+  const wire::SnapshotView view_ = testing::view_of(compiled_);
+  const Classifier classifier_{view_};
+};
+
+TEST(Classifier, WithoutSnapshotDeniesEverything) {
+  const Classifier none;
+  const Verdict v =
+      none.classify({0, Origin::kWire, 0}, {ip("10.20.0.5"), ip("10.20.0.6"), 6, 1, 2});
+  EXPECT_FALSE(v.decision.allowed());
+  EXPECT_EQ(v.reason, Drop::kNoSnapshot);
+  EXPECT_FALSE(none.decide(1, 1, 6, 80).allowed());
+  EXPECT_TRUE(none.locate(ip("10.0.0.1")).nowhere());
+  EXPECT_EQ(none.device_by_mac(MacAddress()), wire::kNoDevice);
+  EXPECT_EQ(none.segment_of(0, 0), wire::kNowhere);
+  EXPECT_FALSE(Decision().allowed());
+}
+
+TEST_F(ClassifierTest, LocatesDevicesGatewayUplinkAndNowhere) {
+  EXPECT_EQ(classifier_.locate(ip("10.20.0.5")).device, device("press4"));
+  EXPECT_EQ(classifier_.locate(ip("fd00:20::5")).device, device("press4"));
+  EXPECT_TRUE(classifier_.locate(ip("10.20.0.1")).is_gateway());
+  EXPECT_EQ(classifier_.locate(ip("10.20.0.9")).segment, segment("field"));
+  EXPECT_EQ(classifier_.locate(ip("8.8.8.8")).segment, segment("uplink"));
+  EXPECT_EQ(classifier_.locate(ip("2606:4700::1111")).segment, segment("uplink"));
+  for (const char* text :
+       {"127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1", "10.20.0.0",
+        "10.20.0.255", "198.18.77.77", "::1", "::", "ff02::1", "fe80::1", "fd53:414c:4c59::ffff"})
+    EXPECT_TRUE(classifier_.locate(ip(text)).nowhere()) << text;
+}
+
+TEST_F(ClassifierTest, BindsByMacPortAndVlan) {
+  EXPECT_EQ(classifier_.device_by_mac(testing::mac("02:00:00:00:20:06")), device("meter"));
+  EXPECT_EQ(classifier_.device_by_mac(testing::mac("02:00:00:00:20:99")), wire::kNoDevice);
+  const std::uint16_t lan3 = view_.port("lan3")->slot();
+  EXPECT_EQ(classifier_.segment_of(lan3, 7), segment("office"));
+  EXPECT_EQ(classifier_.segment_of(lan3, 0), wire::kNowhere);
+  EXPECT_TRUE(classifier_.owns(device("meter"), ip("10.20.0.6")));
+  EXPECT_TRUE(classifier_.owns(device("meter"), ip("fe80::ff:fe00:2006")));
+  EXPECT_FALSE(classifier_.owns(device("meter"), ip("10.20.0.5")));
+  EXPECT_FALSE(classifier_.owns(device("meter"), ip("fe80::1")));
+}
+
+TEST_F(ClassifierTest, DirectConduitInBothVersions) {
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.7", 6, 80)), "office-sees-camera");
+  EXPECT_EQ(rule_of(from_device("scada", "fd00:30::5", "fd00:20::7", 6, 81)), "office-sees-camera");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.7", 6, 82)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.7", 17, 80)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.6", 6, 80)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("camera", "10.20.0.7", "10.30.0.5", 6, 80)), "default-deny");
+}
+
+TEST_F(ClassifierTest, EchoIsOfItsOwnVersion) {
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.5", 1, 8)), "scada-pings");
+  EXPECT_EQ(rule_of(from_device("scada", "fd00:30::5", "fd00:20::5", 58, 128)), "scada-pings");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.5", 58, 128)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "fd00:30::5", "fd00:20::5", 1, 8)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.5", 1, 13)), "default-deny");
+  // A segment is its hosts; the gateway's own address is reached by name only.
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.1", 1, 8)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.30.0.1", 1, 8)), "builtin:ping:office");
+}
+
+TEST_F(ClassifierTest, InboundTerminationHasTwoLegs) {
+  const Verdict a = from_uplink("192.0.2.77", "192.0.2.2", 6, 802);
+  ASSERT_TRUE(a.decision.allowed());
+  EXPECT_EQ(a.decision.kind(), RuleKind::Terminate);
+  EXPECT_EQ(a.decision.listener_port(), compiled_.slots.listener_ports.at("scada-reads-press4"));
+  EXPECT_EQ(rule_of(from_uplink("2001:db8::77", "2001:db8::2", 6, 802)), "scada-reads-press4");
+  EXPECT_EQ(rule_of(from_uplink("203.0.113.1", "192.0.2.2", 6, 802)), "default-deny");
+  EXPECT_EQ(rule_of(from_uplink("192.0.2.77", "192.0.2.2", 6, a.decision.listener_port())),
+            "listener-port");
+  EXPECT_EQ(rule_of(from_uplink("192.0.2.77", "10.20.0.5", 6, 502)), "default-deny");
+
+  const Verdict b = from_host("field", "10.20.0.1", "10.20.0.5", 6, 502);
+  ASSERT_TRUE(b.decision.allowed());
+  EXPECT_EQ(b.decision.kind(), RuleKind::LegB);
+  EXPECT_EQ(rule_of(from_host("field", "fd00:20::1", "fd00:20::5", 6, 502)), "scada-reads-press4");
+  EXPECT_EQ(rule_of(from_host("field", "10.20.0.1", "10.20.0.5", 6, 503)), "host-stack-denied");
+  EXPECT_EQ(rule_of(from_host("field", "10.20.0.1", "10.20.0.6", 6, 502)), "host-stack-denied");
+  EXPECT_EQ(rule_of(from_host("uplink", "192.0.2.2", "10.20.0.5", 6, 502)), "host-stack-denied");
+  EXPECT_EQ(rule_of(from_host("uplink", "10.20.0.1", "10.20.0.5", 6, 502)), "host-stack-denied");
+}
+
+TEST_F(ClassifierTest, OutboundTerminationByVirtualAddressAndLiteral) {
+  const auto& answers = compiled_.slots.virtual_addresses.at({"field", "broker.example"});
+  ASSERT_EQ(answers.size(), 2U);
+  for (const IpAddress& answer : answers) {
+    const char* source = answer.is_v4() ? "10.20.0.6" : "fd00:20::6";
+    EXPECT_TRUE(classifier_.locate(answer).is_virtual());
+    const Verdict v = from_device("meter", source, answer.to_string().c_str(), 6, 1883);
+    ASSERT_TRUE(v.decision.allowed()) << answer.to_string();
+    EXPECT_EQ(v.decision.kind(), RuleKind::Terminate);
+    EXPECT_EQ(rule_of(from_device("meter", source, answer.to_string().c_str(), 6, 8883)),
+              "default-deny");
+  }
+  EXPECT_EQ(rule_of(from_device("meter", "10.20.0.6", "203.0.113.9", 6, 1883)), "meter-to-fixed");
+  EXPECT_EQ(rule_of(from_device("press4", "10.20.0.5", "203.0.113.9", 6, 1883)), "default-deny");
+}
+
+TEST_F(ClassifierTest, LearnedNamesOpenOnlyHostsBeyondTheUplink) {
+  const std::array broker = {*Names(view_).destination_class("broker.example")};
+  const std::array clock = {*Names(view_).destination_class("time.example")};
+  EXPECT_EQ(rule_of(from_host("uplink", "192.0.2.2", "203.0.113.40", 6, 8883)),
+            "host-stack-denied");
+  const Verdict b = from_host("uplink", "192.0.2.2", "203.0.113.40", 6, 8883, broker);
+  EXPECT_EQ(rule_of(b), "meter-to-cloud");
+  EXPECT_EQ(b.decision.kind(), RuleKind::LegB);
+  EXPECT_EQ(rule_of(from_host("uplink", "192.0.2.2", "203.0.113.40", 6, 8884, broker)),
+            "host-stack-denied");
+  const std::uint32_t camera = device("camera");
+  const Ingress in{segment("field"), Origin::kWire, camera};
+  const auto ask = [&](const char* destination) {
+    return rule_of(
+        classifier_.classify(in, {ip("10.20.0.7"), ip(destination), 17, 123, 123}, clock));
+  };
+  EXPECT_EQ(ask("203.0.113.40"), "camera-time");
+  // An answer that names an inside address opens nothing.
+  EXPECT_EQ(ask("10.30.0.5"), "default-deny");
+  EXPECT_EQ(ask("10.30.0.1"), "default-deny");
+  EXPECT_EQ(ask("127.0.0.1"), "martian-destination");
+}
+
+TEST_F(ClassifierTest, ServicesAndTheGatewaysOwnConduits) {
+  EXPECT_EQ(rule_of(from_device("meter", "10.20.0.6", "10.20.0.1", 17, 53)), "builtin:dns:field");
+  EXPECT_EQ(rule_of(from_device("meter", "fd00:20::6", "fd00:20::1", 6, 53)), "builtin:dns:field");
+  EXPECT_EQ(rule_of(from_device("meter", "10.20.0.6", "10.20.0.1", 17, 123)), "builtin:ntp:field");
+  EXPECT_EQ(rule_of(from_device("meter", "10.20.0.6", "10.30.0.1", 17, 53)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.30.0.1", 17, 53)), "default-deny");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.30.0.1", 6, 22)), "scada-to-gateway");
+  EXPECT_EQ(rule_of(from_host("uplink", "192.0.2.2", "203.0.113.53", 17, 53)), "gateway-dns");
+  EXPECT_EQ(rule_of(from_host("uplink", "192.0.2.2", "203.0.113.54", 17, 53)), "host-stack-denied");
+  EXPECT_EQ(rule_of(from_host("field", "10.20.0.1", "203.0.113.53", 17, 53)), "host-stack-denied");
+}
+
+TEST_F(ClassifierTest, SourcesAreHeldAgainstHowTheyCameIn) {
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.6", "10.20.0.7", 6, 80)), "spoofed-source");
+  EXPECT_EQ(rule_of(from_device("meter", "10.30.0.5", "10.20.0.7", 6, 80)), "spoofed-source");
+  EXPECT_EQ(rule_of(from_device("scada", "127.0.0.1", "10.20.0.7", 6, 80)), "martian-source");
+  EXPECT_EQ(rule_of(from_uplink("10.30.0.5", "10.20.0.7", 6, 80)), "reverse-path");
+  EXPECT_EQ(rule_of(from_uplink("192.0.2.2", "10.20.0.7", 6, 80)), "reverse-path");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "fd00:20::7", 6, 80)), "ip-version");
+  EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.30.0.5", 6, 80)), "hairpin");
+}
+
+TEST_F(ClassifierTest, MeaningsOutliveUnchangedRules) {
+  const Verdict v = from_device("scada", "10.30.0.5", "10.20.0.7", 6, 80);
+  model::Gateway changed = testing::sample_gateway();
+  changed.conduits.erase(changed.conduits.begin());
+  const auto after = testing::compiled(changed, {.revision = 2,
+                                                 .today = {},
+                                                 .unit_id = 0,
+                                                 .config_name = "x",
+                                                 .config_sha256 = {},
+                                                 .previous = compile::slots_of(view_)});
+  const Classifier later(testing::view_of(after));
+  EXPECT_TRUE(later.still_means(v.decision.rule(), v.decision.meaning()));
+  changed.conduits[2].service = testing::tcp(80, 82);
+  const auto widened = testing::compiled(changed, {.revision = 3,
+                                                   .today = {},
+                                                   .unit_id = 0,
+                                                   .config_name = "x",
+                                                   .config_sha256 = {},
+                                                   .previous = after.slots});
+  EXPECT_FALSE(
+      Classifier(testing::view_of(widened)).still_means(v.decision.rule(), v.decision.meaning()));
+}
+
+}  // namespace
+}  // namespace sallyport::decide
