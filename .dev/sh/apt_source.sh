@@ -1,12 +1,13 @@
 # Debian source packages of another suite, through a private apt whose sources are derived from the machine's own:
 # the mirror, its proxy and its credentials are whatever the machine uses; the system's lists are not touched.
 # apt itself verifies the Release signature with debian-archive-keyring; sizes and SHA-256 come from the signed index.
+readonly apt_etc=${SALLYPORT_APT_ETC:-/etc/apt}  # tests point this elsewhere
 readonly archive_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Prints the URIs of the machine's binary sources whose suite matches the extended regular expression $1.
 apt_uris_of_suite() {
   local file
-  for file in /etc/apt/sources.list.d/*.sources; do
+  for file in "$apt_etc"/sources.list.d/*.sources; do
     [[ -e $file ]] || continue
     awk -v re="^($1)\$" '
       function flush(  i, j, n, m, u, s) {
@@ -26,7 +27,7 @@ apt_uris_of_suite() {
       key == "enabled:" { enabled = tolower(value) }
       END { flush() }' "$file"
   done
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+  for file in "$apt_etc"/sources.list "$apt_etc"/sources.list.d/*.list; do
     [[ -e $file ]] || continue
     sed -n 's/^[[:space:]]*deb[[:space:]]\+\(\[[^]]*\][[:space:]]\+\)\?//p' "$file" |
       awk -v re="^($1)\$" '$2 ~ re && / main( |$)/ { print $1 }'

@@ -10,8 +10,8 @@ packages_missing() {
 
 # policy-rc.d answers 101 ("not allowed") while we install, so that no maintainer script starts a service on this
 # machine. What was there comes back afterwards, also after a run that was killed (the saved copy is found again).
-readonly service_guard=/usr/sbin/policy-rc.d
-readonly service_guard_saved=/usr/sbin/policy-rc.d.before-sallyport
+readonly service_guard=${SALLYPORT_SERVICE_GUARD:-/usr/sbin/policy-rc.d}  # tests point this elsewhere
+readonly service_guard_saved=$service_guard.before-sallyport
 
 service_guard_restore() {
   if [[ -e $service_guard_saved ]]; then

@@ -1,7 +1,7 @@
 # wolfSSL from Debian's source package, compiled narrow: what the suite table does not vet is not in the library.
 # Path "sid" (the newest, at least $wolfssl_sid_minimum; its orig tarball is enough) or, where the mirror has none,
 # path "trixie" (5.7.2 with every patch of Debian's security team; no hybrids, no DTLS 1.2 connection id).
-readonly wolfssl_sid_minimum=5.9.2
+readonly wolfssl_sid_minimum=${SALLYPORT_WOLFSSL_SID_MINIMUM:-5.9.2}  # raised by hand to walk the fallback
 
 # Rationale: hardening flags go into CC, because wolfSSL copies every -D of CFLAGS into options.h, where
 # _FORTIFY_SOURCE would fight with that of our own translation units.

@@ -1,0 +1,17 @@
+#include "policy/os/clock.h"
+
+#include <ctime>
+
+namespace sallyport::os {
+namespace {
+std::int64_t read(clockid_t clock) noexcept {
+  timespec now = {};
+  ::clock_gettime(clock, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+}  // namespace
+
+Instant steady_now() noexcept { return Instant::from_ns(read(CLOCK_MONOTONIC)); }
+std::int64_t wall_ns() noexcept { return read(CLOCK_REALTIME); }
+
+}  // namespace sallyport::os

@@ -1,0 +1,180 @@
+#include <fmt/core.h>
+#include <seccomp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include "policy/os/sandbox.h"
+#include "policy/os/system_error.h"
+
+namespace sallyport::os {
+namespace {
+
+constexpr auto kCommon = std::to_array<std::string_view>({
+    // memory and threads
+    "brk",
+    "mmap",
+    "munmap",
+    "mremap",
+    "mprotect",
+    "madvise",
+    "mlock",
+    "munlock",
+    "futex",
+    "set_robust_list",
+    "get_robust_list",
+    "rseq",
+    "sched_yield",
+    "sched_getaffinity",
+    "sched_setaffinity",
+    "gettid",
+    "getpid",
+    "tgkill",
+    "clone",
+    "clone3",
+    "exit",
+    "exit_group",
+    "membarrier",
+    "restart_syscall",
+    "getrandom",
+    "sysinfo",
+    "getcpu",
+    // signals and time
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigaltstack",
+    "signalfd4",
+    "clock_gettime",
+    "clock_getres",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "timerfd_create",
+    "timerfd_settime",
+    "timerfd_gettime",
+    // waiting and moving bytes on descriptors that are there already
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "close",
+    "lseek",
+    "fstat",
+    "newfstatat",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "eventfd2",
+    "pipe2",
+    "dup",
+    "dup3",
+    "fcntl",
+    "sendmsg",
+    "recvmsg",
+    "sendto",
+    "recvfrom",
+    "sendmmsg",
+    "recvmmsg",
+    "accept4",
+    "shutdown",
+    "getsockopt",
+    "setsockopt",
+    "getsockname",
+    "getpeername",
+    "memfd_create",
+    "ftruncate",
+    // who we are
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getppid",
+    "prlimit64",
+    "uname",
+    // giving up more
+    "prctl",
+    "capset",
+    "capget",
+    "seccomp",
+});
+
+constexpr auto kHostile = std::to_array<std::string_view>({
+    "execve",      "execveat",     "ptrace",          "process_vm_readv", "process_vm_writev",
+    "init_module", "finit_module", "delete_module",   "kexec_load",       "kexec_file_load",
+    "mount",       "umount2",      "pivot_root",      "chroot",           "setns",
+    "unshare",     "bpf",          "perf_event_open", "userfaultfd",      "io_uring_setup",
+    "keyctl",      "add_key",      "request_key",     "swapon",           "reboot",
+    "setuid",      "setgid",       "setreuid",        "setregid",         "setresuid",
+    "setresgid",   "setgroups",
+});
+
+struct Release {
+  void operator()(void* context) const noexcept { seccomp_release(context); }
+};
+
+Result<void> checked(int code, std::string_view what) {
+  if (code == 0) return {};
+  return fail(system_error("seccomp", what, -code));
+}
+
+}  // namespace
+
+std::span<const std::string_view> common_syscalls() { return kCommon; }
+
+SyscallFilter& SyscallFilter::allow(std::span<const std::string_view> names) {
+  names_.insert(names_.end(), names.begin(), names.end());
+  return *this;
+}
+
+SyscallFilter& SyscallFilter::allow(std::initializer_list<std::string_view> names) {
+  return allow(std::span(names.begin(), names.size()));
+}
+
+SyscallFilter& SyscallFilter::allow_socket_family(int family) {
+  families_.push_back(family);
+  return *this;
+}
+
+Result<void> SyscallFilter::install() const {
+  const std::unique_ptr<void, Release> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)));
+  if (!filter) return fail(ErrorKind::kSystem, "seccomp", "seccomp_init");
+  SALLYPORT_TRY_VOID(checked(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1), "TSYNC"));
+  SALLYPORT_TRY_VOID(checked(
+      seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "arch"));
+  for (const std::string& name : names_) {
+    const int number = seccomp_syscall_resolve_name(name.c_str());
+    if (number == __NR_SCMP_ERROR)
+      return fail(ErrorKind::kUsage, "seccomp", "no system call is named " + name);
+    if (number < 0) continue;  // another architecture's
+    SALLYPORT_TRY_VOID(checked(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, 0), name));
+  }
+  for (std::string_view name : kHostile) {
+    bool wanted = false;
+    for (const std::string& allowed : names_) wanted = wanted || allowed == name;
+    const int number = seccomp_syscall_resolve_name(std::string(name).c_str());
+    if (wanted || number < 0) continue;
+    SALLYPORT_TRY_VOID(
+        checked(seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, number, 0), name));
+  }
+  for (int family : families_) {
+    for (int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)}) {
+      SALLYPORT_TRY_VOID(
+          checked(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1,
+                                   SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))),
+                  "socket family"));
+    }
+  }
+  return checked(seccomp_load(filter.get()), "seccomp_load");
+}
+
+}  // namespace sallyport::os

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# usage: front_door_test.sh ROOT   The parts of the front door that decide what is trusted and what is cleaned up.
+set -uo pipefail
+root=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cache=$work/cache
+mkdir -p "$cache" "$work/etc/sources.list.d" "$work/bin"
+export SALLYPORT_APT_ETC=$work/etc SALLYPORT_SERVICE_GUARD=$work/policy-rc.d
+for part in ui tally packages apt_source wolfssl; do . "$root/.dev/sh/$part.sh"; done
+
+failed=0
+expect() {
+  if [[ $2 == "$3" ]]; then return; fi
+  printf 'FAILED: %s\n  expected: %q\n  seen:     %q\n' "$1" "$2" "$3"
+  failed=1
+}
+
+# Sources are derived from what the machine has: both formats, only enabled binary entries of the suite with main.
+cat >"$work/etc/sources.list.d/a.sources" <<'SOURCES'
+Types: deb
+URIs: http://mirror.one/debian
+Suites: bookworm bookworm-updates
+Components: main contrib
+
+Enabled: no
+Types: deb
+URIs: http://disabled/debian
+Suites: bookworm
+Components: main
+
+Types: deb-src
+URIs: http://source.only/debian
+Suites: bookworm
+Components: main
+SOURCES
+cat >"$work/etc/sources.list.d/b.list" <<'SOURCES'
+deb [arch=amd64 signed-by=/x.gpg] http://mirror.two/debian bookworm main
+# deb http://commented.out/debian bookworm main
+deb http://other.vendor/apt stable main
+deb http://mirror.three/security bookworm-security main
+SOURCES
+expect "URIs of the release" $'http://mirror.one/debian\nhttp://mirror.two/debian' "$(apt_uris_of_suite bookworm)"
+expect "URIs of the security archive" "http://mirror.three/security" "$(apt_uris_of_suite bookworm-security)"
+
+# A download whose bytes are not the signed index's is removed; a missing one is no error here.
+cat >"$work/bin/apt-get" <<'FAKE'
+#!/bin/sh
+case "$*" in
+*--print-uris*)
+  printf "'http://m/good' good.orig.tar.gz 5 SHA256:%s\n" "$(printf good! | sha256sum | cut -d' ' -f1)"
+  printf "'http://m/evil' evil.debian.tar.xz 5 SHA256:%s\n" "$(printf good! | sha256sum | cut -d' ' -f1)"
+  printf "'http://m/gone' gone.dsc 5 SHA256:%s\n" "$(printf good! | sha256sum | cut -d' ' -f1)" ;;
+*) printf good! >good.orig.tar.gz; printf evil! >evil.debian.tar.xz; exit 100 ;;
+esac
+FAKE
+chmod +x "$work/bin/apt-get"
+seen=$(PATH=$work/bin:$PATH apt_source_fetch any wolfssl 1 "$work/download" 2>/dev/null)
+expect "verified files" "good.orig.tar.gz" "$seen"
+expect "tampered file is gone" "no" "$([[ -e $work/download/evil.debian.tar.xz ]] && echo yes || echo no)"
+
+# The options header decides, not what configure was asked for.
+{ for word in $wolfssl_must; do echo "#define $word"; done; } >"$work/options.h"
+wolfssl_check_options "$work/options.h" >/dev/null
+expect "complete options pass" 0 $?
+echo "#define OPENSSL_EXTRA" >>"$work/options.h"
+wolfssl_check_options "$work/options.h" >/dev/null
+expect "a refused option fails" 1 $?
+grep -v NO_MD5 "$work/options.h" | grep -v OPENSSL_EXTRA >"$work/options2.h"
+wolfssl_check_options "$work/options2.h" >/dev/null
+expect "a missing option fails" 1 $?
+
+# The service guard gives back what it found, also after a run that was killed half-way.
+echo "their own" >"$service_guard"
+service_guard_set
+expect "guard stands" 101 "$("$service_guard"; echo $?)"
+service_guard_set  # a second run finds the first one's remains
+service_guard_restore
+expect "what was there is back" "their own" "$(cat "$service_guard")"
+rm -f "$service_guard"
+service_guard_set
+service_guard_restore
+expect "nothing was there, nothing stays" "no" "$([[ -e $service_guard ]] && echo yes || echo no)"
+
+# Counting: failures and skips are not passes.
+cat >"$work/junit.xml" <<'XML'
+<testsuite><testcase name="a" status="run"/><testcase name="b" status="fail"><failure message=""/></testcase><testcase name="c" status="notrun"><skipped/></testcase></testsuite>
+XML
+expect "ctest results" "1 1 1" "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" junit "$work/junit.xml")"
+echo '{"cases":[{"name":"a","met":true},{"name":"b","met":false},{"name":"c"}]}' >"$work/lab.json"
+expect "lab results" "1 1 1" "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" lab "$work/lab.json")"
+
+((failed)) || echo "the front door holds"
+exit "$failed"
