@@ -22,7 +22,7 @@ RULES = [
     ("clock", r"_clock::now\s*\(|\b(clock_gettime|gettimeofday|timespec_get|__rdtsc|__builtin_ia32_rdtsc)\b"
      r"|(?<![.\w>])time\s*\(\s*(nullptr|NULL|0|&)", r"^policy/(?!os/)", r"^$", "policy has no clock: `now` is an argument"),
     ("shell", r"(?<![.\w>])(std::)?(system|popen)\s*\(", ANYWHERE, r"^$", "no shell: say what to run as an argument vector"),
-    ("environment", r"(?<![.\w>])(std::)?getenv\s*\(", r"^policy/", r"^$", "policy reads no environment"),
+    ("environment", r"(?<![.\w>])(std::)?getenv\s*\(", r"^policy/(?!os/)", r"^$", "policy reads no environment"),
 ]
 _PY_DEF = re.compile(r"^\s*(?:async\s+)?def\s+(\w+)")
 
@@ -71,6 +71,7 @@ PLANTED = [
     ({"tests/unit/x/a.cc": "void f() { usleep(10); }\n"}, "never sleeps"),
     ({"tests/unit/x/a.cc": "void f() { sleep(1); }\n"}, "never sleeps"),
     ({"tests/system/a.py": "import time\ndef check():\n    time.sleep(1)\n"}, "only a wait_* function"),
+    ({"policy/compile/a.cc": 'auto* v = std::getenv("HOME");\n'}, "no environment"),
     ({"policy/admission/a.cc": "auto t = std::chrono::steady_clock::now();\n"}, "no clock"),
     ({"policy/base/a.cc": "auto t = time(nullptr);\n"}, "no clock"),
     ({"control/app/a.cc": 'void f() { std::system("ip link"); }\n'}, "no shell"),
