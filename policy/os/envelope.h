@@ -42,6 +42,9 @@ Bytes encode_event(std::string_view kind, std::string_view json);
 
 // A message ready to send: bytes and the descriptors that go with them.
 struct Outgoing {
+  Outgoing() = default;
+  Outgoing(Outgoing&&) noexcept = default;
+  Outgoing& operator=(Outgoing&&) noexcept = default;
   Bytes bytes;
   std::vector<UniqueFd> descriptors;
 };

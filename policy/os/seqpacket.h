@@ -33,6 +33,9 @@ struct Peer {
 };
 
 struct Datagram {
+  Datagram() = default;
+  Datagram(Datagram&&) noexcept = default;
+  Datagram& operator=(Datagram&&) noexcept = default;
   std::vector<std::uint8_t> bytes;
   std::vector<UniqueFd> descriptors;
 };
