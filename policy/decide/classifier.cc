@@ -49,8 +49,10 @@ Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
       pairs_(snapshot.pairs()),
       ranges_(snapshot.ranges()),
       rules_(snapshot.rules()) {
-  for (const wire::Segment* segment : *snapshot.root().segments())
-    if (segment->role() == wire::Role::Uplink) uplinks_.set(segment->slot());
+  for (const wire::Segment* segment : *snapshot.root().segments()) {
+    uplinks_[segment->slot()] = segment->role() == wire::Role::Uplink;
+    device_segments_[segment->slot()] = segment->role() == wire::Role::Devices;
+  }
 }
 
 Location Classifier::locate(const IpAddress& address) const noexcept {
@@ -103,6 +105,31 @@ bool Classifier::owns(std::uint32_t device_slot, const IpAddress& address) const
   if (!address.is_v4() && address.is_link_local())
     return address == wire::to_mac(d->mac()).link_local();
   return locate(address).device == device_slot;
+}
+
+Binding Classifier::bind(std::uint16_t port, std::uint16_t vlan, const MacAddress& mac,
+                         const IpAddress& source) const noexcept {
+  Binding out;
+  out.segment = segment_of(port, vlan);
+  const auto refuse = [&out](Drop reason, std::uint32_t owner) {
+    out.refused = reason;
+    out.owner = owner;
+    return out;
+  };
+  if (out.segment == wire::kNowhere) return refuse(Drop::kSegmentMismatch, wire::kNoDevice);
+  if (!device_segments_[out.segment]) return out;
+  const std::uint32_t slot = device_by_mac(mac);
+  const wire::Device* sender = device(slot);
+  const Location place = locate(source);
+  if (sender == nullptr)
+    return place.is_device() ? refuse(Drop::kStolenIdentity, place.device)
+                             : refuse(Drop::kUnknownDevice, wire::kNoDevice);
+  if (sender->port() != port || sender->vlan() != vlan || sender->segment() != out.segment)
+    return refuse(Drop::kStolenIdentity, slot);
+  out.device = slot;
+  if (owns(slot, source)) return out;
+  return place.is_device() ? refuse(Drop::kStolenIdentity, place.device)
+                           : refuse(Drop::kSpoofedSource, wire::kNoDevice);
 }
 
 Decision Classifier::decide(std::uint32_t source_class, std::uint32_t destination_class,

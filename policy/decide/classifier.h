@@ -15,6 +15,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "policy/base/drop_reasons.h"
@@ -78,6 +79,15 @@ struct Tuple {
   std::uint16_t destination_port = 0;
 };
 
+// Who sent a frame, judged by role: on device segments port, VLAN, MAC and address must be one
+// enrolled device's. `refused` and `owner` (whose identity was shown elsewhere) only when not.
+struct Binding {
+  std::uint16_t segment = wire::kNowhere;
+  std::uint32_t device = wire::kNoDevice;
+  std::optional<Drop> refused;
+  std::uint32_t owner = wire::kNoDevice;
+};
+
 // A decision with the places of both ends. `reason` is why, meaningful only if denied.
 struct Verdict {
   Decision decision;
@@ -105,6 +115,11 @@ class Classifier {
   const wire::Rule* rule(std::uint32_t slot) const noexcept;
   // Is this one of the device's listed addresses, or its MAC's link-local?
   bool owns(std::uint32_t device_slot, const IpAddress& address) const noexcept;
+
+  // 2.4.7.4. For packets with an address; what a host sends before it has one is the bind stage's
+  // own business. Uplinks bind nobody: their sources are held against the way back by classify().
+  Binding bind(std::uint16_t port, std::uint16_t vlan, const MacAddress& mac,
+               const IpAddress& source) const noexcept;
 
   // The rule tables alone. Class 0 takes part in no rule.
   Decision decide(std::uint32_t source_class, std::uint32_t destination_class,
@@ -140,6 +155,7 @@ class Classifier {
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;
   std::bitset<wire::kMaxSegments> uplinks_;
+  std::bitset<wire::kMaxSegments> device_segments_;
 };
 
 }  // namespace sallyport::decide

@@ -1,0 +1,222 @@
+#include "policy/explain/explain.h"
+
+#include <fmt/format.h>
+
+#include "policy/decide/names.h"
+#include "policy/explain/candidates.h"
+
+namespace sallyport::explain {
+namespace {
+
+using decide::Classifier;
+using decide::Ingress;
+using decide::Location;
+using decide::Origin;
+using wire::RuleKind;
+
+std::string endpoint(const IpAddress& address, std::optional<std::uint16_t> port) {
+  if (!port) return address.to_string();
+  return address.is_v4() ? fmt::format("{}:{}", address.to_string(), *port)
+                         : fmt::format("[{}]:{}", address.to_string(), *port);
+}
+
+std::string packet_text(const decide::Tuple& t) {
+  switch (static_cast<IpProtocol>(t.protocol)) {
+    case IpProtocol::kTcp:
+    case IpProtocol::kUdp:
+      return fmt::format("{} {} > {}", to_string(static_cast<IpProtocol>(t.protocol)),
+                         endpoint(t.source, t.source_port),
+                         endpoint(t.destination, t.destination_port));
+    case IpProtocol::kIcmp:
+    case IpProtocol::kIcmp6:
+      return fmt::format("{} {} > {} type {}", to_string(static_cast<IpProtocol>(t.protocol)),
+                         t.source.to_string(), t.destination.to_string(), t.destination_port);
+  }
+  return fmt::format("protocol {} {} > {}", t.protocol, t.source.to_string(),
+                     t.destination.to_string());
+}
+
+class Teller {
+ public:
+  Teller(const wire::SnapshotView& view, const Question& question)
+      : view_(view), classifier_(view), names_(view), q_(question) {}
+
+  Explanation run() {
+    out_.revision = view_.revision();
+    out_.config_name = std::string(wire::text(view_.root().config_name()));
+    out_.packet = packet_text(q_.tuple);
+    const std::optional<Ingress> ingress = bind();
+    if (!ingress) return std::move(out_);
+    std::vector<std::uint32_t> classes;
+    for (const std::string& name : q_.names) tell_name(name, classes);
+    const decide::Verdict verdict = classifier_.classify(*ingress, q_.tuple, classes);
+    tell_place("source", q_.tuple.source, verdict.source);
+    tell_place("destination", q_.tuple.destination, verdict.destination);
+    tell_candidates(verdict, classes);
+    if (verdict.decision.allowed()) {
+      tell_allowed(*ingress, verdict);
+    } else {
+      deny(verdict.reason);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  std::string segment_text(std::uint16_t slot) const {
+    const wire::Segment* segment = view_.segment(slot);
+    return segment == nullptr ? std::string("nowhere") : std::string(wire::text(segment->name()));
+  }
+  std::string port_text(std::uint16_t slot, std::uint16_t vlan) const {
+    const wire::Port* port = view_.port(slot);
+    const std::string name =
+        port == nullptr ? fmt::format("port {}", slot) : std::string(wire::text(port->name()));
+    return vlan == 0 ? name : fmt::format("{} VLAN {}", name, vlan);
+  }
+  void step(const char* stage, std::string outcome, std::string detail) {
+    out_.steps.push_back({stage, std::move(outcome), std::move(detail)});
+  }
+  void deny(Drop reason) {
+    out_.reason = std::string(to_string(reason));
+    out_.help = std::string(kDropInfo[static_cast<std::size_t>(reason)].help);
+    step("decision", "deny", fmt::format("{}: {}", out_.reason, out_.help));
+  }
+
+  std::optional<Ingress> bind();
+  std::optional<Ingress> bind_frame(std::uint16_t port, std::uint16_t vlan, const MacAddress& mac,
+                                    const char* how);
+  void tell_place(const char* stage, const IpAddress& address, const Location& place);
+  void tell_name(const std::string& name, std::vector<std::uint32_t>& classes);
+  void tell_candidates(const decide::Verdict& verdict, const std::vector<std::uint32_t>& classes);
+  void tell_allowed(const Ingress& ingress, const decide::Verdict& verdict);
+
+  const wire::SnapshotView& view_;
+  const Classifier classifier_;
+  const decide::Names names_;
+  const Question& q_;
+  Explanation out_;
+};
+
+std::optional<Ingress> Teller::bind_frame(std::uint16_t port, std::uint16_t vlan,
+                                          const MacAddress& mac, const char* how) {
+  const decide::Binding binding = classifier_.bind(port, vlan, mac, q_.tuple.source);
+  const std::string where = fmt::format("{} on {}{}", mac.to_string(), port_text(port, vlan), how);
+  if (binding.refused) {
+    const wire::Device* owner = classifier_.device(binding.owner);
+    step("binding", std::string(to_string(*binding.refused)),
+         owner == nullptr ? where
+                          : fmt::format("{}; this identity is {}'s, enrolled on {}", where,
+                                        view_.device_name(binding.owner),
+                                        port_text(owner->port(), owner->vlan())));
+    deny(*binding.refused);
+    return std::nullopt;
+  }
+  const std::string device(view_.device_name(binding.device));
+  step("binding", device.empty() ? segment_text(binding.segment) : device,
+       fmt::format("{}, segment {}", where, segment_text(binding.segment)));
+  return Ingress{binding.segment, Origin::kWire, binding.device};
+}
+
+std::optional<Ingress> Teller::bind() {
+  if (q_.origin == Origin::kHostStack) {
+    step("binding", "gateway", fmt::format("from the host stack of {}", segment_text(q_.segment)));
+    return Ingress{q_.segment, Origin::kHostStack, wire::kNoDevice};
+  }
+  if (q_.port && q_.mac) return bind_frame(*q_.port, q_.vlan, *q_.mac, "");
+  const std::uint32_t owner = classifier_.locate(q_.tuple.source).device;
+  if (const wire::Device* device = classifier_.device(owner);
+      device != nullptr && device->segment() == q_.segment)
+    return bind_frame(q_.port.value_or(device->port()), q_.port ? q_.vlan : device->vlan(),
+                      q_.mac.value_or(wire::to_mac(device->mac())), " (as enrolled)");
+  const wire::Segment* segment = view_.segment(q_.segment);
+  if (segment != nullptr && segment->role() == wire::Role::Devices) {
+    step("binding", std::string(to_string(Drop::kUnknownDevice)),
+         fmt::format("no device of segment {} has {}", segment_text(q_.segment),
+                     q_.tuple.source.to_string()));
+    deny(Drop::kUnknownDevice);
+    return std::nullopt;
+  }
+  step("binding", segment_text(q_.segment), "no device table here; the way back is checked");
+  return Ingress{q_.segment, Origin::kWire, wire::kNoDevice};
+}
+
+void Teller::tell_place(const char* stage, const IpAddress& address, const Location& place) {
+  const std::string a = address.to_string();
+  if (place.is_virtual())
+    return step(stage, "virtual", fmt::format("{} stands for a name of a terminated conduit", a));
+  if (place.nowhere()) return step(stage, "nowhere", fmt::format("{} is never forwarded", a));
+  const std::string segment = segment_text(place.segment);
+  if (place.is_gateway())
+    return step(stage, "gateway", fmt::format("{} is the gateway's own in {}", a, segment));
+  if (place.is_device())
+    return step(stage, std::string(view_.device_name(place.device)),
+                fmt::format("{} is {}'s in {}", a, view_.device_name(place.device), segment));
+  step(stage, segment, fmt::format("{} is in {}, no enrolled device's", a, segment));
+}
+
+void Teller::tell_name(const std::string& name, std::vector<std::uint32_t>& classes) {
+  const auto found = names_.destination_class(std::string_view(name));
+  if (found) classes.push_back(*found);
+  step("name", name, found ? "the destination was learned under this name" : "no conduit names it");
+}
+
+void Teller::tell_candidates(const decide::Verdict& verdict,
+                             const std::vector<std::uint32_t>& classes) {
+  Ends ends{.source_class = verdict.source.source_class,
+            .destination_classes = {},
+            .protocol = q_.tuple.protocol,
+            .port = q_.tuple.destination_port,
+            .decided_by = verdict.decision.allowed() ? verdict.decision.rule() : wire::kNoRule};
+  if (verdict.destination.destination_class != 0)
+    ends.destination_classes.push_back(verdict.destination.destination_class);
+  if (classifier_.may_be_named(verdict.destination))
+    ends.destination_classes.insert(ends.destination_classes.end(), classes.begin(), classes.end());
+  find_candidates(view_, ends, out_);
+}
+
+void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict) {
+  const decide::Decision& decision = verdict.decision;
+  out_.allowed = true;
+  out_.rule = std::string(view_.rule_name(decision.rule()));
+  out_.kind = std::string(kind_text(decision.kind()));
+  if (const wire::Conduit* conduit = view_.conduit(view_.rules()[decision.rule()].conduit())) {
+    out_.line = conduit->line();
+    out_.column = conduit->column();
+    out_.summary = std::string(wire::text(conduit->summary()));
+  }
+  out_.egress_segment = segment_text(verdict.destination.segment);
+  switch (decision.kind()) {
+    case RuleKind::Direct:
+      out_.leg = "direct: forwarded as it is";
+      break;
+    case RuleKind::Terminate: {
+      out_.leg = "leg A: client to the terminator";
+      const wire::Address* host =
+          view_.host_address(ingress.segment, q_.tuple.destination.version());
+      if (host != nullptr)
+        out_.rewrite = fmt::format("destination becomes {}",
+                                   endpoint(wire::to_ip(*host), decision.listener_port()));
+      out_.egress_segment = "host stack of " + segment_text(ingress.segment);
+      break;
+    }
+    case RuleKind::LegB:
+      out_.leg = "leg B: terminator to the server";
+      break;
+    case RuleKind::HostService:
+      out_.leg = "service: to or from the gateway itself";
+      if (verdict.destination.is_gateway())
+        out_.egress_segment = "host stack of " + segment_text(verdict.destination.segment);
+      break;
+  }
+  step("decision", "allow",
+       out_.line == 0 ? fmt::format("{}; {}", out_.rule, out_.leg)
+                      : fmt::format("{} ({}:{}:{}); {}", out_.rule, out_.config_name, out_.line,
+                                    out_.column, out_.leg));
+}
+
+}  // namespace
+
+Explanation explain(const wire::SnapshotView& snapshot, const Question& question) {
+  return Teller(snapshot, question).run();
+}
+
+}  // namespace sallyport::explain
