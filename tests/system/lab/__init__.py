@@ -1,0 +1,1 @@
+"""The lab: a gateway between network namespaces that stand for hosts, judged by captures of every wire."""

@@ -1,0 +1,128 @@
+"""Programs in namespaces: started, watched, restarted if supervised, always ended."""
+import os
+import signal
+import subprocess
+import threading
+import time
+
+from . import wait
+
+
+class Process:
+    """One program with its output in a log file. `namespace` is a netns.Namespace or None."""
+
+    def __init__(self, name, argv, log_dir, namespace=None, resolver=None, env=None):
+        self.name = name
+        self.argv = namespace.command(argv, resolver) if namespace else list(argv)
+        self.log_path = os.path.join(log_dir, name + ".log")
+        self.env = dict(os.environ, **env) if env else None
+        self.popen = None
+        self.started = 0.0
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True, env=self.env)
+        self.started = time.monotonic()
+        return self
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen is not None and self.popen.poll() is None
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+    def kill(self, number=signal.SIGKILL):
+        if self.running():
+            os.kill(self.pid, number)
+
+    def stop(self, seconds=3):
+        if self.popen is None:
+            return
+        self.kill(signal.SIGTERM)
+        try:
+            self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill(signal.SIGKILL)
+            self.popen.wait(seconds)
+
+
+class Supervised(Process):
+    """Restarted when it ends by itself or is killed, with a bounded back-off, as the units do (Restart=always)."""
+
+    def __init__(self, *arguments, ready=None, **named):
+        super().__init__(*arguments, **named)
+        self.ready = ready  # callable: true once it serves
+        self.restarts = 0
+        self.exits = []  # (when, exit status) of every end that the lab did not order
+        self.held = True  # not to be restarted
+        self._lock = threading.Lock()
+
+    def start(self):
+        with self._lock:
+            self.held = False
+            return super().start()
+
+    def stop(self, seconds=3):
+        with self._lock:
+            self.held = True
+        super().stop(seconds)
+
+    def hold_and_kill(self):
+        """kill -9 without a restart: the process stays away until start()."""
+        with self._lock:
+            self.held = True
+        self.kill()
+        self.popen.wait(5)
+
+    def tend(self):
+        """Called often by the supervisor's thread."""
+        with self._lock:
+            if self.held or self.running():
+                return
+            self.exits.append((time.monotonic(), self.popen.returncode))
+            quick = [when for when, _ in self.exits if time.monotonic() - when < 10]
+            if time.monotonic() - self.started < 0.1 * min(len(quick), 20):
+                self.exits.pop()
+                return
+            self.restarts += 1
+            with open(self.log_path, "a", encoding="utf-8") as log:
+                log.write(f"--- lab: {self.name} ended with {self.popen.returncode}, restart {self.restarts}\n")
+            super().start()
+
+    def wait_ready(self, seconds=10):
+        if self.ready:
+            wait.until(lambda: self.running() and self.ready(), seconds, f"{self.name} is ready")
+
+
+class Supervisor:
+    """A thread that tends supervised processes until closed."""
+
+    def __init__(self):
+        self.processes = []
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def add(self, process):
+        self.processes.append(process)
+        return process
+
+    def _run(self):
+        while not self._closing.wait(0.02):
+            for process in list(self.processes):
+                process.tend()
+
+    def close(self):
+        self._closing.set()
+        self._thread.join()
+        for process in reversed(self.processes):
+            process.stop()
