@@ -1,0 +1,40 @@
+// A revision ready to be brought into force: the compiled snapshot in sealed memory, and what
+// follows from it for setup and for the ports.
+//
+// Immutable once made; shared freely. Making one takes up to a second for a large configuration, so
+// it is done beside the main loop.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/reconcile/host_plan.h"
+#include "policy/compile/compile.h"
+#include "policy/model/diagnostic.h"
+#include "policy/os/envelope.h"
+#include "policy/os/memfd.h"
+
+namespace sallyport::control {
+
+struct Target {
+  std::uint64_t revision = 0;
+  std::string text;  // the configuration it was compiled from
+  compile::Slots slots;
+  model::Diagnostics warnings;
+  os::UniqueFd memory;  // sealed
+  os::Mapping mapping;  // the same, read-only; `view` borrows it
+  std::vector<os::PortSpec> ports;
+  HostPlan plan;
+
+  Result<wire::SnapshotView> view() const;
+};
+using TargetPtr = std::shared_ptr<const Target>;
+
+// Text to target: load, compile, seal. Failures: diagnostics, at least one.
+std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
+                                                         compile::CompileInput input);
+
+}  // namespace sallyport::control

@@ -1,0 +1,377 @@
+#include "control/reconcile/reconciler.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "control/config/problems.h"
+#include "tests/unit/control/reconcile/fakes.h"
+
+namespace sallyport::control {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+
+constexpr const char* kBase = R"(
+version: 1
+ports:
+  wan: { device: "net_af_packet0,iface=veth0" }
+  lan1: { device: "net_af_packet1,iface=veth1" }
+segments:
+  uplink: { ports: [wan], role: uplink, address: [192.0.2.2/24], gateway: 192.0.2.1, mac: "02:00:00:00:00:01" }
+  field: { ports: [lan1], address: [10.20.0.1/24, "fd00:20::1/64"], mac: "02:00:00:00:00:02" }
+)";
+constexpr const char* kOneDevice = R"(
+devices:
+  press4: { segment: field, port: lan1, mac: "02:00:00:00:20:05", address: [10.20.0.5, "fd00:20::5"] }
+)";
+
+std::string without_field() {
+  return R"(
+version: 1
+ports:
+  wan: { device: "net_af_packet0,iface=veth0" }
+  lan1: { device: "net_af_packet1,iface=veth1" }
+segments:
+  uplink: { ports: [wan], role: uplink, address: [192.0.2.2/24], gateway: 192.0.2.1, mac: "02:00:00:00:00:01" }
+)";
+}
+
+// control's reconciler with three fake neighbours; time moves by assignment.
+class ReconcilerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/sallyport-reconcile-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    fake_setup_.emplace(folder_ + "/setup");
+    fake_terminator_.emplace(folder_ + "/terminator", "terminator", journal_);
+    fake_dataplane_.emplace(folder_ + "/dataplane", "dataplane", journal_);
+    start_control();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  // As a fresh process: connects anew, knows nothing.
+  void start_control() {
+    reconciler_.reset();
+    setup_.emplace(folder_ + "/setup");
+    terminator_.emplace("terminator", folder_ + "/terminator");
+    dataplane_.emplace("dataplane", folder_ + "/dataplane");
+    reconciler_.emplace(*setup_, *terminator_, *dataplane_,
+                        [this](const std::string& kind, const std::string& text) {
+                          alerts_.push_back(kind);
+                          last_alert_ = text;
+                        });
+  }
+
+  TargetPtr target(std::uint64_t revision, const std::string& text) {
+    compile::CompileInput input;
+    input.revision = revision;
+    if (reconciler_->in_force()) input.previous = reconciler_->in_force()->slots;
+    auto made = make_target(text, input);
+    if (!made) {
+      ADD_FAILURE() << format_problems("test", made.error());
+      return nullptr;
+    }
+    return *made;
+  }
+
+  void turn() {
+    now_ += milliseconds(10);
+    fake_setup_->run();
+    fake_terminator_->run();
+    fake_dataplane_->run();
+    setup_->run(now_);
+    terminator_->run(now_);
+    dataplane_->run(now_);
+    reconciler_->run(now_);
+  }
+  // At most 120 s of test time.
+  template <class Condition>
+  bool until(Condition condition) {
+    for (int i = 0; i < 12'000; ++i) {
+      turn();
+      if (condition()) return true;
+    }
+    return false;
+  }
+  bool everybody_up() { return setup_->up() && terminator_->up() && dataplane_->up(); }
+  bool in_force(std::uint64_t revision) {
+    return fake_terminator_->in_force == revision && fake_dataplane_->in_force == revision &&
+           reconciler_->in_force() && reconciler_->in_force()->revision == revision &&
+           reconciler_->step() == Reconciler::Step::kIdle;
+  }
+  std::optional<Result<void>> apply(TargetPtr candidate) {
+    std::optional<Result<void>> outcome;
+    EXPECT_TRUE(until([&] { return everybody_up(); }));
+    reconciler_->commit(now_, std::move(candidate),
+                        [&](Result<void> r) { outcome = std::move(r); });
+    EXPECT_TRUE(until([&] { return outcome.has_value(); }));
+    return outcome;
+  }
+  // The base configuration in force as revision 1, journals emptied.
+  void begin() {
+    const auto outcome = apply(target(1, kBase));
+    ASSERT_TRUE(outcome && *outcome) << (*outcome).error().context;
+    ASSERT_TRUE(until([&] { return in_force(1); }));
+    journal_.clear();
+    fake_setup_->log.clear();
+    alerts_.clear();
+  }
+
+  milliseconds now_{1'000'000};
+  std::string folder_;
+  std::vector<std::string> journal_;
+  std::vector<std::string> alerts_;
+  std::string last_alert_;
+  std::optional<test::FakeSetup> fake_setup_;
+  std::optional<test::FakeSibling> fake_terminator_;
+  std::optional<test::FakeSibling> fake_dataplane_;
+  std::optional<SetupClient> setup_;
+  std::optional<Sibling> terminator_;
+  std::optional<Sibling> dataplane_;
+  std::optional<Reconciler> reconciler_;
+};
+
+TEST_F(ReconcilerTest, FirstRevisionComesInTheOrderOfTheBorders) {
+  const auto outcome = apply(target(1, kBase));
+  ASSERT_TRUE(outcome && *outcome) << outcome->error().context;
+  EXPECT_TRUE(in_force(1));
+  std::vector<std::string> order;
+  for (const auto& line : journal_)
+    if (line.find("prepare") != line.npos || line.find("commit") != line.npos ||
+        line.find("configure") != line.npos)
+      order.push_back(line);
+  EXPECT_THAT(order,
+              ElementsAre("dataplane configure", "terminator prepare 1", "dataplane prepare 1",
+                          "terminator commit 1", "dataplane commit 1"));
+  EXPECT_EQ(fake_dataplane_->taps, (std::set<std::string>{"field", "uplink"}));
+  EXPECT_EQ(fake_dataplane_->ring, fake_terminator_->ring);
+  EXPECT_NE(fake_dataplane_->ring, 0U);
+  // Links are raised last: after the ports were taken and deny was in force on them.
+  const auto& log = fake_setup_->log;
+  const auto taken = std::find(log.begin(), log.end(), "port-take veth1");
+  const auto up = std::find(log.begin(), log.end(), "port-up veth1");
+  EXPECT_LT(taken, up);
+  EXPECT_NE(up, log.end());
+}
+
+TEST_F(ReconcilerTest, ACommitAddsHostStateBeforeAndRemovesItAfter) {
+  begin();
+  ASSERT_TRUE(*apply(target(2, std::string(kBase) + kOneDevice)));
+  EXPECT_TRUE(in_force(2));
+  // IPv4, IPv6 and the device's link-local address; nothing that was there is made again.
+  EXPECT_THAT(fake_setup_->log,
+              ElementsAre("neighbour-set field", "neighbour-set field", "neighbour-set field"));
+  fake_setup_->log.clear();
+  ASSERT_TRUE(*apply(target(3, kBase)));
+  EXPECT_THAT(fake_setup_->log, ElementsAre("neighbour-delete field", "neighbour-delete field",
+                                            "neighbour-delete field"));
+}
+
+TEST_F(ReconcilerTest, ARemovedSegmentIsDetachedAndDeleted) {
+  begin();
+  ASSERT_TRUE(*apply(target(2, without_field())));
+  EXPECT_TRUE(in_force(2));
+  EXPECT_EQ(fake_dataplane_->taps, (std::set<std::string>{"uplink"}));
+  EXPECT_EQ(fake_setup_->stacks, (std::set<std::string>{"uplink"}));
+}
+
+struct Refusal {
+  const char* name;
+  bool by_terminator;
+  const char* phase;
+};
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
+
+class Refused : public ReconcilerTest, public testing::WithParamInterface<Refusal> {};
+
+TEST_P(Refused, OldRevisionStaysInForceInBoth) {
+  begin();
+  auto& refuser = GetParam().by_terminator ? *fake_terminator_ : *fake_dataplane_;
+  refuser.refuse[GetParam().phase] = "certificate-missing";
+  const auto outcome = apply(target(2, std::string(kBase) + kOneDevice));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(outcome->error().code, "certificate-missing");
+  EXPECT_THAT(journal_, Contains("terminator abort 2"));
+  EXPECT_THAT(journal_, Contains("dataplane abort 2"));
+  EXPECT_EQ(reconciler_->in_force()->revision, 1U);
+  // What the refused revision had added to the host stacks is gone again.
+  EXPECT_EQ(std::count(fake_setup_->log.begin(), fake_setup_->log.end(), "neighbour-delete field"),
+            3);
+  refuser.refuse.clear();
+  EXPECT_TRUE(until([&] { return in_force(1); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Phases, Refused,
+                         testing::Values(Refusal{"TerminatorPrepare", true, "prepare"},
+                                         Refusal{"DataplanePrepare", false, "prepare"},
+                                         Refusal{"TerminatorCommit", true, "commit"},
+                                         Refusal{"DataplaneCommit", false, "commit"}),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST_F(ReconcilerTest, RefusedFirstRevisionLeavesNothingInForce) {
+  fake_dataplane_->refuse["prepare"] = "no-memory";
+  const auto outcome = apply(target(1, kBase));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(reconciler_->in_force(), nullptr);
+  fake_dataplane_->refuse.clear();
+  ASSERT_TRUE(*apply(target(2, kBase)));
+  EXPECT_TRUE(in_force(2));
+}
+
+TEST_F(ReconcilerTest, SilentSiblingTimesOutAndTheCommitIsUndone) {
+  begin();
+  fake_dataplane_->silent.insert("prepare");
+  const auto outcome = apply(target(2, std::string(kBase) + kOneDevice));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(reconciler_->in_force()->revision, 1U);
+  fake_dataplane_->silent.clear();
+  EXPECT_TRUE(until([&] { return in_force(1); }));
+}
+
+TEST_F(ReconcilerTest, DataplaneDyingInsideACommitUndoesIt) {
+  begin();
+  fake_dataplane_->silent.insert("prepare");
+  std::optional<Result<void>> outcome;
+  reconciler_->commit(now_, target(2, kBase), [&](Result<void> r) { outcome = std::move(r); });
+  ASSERT_TRUE(until([&] {
+    return std::find(journal_.begin(), journal_.end(), "dataplane prepare 2") != journal_.end();
+  }));
+  fake_dataplane_->disconnect();
+  fake_dataplane_->silent.clear();
+  ASSERT_TRUE(until([&] { return outcome.has_value(); }));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(outcome->error().code, "peer-gone");
+  EXPECT_TRUE(until([&] { return in_force(1); }));
+}
+
+TEST_F(ReconcilerTest, ReturningDataplaneGetsEverythingAgainAndTheTerminatorIsLeftAlone) {
+  begin();
+  fake_dataplane_->disconnect();
+  ASSERT_TRUE(until([&] { return fake_dataplane_->in_force == 1; }));
+  ASSERT_TRUE(until([&] { return reconciler_->step() == Reconciler::Step::kIdle; }));
+  EXPECT_EQ(fake_dataplane_->taps.size(), 2U);
+  EXPECT_EQ(fake_dataplane_->ports.size(), 2U);
+  EXPECT_THAT(journal_, Not(Contains("terminator prepare 1")));
+  EXPECT_EQ(fake_dataplane_->ring, fake_terminator_->ring) << "both must share the new ring";
+  EXPECT_THAT(alerts_, Contains("process-lost"));
+}
+
+TEST_F(ReconcilerTest, ReturningTerminatorIsServedAlsoWhileSetupIsAway) {
+  begin();
+  fake_setup_->die();
+  fake_terminator_->disconnect();
+  EXPECT_TRUE(until([&] { return fake_terminator_->in_force == 1; }));
+  EXPECT_THAT(journal_, Not(Contains("dataplane prepare 1")));
+  // The ring follows once setup is back.
+  fake_setup_->listen();
+  EXPECT_TRUE(until([&] {
+    return fake_terminator_->ring != 0 && fake_dataplane_->ring == fake_terminator_->ring;
+  }));
+}
+
+TEST_F(ReconcilerTest, ReturningSetupIsToldEverythingAndCleaned) {
+  begin();
+  fake_setup_->die();
+  ASSERT_TRUE(until([&] { return !setup_->up(); }));
+  fake_setup_->stacks = {"uplink", "old"};
+  fake_setup_->listen();
+  EXPECT_TRUE(
+      until([&] { return fake_setup_->stacks == std::set<std::string>{"field", "uplink"}; }));
+}
+
+TEST_F(ReconcilerTest, AtBootTheConfirmedRevisionIsSentAndLeftoversAreRemoved) {
+  const TargetPtr confirmed = target(7, kBase);
+  const TargetPtr pending = target(8, std::string(kBase) + kOneDevice);
+  reconciler_->restore(confirmed, {pending->plan});
+  ASSERT_TRUE(until([&] { return in_force(7); }));
+  EXPECT_EQ(std::count(fake_setup_->log.begin(), fake_setup_->log.end(), "neighbour-delete field"),
+            3);
+}
+
+TEST_F(ReconcilerTest, TerminatorThatRefusesAtBootDoesNotKeepDirectConduitsDown) {
+  fake_terminator_->refuse["prepare"] = "certificate-missing";
+  reconciler_->restore(target(3, kBase), {});
+  EXPECT_TRUE(until([&] { return fake_dataplane_->in_force == 3; }));
+  EXPECT_THAT(alerts_, Contains("resync-failed"));
+  fake_terminator_->refuse.clear();
+  EXPECT_TRUE(until([&] { return in_force(3); }));
+}
+
+TEST_F(ReconcilerTest, OtherPortsRestartTheDataplane) {
+  begin();
+  std::string text = kBase;
+  text.replace(text.find("veth1"), 5, "veth9");
+  text.replace(text.find("lan1:"), 5, "lan9:");
+  text.replace(text.find("[lan1]"), 6, "[lan9]");
+  const TargetPtr candidate = target(2, text);
+  EXPECT_TRUE(reconciler_->needs_restart(*candidate));
+  std::optional<Result<void>> outcome;
+  reconciler_->commit(now_, candidate, [&](Result<void> r) { outcome = std::move(r); });
+  ASSERT_TRUE(until([&] {
+    return std::find(journal_.begin(), journal_.end(), "dataplane restart") != journal_.end();
+  }));
+  EXPECT_THAT(journal_, Not(Contains("terminator prepare 2"))) << "ports come first";
+  fake_dataplane_->disconnect();  // the supervisor starts it anew
+  ASSERT_TRUE(until([&] { return outcome.has_value(); }));
+  ASSERT_TRUE(*outcome) << outcome->error().context;
+  EXPECT_TRUE(in_force(2));
+  EXPECT_THAT(fake_dataplane_->ports, Contains("lan9"));
+}
+
+TEST_F(ReconcilerTest, CommitWithoutASiblingIsRefusedAtOnce) {
+  begin();
+  fake_terminator_->die();
+  ASSERT_TRUE(until([&] { return !terminator_->up(); }));
+  std::optional<Result<void>> outcome;
+  reconciler_->commit(now_, target(2, kBase), [&](Result<void> r) { outcome = std::move(r); });
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->error().code, "peer-gone");
+  EXPECT_EQ(reconciler_->in_force()->revision, 1U);
+}
+
+TEST_F(ReconcilerTest, GarbageFromASiblingCostsItTheConnectionAndNothingElse) {
+  begin();
+  const std::vector<std::uint8_t> garbage(2000, 0xa5);
+  fake_terminator_->send_raw(garbage);
+  ASSERT_TRUE(until([&] { return fake_terminator_->in_force == 1 && !journal_.empty(); }));
+  EXPECT_TRUE(until([&] { return in_force(1); }));
+}
+
+TEST_F(ReconcilerTest, EventsOfSiblingsAreHandedOn) {
+  std::string seen;
+  dataplane_->on_event(
+      [&](const std::string& kind, const std::string& json) { seen = kind + " " + json; });
+  begin();
+  fake_dataplane_->send_event("stolen-identity", R"({"port":"lan2"})");
+  EXPECT_TRUE(until([&] { return seen == R"(stolen-identity {"port":"lan2"})"; }));
+}
+
+TEST_F(ReconcilerTest, LargeAnswersArriveThroughMemory) {
+  begin();
+  const std::string large = "\"" + std::string(200'000, 'x') + "\"";
+  fake_dataplane_->answer = [&](const wire::Query&) { return large; };
+  std::optional<std::string> got;
+  dataplane_->query(now_, "flows", {"limit=1"}, milliseconds(0),
+                    [&](Result<Sibling::Reply> reply) { got = reply ? reply->json : "refused"; });
+  EXPECT_TRUE(until([&] { return got.has_value(); }));
+  EXPECT_EQ(*got, large);
+}
+
+TEST(KernelInterface, IsReadFromDeviceArgumentsOnly) {
+  EXPECT_EQ(kernel_interface("net_af_packet0,iface=eth1"), "eth1");
+  EXPECT_EQ(kernel_interface("net_af_xdp0,iface=eth1,start_queue=0"), "eth1");
+  EXPECT_EQ(kernel_interface("0000:01:00.0"), "");
+  EXPECT_EQ(kernel_interface("net_af_packet0,iface=../x"), "");
+  EXPECT_EQ(kernel_interface("net_af_packet0,iface=sixteen-bytes-xx"), "");
+}
+
+}  // namespace
+}  // namespace sallyport::control
