@@ -59,6 +59,7 @@ TEST_F(DatabaseTest, DesiredRowsAreStoredAndReadBackByAnotherClient) {
 
 TEST_F(DatabaseTest, RowsThatAreNotManagedAreLeftAlone) {
   Database database(server_.remote());
+  ASSERT_TRUE(run_until(database, [&] { return database.connected(); }));
   ASSERT_NE(server_.transact(R"(["Sallyport",{"op":"insert","table":"Port","row":{"name":"x"}}])"),
             "");
   database.manage("Segment");
