@@ -12,25 +12,23 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/headers.h"
 #include "policy/base/drop_reasons.h"
 #include "policy/base/net.h"
 #include "policy/base/units.h"
 
 namespace sallyport::dataplane {
 
-inline constexpr std::uint32_t kNoDevice = 0xffffffff;
-inline constexpr std::uint16_t kNoSegment = 0xffff;
-
 struct DropKey {
   std::uint16_t segment = kNoSegment;
   std::uint16_t port = 0;  // gateway port the packet came by
   std::uint32_t device =
       kNoDevice;  // slot of the enrolled device, or kNoDevice: then `mac` says who
-  MacAddress mac;
+  MacAddress mac{};
   Drop reason = Drop::kDefaultDeny;
   std::uint8_t protocol = 0;           // IP protocol, 0 if none
   std::uint16_t destination_port = 0;  // 0 if none, or in an overflow record
-  IpAddress destination;               // unspecified if none, or in an overflow record
+  IpAddress destination{};             // unspecified if none, or in an overflow record
   friend bool operator==(const DropKey&, const DropKey&) = default;
 };
 

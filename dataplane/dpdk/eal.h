@@ -1,0 +1,37 @@
+// DPDK's environment and its packet pool. One per process, started once, before any thread of ours.
+//
+// Nothing is probed on its own: devices are added one by one (dpdk/port.h). No telemetry socket, no
+// shared configuration, no secondary processes; messages at warning and above go to stderr.
+// Hugepages are used when asked for and there; without them everything works, only slower.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/dpdk/packet.h"
+#include "policy/base/result.h"
+
+namespace sallyport::dataplane {
+
+enum class Hugepages : std::uint8_t { kAuto, kOff };
+
+struct EalOptions {
+  Hugepages hugepages = Hugepages::kAuto;
+  std::uint32_t memory_mb = 256;
+  // PCI devices that may be probed; empty keeps the bus untouched.
+  std::vector<std::string> pci_addresses;
+};
+
+// Failures: kSystem "dpdk-start" with DPDK's word. Calling it twice is a bug.
+Result<void> start_eal(const EalOptions& options);
+bool eal_uses_hugepages() noexcept;
+
+// `packets` buffers, each for one whole frame with headroom. kExhausted "dpdk-pool" if memory is
+// short.
+Result<PacketPool> make_packet_pool(std::uint32_t packets);
+
+// Makes the calling thread known to DPDK (per-thread pool cache); for workers.
+void register_dpdk_thread() noexcept;
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,132 @@
+// Packet: the one owner of a frame in memory. A handle of pointer size over a DPDK buffer; it is
+// moved, never copied, and gives the buffer back to its pool when it ends. The metadata that stages
+// write travels in the buffer's private area, so handing a packet on costs one pointer.
+//
+// bytes() is the frame from its first byte, always one contiguous piece (pools are sized for whole
+// frames; a chained buffer is refused at rx). Growing and shrinking at the front (VLAN tags) stays
+// within the headroom.
+//
+// Thread: a packet belongs to one thread at a time; rings hand it over. Nothing here fails but
+// alloc(), which is empty when the pool is exhausted.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "dataplane/headers.h"
+#include "policy/base/bytes.h"
+#include "policy/base/check.h"
+#include "policy/base/drop_reasons.h"
+#include "policy/base/units.h"
+
+namespace sallyport::dataplane {
+
+// Where a frame came in.
+enum class Origin : std::uint8_t { kWire, kHostStack };
+
+// Notes that travel with a packet. Trivially destructible: a buffer's private area has no lifetime.
+struct PacketMeta {
+  Headers headers;
+  // Written by rx (or the host stack's reader) and bind.
+  PortSlot port = kNoPort;
+  SegmentSlot segment = kNoSegment;
+  DeviceSlot device = kNoDevice;  // the enrolled device that sent it
+  Origin origin = Origin::kWire;
+  // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
+  std::uint16_t stages = 0;
+  std::uint16_t capture_slot = 0;  // 0 = not captured; else index + 1
+};
+inline constexpr std::uint16_t kPacketPrivateSize = 256;
+static_assert(sizeof(PacketMeta) <= kPacketPrivateSize);
+static_assert(std::is_trivially_destructible_v<PacketMeta>);
+
+class Packet {
+ public:
+  constexpr Packet() noexcept = default;
+  // Takes over a single-segment buffer with a private area of kPacketPrivateSize.
+  explicit Packet(rte_mbuf* buffer) noexcept : buffer_(buffer) {}
+  Packet(Packet&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)) {}
+  Packet& operator=(Packet&& other) noexcept {
+    if (this != &other) {
+      reset();
+      buffer_ = std::exchange(other.buffer_, nullptr);
+    }
+    return *this;
+  }
+  ~Packet() { reset(); }
+
+  explicit operator bool() const noexcept { return buffer_ != nullptr; }
+
+  MutableBytes bytes() noexcept {
+    return {rte_pktmbuf_mtod(buffer_, std::uint8_t*), rte_pktmbuf_data_len(buffer_)};
+  }
+  ConstBytes bytes() const noexcept {
+    return {rte_pktmbuf_mtod(buffer_, const std::uint8_t*), rte_pktmbuf_data_len(buffer_)};
+  }
+  PacketMeta& meta() noexcept { return *static_cast<PacketMeta*>(rte_mbuf_to_priv(buffer_)); }
+  const PacketMeta& meta() const noexcept {
+    return *static_cast<const PacketMeta*>(rte_mbuf_to_priv(buffer_));
+  }
+
+  // Makes the frame `size` bytes long; false (unchanged) if the buffer cannot hold it.
+  bool resize(std::size_t size) noexcept {
+    if (size > capacity()) return false;
+    buffer_->data_len = static_cast<std::uint16_t>(size);
+    buffer_->pkt_len = static_cast<std::uint32_t>(size);
+    return true;
+  }
+  // Moves the first byte; both stay within the buffer, false (unchanged) otherwise.
+  bool grow_front(std::uint16_t size) noexcept {
+    return rte_pktmbuf_prepend(buffer_, size) != nullptr;
+  }
+  bool shrink_front(std::uint16_t size) noexcept {
+    return rte_pktmbuf_adj(buffer_, size) != nullptr;
+  }
+  // Longest frame that fits behind the present first byte.
+  std::size_t capacity() const noexcept {
+    return static_cast<std::size_t>(buffer_->buf_len - buffer_->data_off);
+  }
+
+  // Gives the buffer up to a ring or a driver.
+  rte_mbuf* release() noexcept { return std::exchange(buffer_, nullptr); }
+  void reset() noexcept {
+    if (buffer_ != nullptr) rte_pktmbuf_free(std::exchange(buffer_, nullptr));
+  }
+
+ private:
+  rte_mbuf* buffer_ = nullptr;
+};
+static_assert(sizeof(Packet) == sizeof(void*));
+static_assert(!std::is_copy_constructible_v<Packet> && !std::is_copy_assignable_v<Packet>);
+
+// Where packets come from. One per process; alloc() may be called by any thread.
+class PacketPool {
+ public:
+  // `pool` is owned by DPDK and lives until the process ends.
+  explicit PacketPool(rte_mempool* pool) noexcept : pool_(pool) {}
+  // An empty frame with fresh metadata; false when exhausted.
+  Packet alloc() noexcept {
+    rte_mbuf* buffer = rte_pktmbuf_alloc(pool_);
+    if (buffer == nullptr) return {};
+    new (rte_mbuf_to_priv(buffer)) PacketMeta{};
+    return Packet(buffer);
+  }
+  // A frame with these bytes; empty when exhausted or when they do not fit.
+  Packet copy_of(ConstBytes bytes) noexcept {
+    Packet packet = alloc();
+    if (!packet || !packet.resize(bytes.size())) return {};
+    std::ranges::copy(bytes, packet.bytes().begin());
+    return packet;
+  }
+  std::uint32_t free_count() const noexcept;
+  rte_mempool* raw() const noexcept { return pool_; }
+
+ private:
+  rte_mempool* pool_;
+};
+
+}  // namespace sallyport::dataplane

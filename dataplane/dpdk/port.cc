@@ -1,0 +1,125 @@
+#include "dataplane/dpdk/port.h"
+
+#include <fmt/core.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace sallyport::dataplane {
+namespace {
+
+constexpr std::uint16_t kRxDescriptors = 1024;
+constexpr std::uint16_t kTxDescriptors = 1024;
+
+Error port_error(const char* code, const std::string& device, const char* what, int error) {
+  return {ErrorKind::kSystem, code,
+          fmt::format("{}: {}: {}", device, what, rte_strerror(error < 0 ? -error : error))};
+}
+
+// The id of the port that probing `device` made.
+Result<std::uint16_t> probe(const std::string& device) {
+  if (const int error = rte_dev_probe(device.c_str()); error != 0 && error != -EEXIST) {
+    return fail(port_error("port-probe", device, "probing failed", error));
+  }
+  const std::string name = device.substr(0, device.find(','));
+  std::uint16_t id = 0;
+  if (const int error = rte_eth_dev_get_port_by_name(name.c_str(), &id); error != 0) {
+    return fail(port_error("port-probe", device, "no port came of it", error));
+  }
+  return id;
+}
+
+Result<void> configure(std::uint16_t id, const std::string& device, PacketPool& pool) {
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(id, &info); error != 0) {
+    return fail(port_error("port-start", device, "no information", error));
+  }
+  rte_eth_conf conf{};
+  if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0) {
+    return fail(port_error("port-start", device, "one queue pair refused", error));
+  }
+  std::uint16_t rx = kRxDescriptors, tx = kTxDescriptors;
+  if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0) {
+    return fail(port_error("port-start", device, "descriptors refused", error));
+  }
+  const int socket = rte_eth_dev_socket_id(id);
+  const auto node = static_cast<unsigned>(socket < 0 ? SOCKET_ID_ANY : socket);
+  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, node, nullptr, pool.raw()); error != 0) {
+    return fail(port_error("port-start", device, "rx queue refused", error));
+  }
+  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, node, nullptr); error != 0) {
+    return fail(port_error("port-start", device, "tx queue refused", error));
+  }
+  if (const int error = rte_eth_dev_start(id); error != 0) {
+    return fail(port_error("port-start", device, "start refused", error));
+  }
+  // Devices address the gateway by its segment's MAC, which is not the NIC's. Ports without the
+  // notion (ring, null, pcap) deliver everything anyway.
+  static_cast<void>(rte_eth_promiscuous_enable(id));
+  return {};
+}
+
+}  // namespace
+
+void TxPort::flush() noexcept {
+  if (used_ == 0) return;
+  for (std::size_t i = 0; i < used_; ++i) counters_.tx_bytes += burst_[i].bytes().size();
+  const std::size_t sent = driver_->transmit(std::span(burst_).first(used_));
+  counters_.tx_packets += sent;
+  counters_.tx_full += used_ - sent;
+  for (std::size_t i = sent; i < used_; ++i) {
+    counters_.tx_bytes -= burst_[i].bytes().size();
+    burst_[i].reset();
+  }
+  used_ = 0;
+}
+
+Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, PacketPool& pool) {
+  if (device.empty() || device.size() > 255) {
+    return fail(ErrorKind::kInvalid, "port-device", "a PCI address or vdev arguments are needed");
+  }
+  SALLYPORT_TRY(const std::uint16_t id, probe(device));
+  std::unique_ptr<EthPort> port(new EthPort(id));
+  SALLYPORT_TRY_VOID(configure(id, device, pool));
+  return port;
+}
+
+EthPort::~EthPort() {
+  static_cast<void>(rte_eth_dev_stop(id_));
+  static_cast<void>(rte_eth_dev_close(id_));
+}
+
+std::size_t EthPort::transmit(std::span<Packet> burst) noexcept {
+  std::array<rte_mbuf*, kBurst> raw{};
+  const auto count = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
+  for (std::size_t i = 0; i < count; ++i) raw[i] = burst[i].release();
+  const std::uint16_t sent = rte_eth_tx_burst(id_, 0, raw.data(), count);
+  for (std::size_t i = sent; i < count; ++i) burst[i] = Packet(raw[i]);
+  return sent;
+}
+
+std::size_t EthPort::receive(std::span<Packet> burst) noexcept {
+  std::array<rte_mbuf*, kBurst> raw{};
+  const auto room = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
+  const std::uint16_t count = rte_eth_rx_burst(id_, 0, raw.data(), room);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Packet packet(raw[i]);
+    // Offloads that would chain buffers are never asked for; whatever comes chained all the same
+    // is longer than our MTU.
+    if (raw[i]->nb_segs != 1) continue;
+    packet.meta() = PacketMeta{};
+    burst[kept++] = std::move(packet);
+  }
+  return kept;
+}
+
+bool is_pci_address(const std::string& device) noexcept {
+  return device.size() >= 7 &&
+         device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos;
+}
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,79 @@
+#include "dataplane/exits.h"
+
+namespace sallyport::dataplane {
+
+Exits::Exits(Counters& counters)
+    : ports_(kMaxSlots), host_stacks_(kMaxSlots), counters_(counters), records_(kDropRecords) {}
+
+void Exits::drop(Dropped&& gone, Instant now) noexcept {
+  PacketMeta& meta = gone.packet.meta();
+  meta.stages |= stage_bit(Stage::kDrop);
+  ++counters_.drop(gone.reason);
+  const Headers& h = meta.headers;
+  DropKey key;
+  key.segment = meta.segment;
+  key.port = meta.port;
+  key.device = meta.device;
+  key.mac = h.source_mac;
+  key.reason = gone.reason;
+  // Addresses are known only where the parser got that far.
+  if (h.l4 != 0 || h.message == Message::kArp) {
+    key.protocol = h.is_ip() ? static_cast<std::uint8_t>(h.protocol) : std::uint8_t{0};
+    key.destination_port = h.service_port();
+    key.destination = h.destination;
+  }
+  records_.record(key, h.source, h.source_port, now);
+  if (observer_ != nullptr) observer_->ended(gone.packet, gone.reason);
+  gone.packet.reset();
+}
+
+void Exits::send(Allowed&& allowed, Instant now) noexcept {
+  const Exit& exit = allowed.exit();
+  if (exit.kind == Exit::Kind::kHostStack) {
+    allowed.packet_.meta().stages |= stage_bit(Stage::kHostStack);
+    if (exit.segment >= kMaxSlots || !host_stacks_[exit.segment].present()) {
+      return drop({std::move(allowed.packet_), Drop::kHostStackBusy}, now);
+    }
+    if (observer_ != nullptr) observer_->left(allowed);
+    // Once in the ring it is the TAP thread's.
+    const RuleSlot rule = allowed.rule();
+    if (!host_stacks_[exit.segment].send(allowed)) {
+      return drop({std::move(allowed.packet_), Drop::kHostStackBusy}, now);
+    }
+    ++counters_.to_host;
+    if (rule >= kFirstBuiltinRule) ++counters_.builtin[rule - kFirstBuiltinRule];
+    host_stack_pending_ = true;
+    return;
+  }
+  if (exit.port >= kMaxSlots || !ports_[exit.port].present()) {
+    return drop({std::move(allowed.packet_), Drop::kPortDown}, now);
+  }
+  if (observer_ != nullptr) observer_->left(allowed);
+  ++counters_.forwarded;
+  if (allowed.rule() >= kFirstBuiltinRule) {
+    ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
+  }
+  ports_[exit.port].send(std::move(allowed));
+}
+
+void Exits::flush() noexcept {
+  for (TxPort& port : ports_) {
+    if (port.present()) port.flush();
+  }
+}
+
+void Exits::attach_port(PortSlot slot, PortDriver& driver) {
+  SALLYPORT_CHECK(slot < kMaxSlots);
+  ports_[slot] = TxPort(driver);
+}
+
+void Exits::attach_host_stack(SegmentSlot segment, HostStackRings& rings) {
+  SALLYPORT_CHECK(segment < kMaxSlots);
+  host_stacks_[segment] = HostStackPort(rings);
+}
+
+void Exits::detach_host_stack(SegmentSlot segment) noexcept {
+  if (segment < kMaxSlots) host_stacks_[segment] = HostStackPort();
+}
+
+}  // namespace sallyport::dataplane

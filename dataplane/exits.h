@@ -1,0 +1,74 @@
+// The three ways out of the pipeline: a port, a segment's host stack, or the end with one named
+// reason. Counts all of them, keeps drop records, and tells an observer (capture, tests).
+//
+// Thread: the worker. Everything is preallocated.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "dataplane/allowed.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/tap/host_stack_port.h"
+#include "dataplane/telemetry/counters.h"
+#include "dataplane/telemetry/drop_records.h"
+#include "dataplane/telemetry/stages.h"
+
+namespace sallyport::dataplane {
+
+// Sees what becomes of each packet, before it is gone. Called on the worker.
+class VerdictObserver {
+ public:
+  VerdictObserver() = default;
+  VerdictObserver(const VerdictObserver&) = delete;
+  VerdictObserver& operator=(const VerdictObserver&) = delete;
+  virtual ~VerdictObserver() = default;
+  virtual void arrived(Packet& packet, Instant now) noexcept = 0;
+  virtual void ended(const Packet& packet, Drop reason) noexcept = 0;
+  virtual void left(const Allowed& allowed) noexcept = 0;
+};
+
+class Exits {
+ public:
+  static constexpr std::size_t kMaxSlots = 256;
+
+  explicit Exits(Counters& counters);
+
+  void drop(Dropped&& gone, Instant now) noexcept;
+  // To its exit; dropped with a reason if that is absent or full.
+  void send(Allowed&& allowed, Instant now) noexcept;
+  // Permitted, but it cannot be done.
+  void refuse(Allowed&& allowed, Drop reason, Instant now) noexcept {
+    drop({std::move(allowed.packet_), reason}, now);
+  }
+  // A message to the gateway itself that has done its work.
+  void consume(Packet&& packet) noexcept {
+    ++counters_.consumed;
+    packet.reset();
+  }
+  void flush() noexcept;
+
+  void attach_port(PortSlot slot, PortDriver& driver);
+  void attach_host_stack(SegmentSlot segment, HostStackRings& rings);
+  void detach_host_stack(SegmentSlot segment) noexcept;
+  HostStackPort& host_stack(SegmentSlot segment) noexcept { return host_stacks_[segment]; }
+  std::span<TxPort> ports() noexcept { return ports_; }
+  std::span<HostStackPort> host_stacks() noexcept { return host_stacks_; }
+  // Host stacks that got a packet since the last call: the TAP thread must be woken.
+  bool take_host_stack_pending() noexcept { return std::exchange(host_stack_pending_, false); }
+
+  void observe(VerdictObserver* observer) noexcept { observer_ = observer; }
+  VerdictObserver* observer() noexcept { return observer_; }
+  const DropRecords& drop_records() const noexcept { return records_; }
+
+ private:
+  static constexpr std::size_t kDropRecords = 8192;
+  std::vector<TxPort> ports_;
+  std::vector<HostStackPort> host_stacks_;
+  Counters& counters_;
+  DropRecords records_;
+  VerdictObserver* observer_ = nullptr;
+  bool host_stack_pending_ = false;
+};
+
+}  // namespace sallyport::dataplane

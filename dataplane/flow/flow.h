@@ -1,0 +1,65 @@
+// One flow: both directions, the rule that allowed it, what is rewritten, and when it ends. Two
+// cache lines. Slots (rule, devices, segments) are stable across revisions (design note 0001), so a
+// flow needs no pointer into a snapshot.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "dataplane/flow/tcp_state.h"
+#include "dataplane/headers.h"
+#include "policy/base/units.h"
+
+namespace sallyport::dataplane {
+
+// Who sends to whom, as seen on one packet.
+struct FlowKey {
+  IpAddress source;
+  IpAddress destination;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  IpProtocol protocol = IpProtocol::kTcp;
+  friend bool operator==(const FlowKey&, const FlowKey&) = default;
+  friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
+};
+
+enum class Direction : std::uint8_t { kFromClient = 0, kFromServer = 1 };
+
+enum FlowFlag : std::uint8_t {
+  kClientIsHost = 1,  // the client is the gateway's own stack in client_segment
+  kServerIsHost = 2,  // the server is the gateway's own stack in server_segment
+};
+
+struct alignas(64) Flow {
+  IpAddress client;
+  IpAddress server;  // as the client dialled it
+  IpAddress target;  // who really answers; differs from server only if the rule terminates
+  std::uint16_t client_port = 0;
+  std::uint16_t server_port = 0;
+  std::uint16_t target_port = 0;
+  IpProtocol protocol = IpProtocol::kTcp;
+  TcpState state = TcpState::kSynSent;
+  RuleSlot rule = 0;
+  DeviceSlot client_device = kNoDevice;
+  std::uint64_t meaning = 0;   // of the rule when it allowed this flow
+  std::uint64_t revision = 0;  // under which that was last checked
+  Instant deadline;
+  // Written by FlowTable alone: its ageing list.
+  std::uint32_t next = 0;
+  std::uint32_t previous = 0;
+  std::uint32_t due_tick = 0;
+  std::uint32_t packets[2] = {0, 0};  // by Direction, modulo 2^32
+  DeviceSlot server_device = kNoDevice;
+  SegmentSlot client_segment = kNoSegment;
+  SegmentSlot server_segment = kNoSegment;
+  std::uint8_t flags = 0;
+  std::uint8_t kind = 0;  // wire::RuleKind
+  bool live = false;      // written by FlowTable alone
+
+  FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
+  FlowKey server_key() const { return {target, client, target_port, client_port, protocol}; }
+  bool rewritten() const { return target != server || target_port != server_port; }
+};
+static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,84 @@
+// The flows of one worker: bounded, preallocated, looked up by either direction's key.
+//
+// Index: buckets of one cache line, eight (tag, reference) pairs each; a key may stand in one of
+// two buckets, the emptier one takes it. An insertion that finds both full fails; with the index
+// twice as large as the flows that is rarer than running out of flows. Ageing: a wheel of
+// kWheelTicks lists. A packet only moves a flow's deadline; when the flow's tick comes round the
+// wheel looks whether the deadline really has passed, so a hot path never relinks (only a deadline
+// that becomes earlier does). `now` is an argument.
+//
+// The hash is keyed with a secret of the process: which keys collide cannot be known outside.
+// Thread: one. Failures: insert() returns nullptr and changes nothing when the table is full or
+// when either key is taken. References stay valid until the flow is erased. Twin:
+// tests/support/flow_table_twin.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/flow/flow.h"
+
+namespace sallyport::dataplane {
+
+struct FlowMatch {
+  Flow* flow = nullptr;
+  Direction direction = Direction::kFromClient;
+  explicit operator bool() const { return flow != nullptr; }
+};
+
+class FlowTable {
+ public:
+  static constexpr std::size_t kWheelTicks = 1024;
+  static constexpr Duration kTick = std::chrono::milliseconds(500);
+
+  // At most `capacity` flows; all memory is taken here.
+  FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now);
+
+  FlowMatch find(const FlowKey& key) noexcept;
+  // Copies `flow` in; its `deadline` is its first one.
+  Flow* insert(const Flow& flow) noexcept;
+  void erase(Flow& flow) noexcept;
+  void set_deadline(Flow& flow, Instant deadline) noexcept;
+  // Erases flows whose deadline is at or before `now`, looking at `budget` flows at most per call;
+  // what is left over is done by the next call.
+  std::uint32_t expire(Instant now, std::uint32_t budget) noexcept;
+
+  std::uint32_t size() const noexcept { return size_; }
+  std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(flows_.size()) - 1; }
+  // All places, live or not, for sweeps and reads; index 0 is never live.
+  std::span<Flow> places() noexcept { return flows_; }
+
+ private:
+  static constexpr std::size_t kWays = 8;
+  struct alignas(64) Bucket {
+    std::array<std::uint16_t, kWays> tags;        // 0 = free
+    std::array<std::uint32_t, kWays> references;  // place << 1 | direction
+  };
+  struct Hash {
+    std::uint32_t first;
+    std::uint32_t second;
+    std::uint16_t tag;
+  };
+  Hash hash(const FlowKey& key) const noexcept;
+  bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
+  void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
+  void link(std::uint32_t place) noexcept;
+  void unlink(std::uint32_t place) noexcept;
+  std::uint32_t tick_of(Instant deadline) const noexcept;
+
+  std::vector<Flow> flows_;
+  std::vector<Bucket> buckets_;
+  std::array<std::uint64_t, 2> secret_;
+  std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
+  std::uint32_t free_ = 0;                          // head of free places, through Flow::next
+  std::uint32_t size_ = 0;
+  Instant start_;
+  std::uint32_t tick_ = 0;    // the next tick to be looked at
+  std::uint32_t cursor_ = 0;  // where a tick that ran out of budget goes on
+  bool walking_ = false;      // is the list of tick_ half walked?
+};
+
+}  // namespace sallyport::dataplane

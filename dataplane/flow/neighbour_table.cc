@@ -1,0 +1,43 @@
+#include "dataplane/flow/neighbour_table.h"
+
+namespace sallyport::dataplane {
+
+std::span<Neighbour> NeighbourTable::bucket(SegmentSlot segment,
+                                            const IpAddress& address) noexcept {
+  std::uint64_t h = 0xcbf29ce484222325U ^ segment;  // FNV-1a, 64 bit
+  for (std::uint8_t byte : address.bytes()) h = (h ^ byte) * 0x100000001b3U;
+  return std::span(entries_).subspan((h >> 24) % kBuckets * kWays, kWays);
+}
+
+Neighbour* NeighbourTable::find(SegmentSlot segment, const IpAddress& address) noexcept {
+  for (Neighbour& n : bucket(segment, address)) {
+    if (n.state != Neighbour::State::kFree && n.segment == segment && n.address == address) {
+      return &n;
+    }
+  }
+  return nullptr;
+}
+
+Neighbour* NeighbourTable::add(SegmentSlot segment, const IpAddress& address,
+                               Instant now) noexcept {
+  Neighbour* place = nullptr;
+  for (Neighbour& n : bucket(segment, address)) {
+    if (n.state == Neighbour::State::kFree) {
+      place = &n;
+      break;
+    }
+    // What is known can be asked again; what is being asked for holds somebody's packet.
+    if (n.state == Neighbour::State::kKnown && (place == nullptr || n.expires < place->expires)) {
+      place = &n;
+    }
+  }
+  if (place == nullptr) return nullptr;
+  *place = Neighbour{};
+  place->state = Neighbour::State::kAsking;
+  place->segment = segment;
+  place->address = address;
+  place->due = now;
+  return place;
+}
+
+}  // namespace sallyport::dataplane

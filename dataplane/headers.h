@@ -1,0 +1,92 @@
+// What the parser found in a frame: offsets and fields that were checked once, in safe order, and
+// are never looked for again. Plain values; a Headers stands in a packet's metadata and is true of
+// its bytes for as long as no stage rewrites them (stages that do keep both in step).
+#pragma once
+
+#include <cstdint>
+
+#include "policy/base/net.h"
+
+namespace sallyport::dataplane {
+
+using PortSlot = std::uint16_t;
+using SegmentSlot = std::uint16_t;
+using DeviceSlot = std::uint32_t;
+using RuleSlot = std::uint32_t;
+inline constexpr PortSlot kNoPort = 0xffff;
+inline constexpr SegmentSlot kNoSegment = 0xffff;
+inline constexpr DeviceSlot kNoDevice = 0xffffffff;
+
+inline constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
+inline constexpr std::uint16_t kEtherTypeArp = 0x0806;
+inline constexpr std::uint16_t kEtherTypeVlan = 0x8100;
+inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+
+inline constexpr std::size_t kEthernetSize = 14;
+inline constexpr std::size_t kVlanTagSize = 4;
+inline constexpr std::size_t kMtu = 1500;
+inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu;
+
+enum TcpFlag : std::uint8_t {
+  kTcpFin = 0x01,
+  kTcpSyn = 0x02,
+  kTcpRst = 0x04,
+  kTcpPsh = 0x08,
+  kTcpAck = 0x10,
+  kTcpUrg = 0x20,
+  kTcpEce = 0x40,
+  kTcpCwr = 0x80,
+};
+
+// What a frame carries, as far as the pipeline tells messages apart.
+enum class Message : std::uint8_t {
+  kArp,
+  kNeighbourSolicitation,
+  kNeighbourAdvertisement,
+  kRouterSolicitation,
+  kTcp,
+  kUdp,
+  kEchoRequest,
+  kEchoReply,
+  kIcmpError,
+};
+
+struct Headers {
+  MacAddress destination_mac;
+  MacAddress source_mac;
+  std::uint16_t vlan = 0;  // 0 = untagged
+  Message message = Message::kArp;
+  IpProtocol protocol = IpProtocol::kIcmp;
+  // Offsets from the frame's first byte. `end` is past the stated length: padding lies behind it.
+  std::uint16_t l3 = 0;
+  std::uint16_t l4 = 0;
+  std::uint16_t payload = 0;
+  std::uint16_t end = 0;
+  // ARP: sender and target protocol address.
+  IpAddress source;
+  IpAddress destination;
+  // TCP, UDP: ports. Echo: both the identifier, so that a reply's tuple is its request's reversed.
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint8_t ttl = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t icmp_type = 0;
+  std::uint8_t arp_operation = 0;  // 1 request, 2 reply
+  // ARP: sender hardware address. ND: link-layer address option, zero if absent.
+  MacAddress link_layer;
+  IpAddress nd_target;
+
+  bool is_ip() const { return message != Message::kArp; }
+  bool is_neighbour() const {
+    return message == Message::kArp || message == Message::kNeighbourSolicitation ||
+           message == Message::kNeighbourAdvertisement;
+  }
+  IpVersion version() const { return source.version(); }
+  // The "port" that rules speak of: for ICMP echo the message type (policy/base/net.h, PortRange).
+  std::uint16_t service_port() const {
+    return message == Message::kEchoRequest || message == Message::kEchoReply ? icmp_type
+                                                                              : destination_port;
+  }
+};
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,372 @@
+#include "dataplane/pipeline.h"
+
+#include "dataplane/names/dns_answer.h"
+#include "dataplane/stages/bind.h"
+#include "dataplane/stages/classify.h"
+#include "dataplane/stages/enforce_policy.h"
+#include "dataplane/stages/parse.h"
+#include "dataplane/stages/reset.h"
+#include "dataplane/stages/rewrite.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+constexpr Duration kTickSpacing = std::chrono::milliseconds(100);
+constexpr std::uint32_t kExpireBudget = 256;
+// Bounded work per call; the daemon polls at least every few hundred microseconds, so a table of
+// any supported size is through well within the second that a revision may take.
+constexpr std::size_t kRecheckBudget = 1024;
+
+bool is_broadcast(const IpAddress& a) {
+  return a.is_multicast() || (a.is_v4() && a.v4_value() == 0xffffffff);
+}
+// RFC 2131 §4.1, RFC 8415 §7.2: either side's port decides.
+bool is_dhcp(const Headers& h) {
+  if (h.message != Message::kUdp) return false;
+  return h.version() == IpVersion::k4 ? (h.source_port == 68 && h.destination_port == 67) ||
+                                            (h.source_port == 67 && h.destination_port == 68)
+                                      : (h.source_port == 546 && h.destination_port == 547) ||
+                                            (h.source_port == 547 && h.destination_port == 546);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events)
+    : pool_(pool),
+      events_(events),
+      flows_(options.flows, options.hash_secret, options.now),
+      neighbours_(pool, exits_, police_),
+      started_(options.now),
+      next_tick_(options.now) {}
+
+// --- in ---------------------------------------------------------------------------------------
+
+void Pipeline::from_port(PortSlot port, Packet&& packet, Instant now) noexcept {
+  packet.meta().port = port;
+  packet.meta().origin = Origin::kWire;
+  enter(std::move(packet), now);
+}
+
+void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
+  packet.meta().segment = segment;
+  packet.meta().origin = Origin::kHostStack;
+  ++counters_.from_host;
+  enter(std::move(packet), now);
+}
+
+// --- parse, bind, and what is not a flow --------------------------------------------------------
+
+void Pipeline::enter(Packet&& packet, Instant now) noexcept {
+  ++counters_.received;
+  if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
+
+  auto parsed = Parse::run(std::move(packet));
+  if (!parsed) return exits_.drop(std::move(parsed).error(), now);
+  if (tables_ == nullptr) return drop(std::move(*parsed).release(), Drop::kNoSnapshot, now);
+
+  auto bound = Bind::run(std::move(*parsed), *tables_, events_, now);
+  if (!bound) return exits_.drop(std::move(bound).error(), now);
+
+  const Headers& h = bound->headers();
+  if (h.is_neighbour()) return neighbours_.receive(std::move(*bound), *tables_, now);
+  if (is_dhcp(h)) return dhcp(std::move(*bound), now);
+  if (h.message == Message::kRouterSolicitation) {
+    return drop(std::move(*bound).release(), Drop::kIcmpType, now);
+  }
+  if (h.source.is_unspecified()) {
+    return drop(std::move(*bound).release(), Drop::kMartianSource, now);
+  }
+  if (is_broadcast(h.destination)) {
+    return drop(std::move(*bound).release(), Drop::kNoBroadcast, now);
+  }
+  if (h.source.is_link_local() || h.destination.is_link_local()) {
+    return drop(std::move(*bound).release(), Drop::kLinkLocalForward, now);
+  }
+  if (h.message == Message::kIcmpError) return icmp_error(std::move(*bound), now);
+  flow_packet(std::move(*bound), now);
+}
+
+// --- flow table: hit
+// ------------------------------------------------------------------------------
+
+void Pipeline::flow_packet(BoundPacket&& packet, Instant now) noexcept {
+  const Headers& h = packet.headers();
+  const FlowMatch match =
+      flows_.find({h.source, h.destination, h.source_port, h.destination_port, h.protocol});
+  if (!match) return first_packet(std::move(packet), now);
+  Flow& flow = *match.flow;
+  const bool from_client = match.direction == Direction::kFromClient;
+  // An echo's reply goes back, its request goes forth; nothing else has this tuple.
+  if ((h.message == Message::kEchoRequest && !from_client) ||
+      (h.message == Message::kEchoReply && from_client)) {
+    return first_packet(std::move(packet), now);
+  }
+  if (!still_allowed(flow, *tables_, names_, now)) {
+    cut(flow);
+    return drop(std::move(packet).release(), Drop::kRevoked, now);
+  }
+  if (flow.protocol == IpProtocol::kTcp) {
+    const TcpCell cell = tcp_next(flow.state, tcp_event(h.tcp_flags, from_client));
+    if (cell.action == TcpAction::kReopen) {
+      flows_.erase(flow);
+      return first_packet(std::move(packet), now);
+    }
+    if (cell.action == TcpAction::kRefuse) {
+      return drop(std::move(packet).release(), Drop::kBadTcpState, now);
+    }
+    flow.state = cell.next;
+  }
+  flows_.set_deadline(flow, now + silence(flow, *tables_));
+  forward(std::move(packet).release(), flow, match.direction, now);
+}
+
+// --- flow table: miss
+// -------------------------------------------------------------------------------
+
+void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
+  auto opened = classify(packet, *tables_, names_, now);
+  Packet raw = std::move(packet).release();
+  raw.meta().stages |= stage_bit(Stage::kClassify);
+  if (!opened)
+    return refused(std::move(raw), opened.error().reason, opened.error().would_allow, now);
+
+  if ((opened->flags & kServerIsHost) != 0 && raw.meta().origin == Origin::kWire) {
+    raw.meta().stages |= stage_bit(Stage::kAdmit);
+    if (!police_.pass(PuntClass::kNewFlow, raw.meta(), now)) {
+      return drop(std::move(raw), Drop::kHostStackPoliced, now);
+    }
+  }
+  // RFC 9293 §3.10.7: a damaged SYN opens nothing.
+  if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+  if (flows_.size() == flows_.capacity()) return drop(std::move(raw), Drop::kFlowTableFull, now);
+  const wire::Rule* rule = tables_->classifier().rule(opened->rule);
+  if (opened->kind == static_cast<std::uint8_t>(wire::RuleKind::Terminate) &&
+      !credits_.grant(opened->rule, rule->inflight(),
+                      wire::connection_id(opened->client, opened->client_port, opened->target_port),
+                      now)) {
+    return drop(std::move(raw), Drop::kAdmissionFull, now);
+  }
+  Flow* flow = flows_.insert(*opened);
+  if (flow == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);
+  ++counters_.flows_made;
+  forward(std::move(raw), *flow, Direction::kFromClient, now);
+}
+
+// Mid-stream TCP of an allowed direct conduit: for a while after a start it is told so, that it may
+// come back at once; afterwards it is not worth an answer.
+void Pipeline::refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept {
+  const PacketMeta& meta = packet.meta();
+  if (reason == Drop::kMidStream && would_allow && now - started_ < kRestartGrace &&
+      meta.origin == Origin::kWire && police_.pass(PuntClass::kReset, meta, now)) {
+    Packet reset = make_reset(pool_, packet);
+    const SegmentInfo* segment = tables_->segment(meta.segment);
+    if (reset && segment != nullptr) {
+      reset.meta().segment = meta.segment;
+      Allowed allowed = EnforcePolicy::by_builtin(std::move(reset), Builtin::kRestartReset,
+                                                  {Exit::Kind::kPort, meta.port, meta.segment});
+      EnforcePolicy::address_to(allowed, meta.port,
+                                {meta.headers.source_mac, segment->mac, meta.headers.vlan});
+      exits_.send(std::move(allowed), now);
+    }
+  }
+  drop(std::move(packet), reason, now);
+}
+
+// --- out
+// ----------------------------------------------------------------------------------------------
+
+void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept {
+  PacketMeta& meta = packet.meta();
+  const bool from_client = direction == Direction::kFromClient;
+  const bool to_stack = (flow.flags & (from_client ? kServerIsHost : kClientIsHost)) != 0;
+  meta.stages |= stage_bit(Stage::kFlow);
+  ++flow.packets[static_cast<std::size_t>(direction)];
+
+  // A host stack judges the sum of what it is given; it must be the sender's, so before rewriting.
+  if (to_stack && !transport_sum_right(packet)) {
+    return drop(std::move(packet), Drop::kBadTransportChecksum, now);
+  }
+  if (flow.protocol == IpProtocol::kUdp && !from_client && flow.server_port == 53 &&
+      (flow.flags & (kClientIsHost | kServerIsHost)) != 0) {
+    learn_names(packet, now);
+  }
+  if (flow.rewritten()) {
+    meta.stages |= stage_bit(Stage::kRewrite);
+    rewrite(packet, flow, direction);
+  }
+  const SegmentSlot segment = from_client ? flow.server_segment : flow.client_segment;
+  if (to_stack) {
+    return to_host(
+        EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kHostStack, kNoPort, segment}),
+        now);
+  }
+  meta.stages |= stage_bit(Stage::kForward);
+  if (meta.origin == Origin::kWire && !decrement_ttl(packet)) {
+    return drop(std::move(packet), Drop::kTtlExpired, now);
+  }
+  leave(EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kPort, kNoPort, segment}),
+        from_client ? flow.server_device : flow.client_device,
+        from_client ? flow.target : flow.client, now);
+}
+
+// To the device's own port, VLAN and MAC; beyond an uplink to the next hop.
+void Pipeline::leave(Allowed&& allowed, DeviceSlot device_slot, const IpAddress& to,
+                     Instant now) noexcept {
+  const SegmentInfo* segment = tables_->segment(allowed.exit().segment);
+  if (segment == nullptr) return exits_.refuse(std::move(allowed), Drop::kMartianDestination, now);
+  if (segment->devices_only()) {
+    const wire::Device* device = tables_->classifier().device(device_slot);
+    if (device == nullptr || device->segment() != segment->slot) {
+      return exits_.refuse(std::move(allowed), Drop::kUnknownDevice, now);
+    }
+    EnforcePolicy::address_to(allowed, device->port(),
+                              {wire::to_mac(device->mac()), segment->mac, device->vlan()});
+    return exits_.send(std::move(allowed), now);
+  }
+  const std::optional<IpAddress>& gateway = to.is_v4() ? segment->gateway4 : segment->gateway6;
+  const bool near = segment->on_link(to);
+  if (!near && !gateway) return exits_.refuse(std::move(allowed), Drop::kMartianDestination, now);
+  neighbours_.resolve(std::move(allowed), *segment, near ? to : *gateway, now);
+}
+
+void Pipeline::to_host(Allowed&& allowed, Instant now) noexcept {
+  const SegmentInfo* segment = tables_->segment(allowed.exit().segment);
+  if (segment == nullptr) return exits_.refuse(std::move(allowed), Drop::kHostStackBusy, now);
+  EnforcePolicy::address_to(allowed, kNoPort, {segment->mac, kFixedMac, 0});
+  exits_.send(std::move(allowed), now);
+}
+
+// --- beside the flows
+// -----------------------------------------------------------------------------------
+
+// An error is as good as the packet that it quotes: that must have left by a flow, unrewritten, and
+// the error goes to whoever sent it (RFC 5927 §4).
+void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
+  const auto quote = parse_quote(packet.bytes(), packet.headers());
+  const IpAddress to = packet.headers().destination;
+  Packet raw = std::move(packet).release();
+  if (!quote || quote->source != to) return drop(std::move(raw), Drop::kIcmpUnrelated, now);
+  const FlowMatch match = flows_.find({quote->source, quote->destination, quote->source_port,
+                                       quote->destination_port, quote->protocol});
+  if (!match || match.flow->rewritten() || !still_allowed(*match.flow, *tables_, names_, now)) {
+    return drop(std::move(raw), Drop::kIcmpUnrelated, now);
+  }
+  const Flow& flow = *match.flow;
+  const bool to_client = match.direction == Direction::kFromClient;
+  // It must come from the side that the quoted packet went to.
+  const SegmentSlot far = to_client ? flow.server_segment : flow.client_segment;
+  const bool far_is_host = (flow.flags & (to_client ? kServerIsHost : kClientIsHost)) != 0;
+  if (raw.meta().segment != far || far_is_host != (raw.meta().origin == Origin::kHostStack)) {
+    return drop(std::move(raw), Drop::kIcmpUnrelated, now);
+  }
+  const SegmentSlot segment = to_client ? flow.client_segment : flow.server_segment;
+  if ((flow.flags & (to_client ? kClientIsHost : kServerIsHost)) != 0) {
+    if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+    return to_host(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
+                                             {Exit::Kind::kHostStack, kNoPort, segment}),
+                   now);
+  }
+  if (raw.meta().origin == Origin::kWire && !decrement_ttl(raw)) {
+    return drop(std::move(raw), Drop::kTtlExpired, now);
+  }
+  leave(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
+                                  {Exit::Kind::kPort, kNoPort, segment}),
+        to_client ? flow.client_device : flow.server_device, to, now);
+}
+
+// The segment's address service: questions of its devices to its host stack, answers to the device
+// that they name. RFC 2131 §2 (chaddr at byte 28), RFC 8415.
+void Pipeline::dhcp(BoundPacket&& packet, Instant now) noexcept {
+  const Headers h = packet.headers();
+  const PacketMeta& meta = packet.meta();
+  const SegmentInfo* segment = tables_->segment(meta.segment);
+  const bool v4 = h.version() == IpVersion::k4;
+  std::optional<MacAddress> hardware;
+  const ConstBytes payload =
+      packet.bytes().subspan(h.payload, static_cast<std::size_t>(h.end - h.payload));
+  Cursor cursor(payload);
+  if (cursor.skip(28)) hardware = cursor.object<MacAddress>();
+  const DeviceSlot sender = meta.device;
+  const bool from_stack = meta.origin == Origin::kHostStack;
+  const bool question = h.destination_port == (v4 ? 67 : 547);
+  Packet raw = std::move(packet).release();
+  if (segment == nullptr || !segment->devices_only() || (segment->services & 1U) == 0) {
+    return drop(std::move(raw), from_stack ? Drop::kHostStackDenied : Drop::kDefaultDeny, now);
+  }
+  if (v4 && (!hardware || (!from_stack && *hardware != h.source_mac))) {
+    return drop(std::move(raw), from_stack ? Drop::kHostStackDenied : Drop::kSpoofedSource, now);
+  }
+  if (!from_stack) {
+    if (!question || sender == kNoDevice) return drop(std::move(raw), Drop::kDefaultDeny, now);
+    if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+    if (!police_.pass(PuntClass::kDhcp, raw.meta(), now)) {
+      return drop(std::move(raw), Drop::kHostStackPoliced, now);
+    }
+    Allowed allowed = EnforcePolicy::by_builtin(std::move(raw), Builtin::kDhcp,
+                                                {Exit::Kind::kHostStack, kNoPort, segment->slot});
+    const MacAddress to = h.destination_mac.is_group() ? h.destination_mac : segment->mac;
+    EnforcePolicy::address_to(allowed, kNoPort, {to, h.source_mac, 0});
+    return exits_.send(std::move(allowed), now);
+  }
+  const DeviceSlot slot = v4 ? tables_->classifier().device_by_mac(*hardware)
+                             : tables_->device_by_link_local(segment->slot, h.destination);
+  const wire::Device* device = tables_->classifier().device(slot);
+  if (question || device == nullptr || device->segment() != segment->slot) {
+    return drop(std::move(raw), Drop::kHostStackDenied, now);
+  }
+  Allowed allowed = EnforcePolicy::by_builtin(std::move(raw), Builtin::kDhcp,
+                                              {Exit::Kind::kPort, kNoPort, segment->slot});
+  EnforcePolicy::address_to(allowed, device->port(),
+                            {wire::to_mac(device->mac()), segment->mac, device->vlan()});
+  exits_.send(std::move(allowed), now);
+}
+
+// Before the asker has the answer, the addresses in it are known: RFC 9726 §3's race cannot happen.
+void Pipeline::learn_names(const Packet& packet, Instant now) noexcept {
+  const Headers& h = packet.meta().headers;
+  const auto answer = parse_dns_answer(
+      packet.bytes().subspan(h.payload, static_cast<std::size_t>(h.end - h.payload)));
+  if (!answer) return;
+  const auto destination_class = tables_->names().destination_class(answer->question().text());
+  if (!destination_class) return;
+  const std::uint64_t name = name_hash(answer->question().text());
+  for (const DnsAddress& found : answer->addresses()) {
+    names_.install(found.address, name, *destination_class, found.ttl_s, now);
+    ++counters_.names_learned;
+  }
+}
+
+// --- housekeeping
+// ---------------------------------------------------------------------------------------
+
+void Pipeline::cut(Flow& flow) noexcept {
+  flows_.erase(flow);
+  ++counters_.flows_cut;
+}
+
+void Pipeline::set_tables(const Tables* tables) noexcept {
+  tables_ = tables;
+  recheck_ = flows_.places().size();
+  if (tables_ != nullptr) {
+    names_.rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });
+  }
+}
+
+void Pipeline::recheck_flows(Instant now) noexcept {
+  const auto places = flows_.places();
+  for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
+    Flow& flow = places[--recheck_];
+    if (flow.live && (tables_ == nullptr || !still_allowed(flow, *tables_, names_, now))) cut(flow);
+  }
+}
+
+void Pipeline::housekeeping(Instant now) noexcept {
+  counters_.flows_ended += flows_.expire(now, kExpireBudget);
+  credits_.poll(now);
+  if (recheck_ > 0) recheck_flows(now);
+  if (now < next_tick_) return;
+  next_tick_ = now + kTickSpacing;
+  neighbours_.tick(tables_, now);
+}
+
+}  // namespace sallyport::dataplane

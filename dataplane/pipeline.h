@@ -1,0 +1,88 @@
+// The packet path of one worker: every stage, every table, and the order in which a packet meets
+// them (pipeline.cc reads top to bottom). The same object runs in the daemon, in the trace tests
+// and under the fuzzer; only who feeds it differs.
+//
+// Default-deny: without tables every packet ends as no-snapshot. Tables are lent (set_tables) and
+// must stay until others were set. Thread: one, the worker; no allocation, lock, log, system call
+// or exception per packet; memory is taken by the constructor.
+#pragma once
+
+#include <array>
+
+#include "dataplane/exits.h"
+#include "dataplane/flow/credits.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/names/dynamic_names.h"
+#include "dataplane/stages/neighbours.h"
+#include "dataplane/stages/police.h"
+#include "dataplane/tables.h"
+#include "dataplane/telemetry/counters.h"
+#include "dataplane/telemetry/events.h"
+
+namespace sallyport::dataplane {
+
+struct PipelineOptions {
+  std::uint32_t flows = 65536;
+  std::array<std::uint64_t, 2> hash_secret{};
+  Instant now;  // also the moment of start for kRestartGrace
+};
+
+class Pipeline {
+ public:
+  // For so long after a start, flows that the restart forgot are reset rather than ignored.
+  static constexpr Duration kRestartGrace = std::chrono::seconds(120);
+
+  Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events);
+
+  // A frame from a port's wire, or out of a segment's host stack.
+  void from_port(PortSlot port, Packet&& packet, Instant now) noexcept;
+  void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
+  // Ageing, repeated questions, credits, re-checking flows after a swap. Call once per poll.
+  void housekeeping(Instant now) noexcept;
+  void flush() noexcept { exits_.flush(); }
+
+  // nullptr = deny everything. Flows stay; each is held against the new tables at its next packet,
+  // or by housekeeping within 1 s.
+  void set_tables(const Tables* tables) noexcept;
+  const Tables* tables() const noexcept { return tables_; }
+
+  Exits& exits() noexcept { return exits_; }
+  FlowTable& flows() noexcept { return flows_; }
+  Credits& credits() noexcept { return credits_; }
+  DynamicNames& names() noexcept { return names_; }
+  NeighbourTable& neighbours() noexcept { return neighbours_.table(); }
+  const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  void enter(Packet&& packet, Instant now) noexcept;
+  void flow_packet(BoundPacket&& packet, Instant now) noexcept;
+  void first_packet(BoundPacket&& packet, Instant now) noexcept;
+  void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
+  void icmp_error(BoundPacket&& packet, Instant now) noexcept;
+  void dhcp(BoundPacket&& packet, Instant now) noexcept;
+  void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
+  void leave(Allowed&& allowed, DeviceSlot device, const IpAddress& to, Instant now) noexcept;
+  void to_host(Allowed&& allowed, Instant now) noexcept;
+  void learn_names(const Packet& packet, Instant now) noexcept;
+  void recheck_flows(Instant now) noexcept;
+  void cut(Flow& flow) noexcept;
+  void drop(Packet&& packet, Drop reason, Instant now) noexcept {
+    exits_.drop({std::move(packet), reason}, now);
+  }
+
+  PacketPool& pool_;
+  Events& events_;
+  Counters counters_;
+  Exits exits_{counters_};
+  FlowTable flows_;
+  DynamicNames names_;
+  Police police_;
+  Neighbours neighbours_;
+  Credits credits_{counters_};
+  const Tables* tables_ = nullptr;
+  Instant started_;
+  Instant next_tick_;
+  std::size_t recheck_ = 0;  // places still to be held against new tables
+};
+
+}  // namespace sallyport::dataplane

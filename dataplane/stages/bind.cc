@@ -1,0 +1,147 @@
+#include "dataplane/stages/bind.h"
+
+#include "dataplane/stages/ethernet.h"
+#include "dataplane/stages/parse.h"
+#include "dataplane/telemetry/stages.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+using Reason = std::optional<Drop>;
+
+Drop spoofed(const Headers& h) {
+  if (h.message == Message::kArp) return Drop::kArpSpoofed;
+  return h.is_neighbour() ? Drop::kNdSpoofed : Drop::kSpoofedSource;
+}
+
+// What may be sent from the unspecified address: RFC 2131, RFC 4862 §5.4, RFC 5227.
+bool before_address(const Headers& h) {
+  switch (h.message) {
+    case Message::kArp:
+      return h.arp_operation == 1;
+    case Message::kNeighbourSolicitation:
+    case Message::kRouterSolicitation:
+      return true;
+    case Message::kUdp:
+      return h.source.is_v4() && h.source_port == 68 && h.destination_port == 67;
+    default:
+      return false;
+  }
+}
+
+Drop stolen(const PacketMeta& meta, const Tables& tables, DeviceSlot owner, Events& events,
+            Instant now) {
+  const wire::Device* home = tables.classifier().device(owner);
+  events.add({.kind = EventKind::kStolenIdentity,
+              .device = owner,
+              .home_port = home == nullptr ? kNoPort : home->port(),
+              .seen_port = meta.port,
+              .seen_vlan = meta.headers.vlan,
+              .mac = meta.headers.source_mac,
+              .address = meta.headers.source,
+              .when = now});
+  return Drop::kStolenIdentity;
+}
+
+// The MAC may be anybody's, also the thief's own: then the address tells.
+Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Instant now) {
+  const Headers& h = meta.headers;
+  const decide::Classifier& classifier = tables.classifier();
+  const DeviceSlot slot = classifier.device_by_mac(h.source_mac);
+  const decide::Location place = classifier.locate(h.source);
+  const wire::Device* device = classifier.device(slot);
+  if (device == nullptr) {
+    return place.is_device() ? stolen(meta, tables, place.device, events, now)
+                             : Drop::kUnknownDevice;
+  }
+  if (device->port() != meta.port || device->vlan() != h.vlan ||
+      device->segment() != meta.segment) {
+    return stolen(meta, tables, slot, events, now);
+  }
+  meta.device = slot;
+  if (h.message == Message::kArp && h.link_layer != h.source_mac) return Drop::kArpSpoofed;
+  if (h.is_neighbour() && h.is_ip() && !h.link_layer.is_zero() && h.link_layer != h.source_mac) {
+    return Drop::kNdSpoofed;
+  }
+  if (h.source.is_unspecified()) {
+    return before_address(h) ? std::nullopt : Reason(spoofed(h));
+  }
+  if (classifier.owns(slot, h.source)) return std::nullopt;
+  if (place.is_device() && place.device != slot) {
+    return stolen(meta, tables, place.device, events, now);
+  }
+  return spoofed(h);
+}
+
+Reason bind_uplink(const PacketMeta& meta, const SegmentInfo& segment, const Tables& tables) {
+  const Headers& h = meta.headers;
+  if (h.source.is_unspecified()) {
+    return h.is_neighbour() && before_address(h) ? std::nullopt : Reason(spoofed(h));
+  }
+  if (segment.owns(h.source)) return h.is_neighbour() ? spoofed(h) : Drop::kReversePath;
+  if (h.is_neighbour() || h.message == Message::kRouterSolicitation) {
+    const bool near = segment.on_link(h.source) || (h.is_ip() && h.source.is_link_local());
+    if (h.message == Message::kArp && h.link_layer != h.source_mac) return Drop::kArpSpoofed;
+    return near ? std::nullopt : Reason(spoofed(h));
+  }
+  if (h.source.is_link_local()) return Drop::kLinkLocalForward;
+  const decide::Location place = tables.classifier().locate(h.source);
+  if (place.nowhere()) return Drop::kMartianSource;
+  if (place.segment != segment.slot || place.is_gateway()) return Drop::kReversePath;
+  return std::nullopt;
+}
+
+Reason bind_wire(PacketMeta& meta, const Tables& tables, Events& events, Instant now) {
+  const Headers& h = meta.headers;
+  meta.segment = tables.classifier().segment_of(meta.port, h.vlan);
+  const SegmentInfo* segment = tables.segment(meta.segment);
+  if (segment == nullptr) return Drop::kSegmentMismatch;
+  if (h.source_mac == segment->mac || h.source_mac == kFixedMac) return Drop::kBadSourceMac;
+  const Reason unknown = segment->devices_only() ? bind_device(meta, tables, events, now)
+                                                 : bind_uplink(meta, *segment, tables);
+  if (unknown) return unknown;
+  if (h.destination_mac.is_group()) {
+    // RFC 1122 §3.3.6: a unicast packet in a group frame is nobody's.
+    if (h.is_ip() && !h.destination.is_multicast() &&
+        !(h.destination.is_v4() && h.destination.v4_value() == 0xffffffff)) {
+      return Drop::kNoBroadcast;
+    }
+  } else if (h.destination_mac != segment->mac) {
+    return Drop::kNotEnforceable;
+  }
+  return std::nullopt;
+}
+
+Reason bind_host(const PacketMeta& meta, const Tables& tables) {
+  const SegmentInfo* segment = tables.segment(meta.segment);
+  const Headers& h = meta.headers;
+  if (segment == nullptr || h.source_mac != segment->mac) return Drop::kHostStackDenied;
+  if (h.source.is_unspecified() ? !before_address(h) : !segment->owns(h.source)) {
+    return Drop::kHostStackDenied;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Outcome<ParsedPacket> Parse::run(Packet&& packet) noexcept {
+  PacketMeta& meta = packet.meta();
+  meta.stages |= stage_bit(Stage::kParse);
+  if (const auto bad = parse_frame(packet.bytes(), meta.headers)) {
+    return dropped(std::move(packet), *bad);
+  }
+  return ParsedPacket(std::move(packet));
+}
+
+Outcome<BoundPacket> Bind::run(ParsedPacket&& parsed, const Tables& tables, Events& events,
+                               Instant now) noexcept {
+  Packet packet = std::move(parsed).release();
+  PacketMeta& meta = packet.meta();
+  meta.stages |= stage_bit(Stage::kBind);
+  const Reason refused = meta.origin == Origin::kHostStack ? bind_host(meta, tables)
+                                                           : bind_wire(meta, tables, events, now);
+  if (refused) return dropped(std::move(packet), *refused);
+  return BoundPacket(std::move(packet));
+}
+
+}  // namespace sallyport::dataplane

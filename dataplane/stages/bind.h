@@ -1,0 +1,29 @@
+// bind: who sent this? Behind it, a packet's segment and device are facts.
+//
+// Device segments: port, VLAN, MAC and address must be one enrolled device's (IPv6: also its MAC's
+// link-local address); without an address, only what a host sends before it has one. Uplink: no
+// device table, but strict reverse path: a source that lives elsewhere is refused. Host stacks:
+// only the gateway's own addresses of that very segment. An enrolled MAC or address on another port
+// is the newcomer's fault alone: stolen-identity, and an event that names both ports. 2.4.7.4, RFC
+// 3704 §2.2, design §4 "Bind by role".
+#pragma once
+
+#include "dataplane/allowed.h"
+#include "dataplane/tables.h"
+#include "dataplane/telemetry/events.h"
+
+namespace sallyport::dataplane {
+
+class Parse {
+ public:
+  // The first stage (stages/parse.h), as a step from packet to packet.
+  static Outcome<ParsedPacket> run(Packet&& packet) noexcept;
+};
+
+class Bind {
+ public:
+  static Outcome<BoundPacket> run(ParsedPacket&& parsed, const Tables& tables, Events& events,
+                                  Instant now) noexcept;
+};
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,152 @@
+#include "dataplane/stages/classify.h"
+
+#include <array>
+
+namespace sallyport::dataplane {
+namespace {
+
+using std::chrono::seconds;
+constexpr Duration kUdpSilence = seconds(300);  // RFC 4787 REQ-5, recommended value
+constexpr Duration kEchoSilence = seconds(60);  // RFC 5508 REQ-2
+constexpr std::size_t kMaxNamesPerAddress = 8;
+
+decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decide::Ingress& ingress,
+                    const decide::Tuple& tuple, Instant now) {
+  std::array<std::uint32_t, kMaxNamesPerAddress> classes{};
+  std::size_t count = 0;
+  names.any_class(tuple.destination, now, [&](std::uint32_t destination_class) {
+    classes[count++] = destination_class;
+    return count == classes.size();
+  });
+  return tables.classifier().classify(ingress, tuple, std::span(classes).first(count));
+}
+
+bool opens(const Headers& h) {
+  switch (h.message) {
+    case Message::kTcp:
+      return (h.tcp_flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
+    case Message::kUdp:
+    case Message::kEchoRequest:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Who answers: the terminator's listener, a host stack, a device, or a host beyond an uplink.
+std::optional<Drop> set_server(Flow& flow, const decide::Verdict& verdict, const Tables& tables,
+                               bool from_host) {
+  const decide::Location& to = verdict.destination;
+  flow.target = flow.server;
+  flow.target_port = flow.server_port;
+  flow.server_segment = to.segment;
+  if (verdict.decision.kind() == wire::RuleKind::Terminate) {
+    const SegmentInfo* segment = tables.segment(flow.client_segment);
+    const IpAddress* host =
+        segment == nullptr ? nullptr : segment->host_address(flow.client.version());
+    if (host == nullptr || from_host) return Drop::kDefaultDeny;
+    flow.target = *host;
+    flow.target_port = verdict.decision.listener_port();
+    flow.server_segment = flow.client_segment;
+    flow.flags |= kServerIsHost;
+  } else if (to.is_gateway()) {
+    flow.flags |= kServerIsHost;
+  } else if (to.is_device()) {
+    flow.server_device = to.device;
+  }
+  if (tables.segment(flow.server_segment) == nullptr) return Drop::kMartianDestination;
+  if (from_host && (flow.flags & kServerIsHost) != 0) return Drop::kHairpin;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
+                                     const DynamicNames& names, Instant now) noexcept {
+  const Headers& h = packet.headers();
+  const PacketMeta& meta = packet.meta();
+  const bool from_host = meta.origin == Origin::kHostStack;
+  const decide::Ingress ingress{
+      meta.segment, from_host ? decide::Origin::kHostStack : decide::Origin::kWire, meta.device};
+  const decide::Tuple tuple{h.source, h.destination, static_cast<std::uint8_t>(h.protocol),
+                            h.source_port, h.service_port()};
+  const decide::Verdict verdict = ask(tables, names, ingress, tuple, now);
+  if (!verdict.decision.allowed()) return std::unexpected(Denied{verdict.reason});
+  if (!opens(h)) {
+    const bool direct = verdict.decision.kind() == wire::RuleKind::Direct;
+    const bool tcp = h.message == Message::kTcp;
+    return std::unexpected(Denied{tcp ? Drop::kMidStream : Drop::kDefaultDeny, tcp && direct});
+  }
+  Flow flow;
+  flow.client = h.source;
+  flow.server = h.destination;
+  flow.client_port = h.source_port;
+  flow.server_port = h.destination_port;
+  flow.protocol = h.protocol;
+  flow.rule = verdict.decision.rule();
+  flow.meaning = verdict.decision.meaning();
+  flow.revision = tables.revision();
+  flow.kind = static_cast<std::uint8_t>(verdict.decision.kind());
+  flow.client_segment = meta.segment;
+  flow.client_device = meta.device;
+  if (from_host) flow.flags |= kClientIsHost;
+  if (auto bad = set_server(flow, verdict, tables, from_host)) {
+    return std::unexpected(Denied{*bad});
+  }
+  flow.deadline = now + silence(flow, tables);
+  return flow;
+}
+
+bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
+                   Instant now) noexcept {
+  if (flow.revision == tables.revision()) return true;
+  if (!tables.classifier().still_means(flow.rule, flow.meaning)) {
+    const bool from_host = (flow.flags & kClientIsHost) != 0;
+    const decide::Ingress ingress{flow.client_segment,
+                                  from_host ? decide::Origin::kHostStack : decide::Origin::kWire,
+                                  flow.client_device};
+    const bool v6 = flow.client.version() == IpVersion::k6;
+    std::uint16_t port = flow.server_port;
+    if (flow.protocol == IpProtocol::kIcmp || flow.protocol == IpProtocol::kIcmp6) {
+      port = v6 ? 128 : 8;
+    }
+    const decide::Verdict verdict =
+        ask(tables, names, ingress,
+            {flow.client, flow.server, static_cast<std::uint8_t>(flow.protocol), flow.client_port,
+             port},
+            now);
+    Flow as_now = flow;
+    as_now.flags = static_cast<std::uint8_t>(flow.flags & kClientIsHost);
+    as_now.server_device = kNoDevice;
+    if (!verdict.decision.allowed() || set_server(as_now, verdict, tables, from_host) ||
+        as_now.target != flow.target || as_now.target_port != flow.target_port ||
+        as_now.flags != flow.flags || as_now.server_segment != flow.server_segment ||
+        as_now.server_device != flow.server_device) {
+      return false;
+    }
+    flow.rule = verdict.decision.rule();
+    flow.meaning = verdict.decision.meaning();
+    flow.kind = static_cast<std::uint8_t>(verdict.decision.kind());
+  }
+  flow.revision = tables.revision();
+  return true;
+}
+
+Duration silence(const Flow& flow, const Tables& tables) noexcept {
+  const wire::Rule* rule = tables.classifier().rule(flow.rule);
+  const Duration asked = seconds(rule == nullptr ? 0 : rule->idle_timeout_s());
+  switch (flow.protocol) {
+    case IpProtocol::kTcp: {
+      const bool open = flow.state == TcpState::kEstablished;
+      return open && asked.count() != 0 ? asked : tcp_timeout(flow.state);
+    }
+    case IpProtocol::kUdp:
+      return asked.count() != 0 ? asked : kUdpSilence;
+    case IpProtocol::kIcmp:
+    case IpProtocol::kIcmp6:
+      return kEchoSilence;
+  }
+  return kEchoSilence;
+}
+
+}  // namespace sallyport::dataplane

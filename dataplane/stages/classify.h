@@ -1,0 +1,34 @@
+// classify: policy's word on the first packet of a flow. The only place where a Flow comes from,
+// and it comes from an allowed Decision.
+//
+//   allowed  -> the flow that the packet opens, not yet in the table
+//   denied   -> the classifier's reason
+//   not the start of a flow (mid-stream TCP, a reply to nothing) -> kMidStream, kDefaultDeny,
+//               whether or not its rule would allow it (`would_allow` tells the reset stage)
+#pragma once
+
+#include <expected>
+
+#include "dataplane/allowed.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/names/dynamic_names.h"
+#include "dataplane/tables.h"
+
+namespace sallyport::dataplane {
+
+struct Denied {
+  Drop reason;
+  bool would_allow = false;  // kMidStream only: a direct conduit allows this flow's beginning
+};
+
+std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
+                                     const DynamicNames& names, Instant now) noexcept;
+
+// Does policy still allow this flow in the same way? Updates its rule, meaning and revision if so.
+bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
+                   Instant now) noexcept;
+
+// How long this flow may be silent: the rule's word, else the protocol's.
+Duration silence(const Flow& flow, const Tables& tables) noexcept;
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,372 @@
+#include "dataplane/stages/parse.h"
+
+#include <algorithm>
+
+#include "dataplane/checksum.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+using Reason = std::optional<Drop>;
+constexpr std::size_t kIpv4Size = 20;
+constexpr std::size_t kIpv6Size = 40;
+constexpr std::size_t kTcpSize = 20;
+constexpr std::size_t kUdpSize = 8;
+constexpr std::size_t kIcmpSize = 8;
+constexpr std::size_t kArpSize = 28;
+constexpr std::uint8_t kNdHopLimit = 255;
+
+std::uint16_t u16_at(ConstBytes b, std::size_t at) {
+  return static_cast<std::uint16_t>(b[at] << 8 | b[at + 1]);
+}
+MacAddress mac_at(ConstBytes b, std::size_t at) {
+  std::array<std::uint8_t, 6> m;
+  std::ranges::copy(b.subspan(at, 6), m.begin());
+  return MacAddress(m);
+}
+IpAddress v4_at(ConstBytes b, std::size_t at) {
+  return IpAddress::v4_bytes({b[at], b[at + 1], b[at + 2], b[at + 3]});
+}
+IpAddress v6_at(ConstBytes b, std::size_t at) {
+  std::array<std::uint8_t, 16> a;
+  std::ranges::copy(b.subspan(at, 16), a.begin());
+  return IpAddress::v6(a);
+}
+
+Reason parse_arp(ConstBytes arp, Headers& out) {
+  if (arp.size() < kArpSize) return Drop::kRunt;
+  const std::uint16_t operation = u16_at(arp, 6);
+  if (u16_at(arp, 0) != 1 || u16_at(arp, 2) != kEtherTypeIpv4 || arp[4] != 6 || arp[5] != 4 ||
+      (operation != 1 && operation != 2)) {
+    return Drop::kArpMalformed;
+  }
+  out.message = Message::kArp;
+  out.arp_operation = static_cast<std::uint8_t>(operation);
+  out.link_layer = mac_at(arp, 8);
+  out.source = v4_at(arp, 14);
+  out.destination = v4_at(arp, 24);
+  const auto impossible = [](const IpAddress& a) {
+    return a.is_multicast() || a.is_loopback() || a.v4_value() == 0xffffffff;
+  };
+  if (out.link_layer.is_group() || out.link_layer.is_zero() || impossible(out.source) ||
+      impossible(out.destination) || out.destination.is_unspecified()) {
+    return Drop::kArpMalformed;
+  }
+  out.end = static_cast<std::uint16_t>(out.l3 + kArpSize);
+  return std::nullopt;
+}
+
+// Options are a chain of (type, length in units of 8 bytes, value); a zero length would never end.
+Reason parse_nd_options(ConstBytes options, std::uint8_t wanted, Headers& out) {
+  Cursor cursor(options);
+  while (!cursor.empty()) {
+    const auto type = cursor.u8();
+    const auto units = cursor.u8();
+    if (!type || !units || *units == 0) return Drop::kNdMalformed;
+    const auto value = cursor.take(std::size_t{*units} * 8 - 2);
+    if (!value) return Drop::kNdMalformed;
+    if (*type == wanted) {
+      if (value->size() != 6) return Drop::kNdMalformed;
+      out.link_layer = mac_at(*value, 0);
+      if (out.link_layer.is_group() || out.link_layer.is_zero()) return Drop::kNdMalformed;
+    }
+  }
+  return std::nullopt;
+}
+
+// RFC 4861 §6.1.1 (router solicitation), §7.1.1 (neighbour solicitation), §7.1.2 (advertisement).
+Reason parse_nd(ConstBytes icmp, Headers& out) {
+  const bool router = out.icmp_type == 133;
+  const bool solicitation = out.icmp_type != 136;
+  const std::size_t fixed = router ? 8 : 24;
+  if (out.ttl != kNdHopLimit || icmp[1] != 0 || icmp.size() < fixed) return Drop::kNdMalformed;
+  if (transport_sum(out.source, out.destination, IpProtocol::kIcmp6, icmp) != 0) {
+    return Drop::kNdMalformed;
+  }
+  if (!router) {
+    out.nd_target = v6_at(icmp, 8);
+    if (out.nd_target.is_multicast() || out.nd_target.is_unspecified() || out.nd_target.is_v4() ||
+        out.nd_target.is_loopback()) {
+      return Drop::kNdMalformed;
+    }
+  }
+  if (auto bad = parse_nd_options(icmp.subspan(fixed), solicitation ? 1 : 2, out)) return bad;
+  if (out.source.is_unspecified()) {
+    // Duplicate address detection: to the solicited-node group, without a link-layer option.
+    if (!solicitation || !out.link_layer.is_zero()) return Drop::kNdMalformed;
+    if (!out.destination.is_multicast()) return Drop::kNdMalformed;
+  }
+  // A solicited advertisement is not sent to a group (RFC 4861 §7.1.2).
+  if (!solicitation && out.destination.is_multicast() && (icmp[4] & 0x40) != 0) {
+    return Drop::kNdMalformed;
+  }
+  out.message = router         ? Message::kRouterSolicitation
+                : solicitation ? Message::kNeighbourSolicitation
+                               : Message::kNeighbourAdvertisement;
+  return std::nullopt;
+}
+
+Reason parse_icmp(ConstBytes icmp, Headers& out) {
+  if (icmp.size() < kIcmpSize) return Drop::kTruncatedTransport;
+  out.icmp_type = icmp[0];
+  out.payload = static_cast<std::uint16_t>(out.l4 + kIcmpSize);
+  const bool v6 = out.protocol == IpProtocol::kIcmp6;
+  const auto echo = [&](Message message) -> Reason {
+    if (icmp[1] != 0) return Drop::kIcmpType;
+    out.message = message;
+    out.source_port = out.destination_port = u16_at(icmp, 4);
+    return std::nullopt;
+  };
+  switch (icmp[0]) {
+    case 8:
+      return v6 ? Reason(Drop::kIcmpType) : echo(Message::kEchoRequest);
+    case 0:
+      return v6 ? Reason(Drop::kIcmpType) : echo(Message::kEchoReply);
+    case 128:
+      return v6 ? echo(Message::kEchoRequest) : Reason(Drop::kIcmpType);
+    case 129:
+      return v6 ? echo(Message::kEchoReply) : Reason(Drop::kIcmpType);
+    case 133:
+    case 135:
+    case 136:
+      return v6 ? parse_nd(icmp, out) : Reason(Drop::kIcmpType);
+    case 134:
+    case 137:
+      return v6 ? Drop::kRogueRouter : Drop::kIcmpType;
+    case 5:
+    case 9:
+      return v6 ? Drop::kIcmpType : Drop::kRogueRouter;
+    case 1:
+    case 2:
+    case 4:
+      if (!v6) return Drop::kIcmpType;
+      break;
+    case 3:
+      break;
+    case 11:
+    case 12:
+      if (v6) return Drop::kIcmpType;
+      break;
+    default:
+      return Drop::kIcmpType;
+  }
+  out.message = Message::kIcmpError;
+  return std::nullopt;
+}
+
+// RFC 9293 §3.1: exactly one of "opens", "runs" and "resets" can be meant.
+bool tcp_flags_possible(std::uint8_t flags) {
+  const bool syn = (flags & kTcpSyn) != 0, fin = (flags & kTcpFin) != 0;
+  const bool rst = (flags & kTcpRst) != 0, ack = (flags & kTcpAck) != 0;
+  if (syn) return !fin && !rst && (flags & (kTcpPsh | kTcpUrg)) == 0;
+  if (rst) return !fin && (flags & kTcpUrg) == 0;
+  return ack;
+}
+
+Reason parse_tcp(ConstBytes tcp, Headers& out) {
+  if (tcp.size() < kTcpSize) return Drop::kTruncatedTransport;
+  const std::size_t header = std::size_t{tcp[12]} >> 4 << 2;
+  if (header < kTcpSize || header > tcp.size()) return Drop::kBadTransportLength;
+  out.source_port = u16_at(tcp, 0);
+  out.destination_port = u16_at(tcp, 2);
+  if (out.source_port == 0 || out.destination_port == 0) return Drop::kPortZero;
+  out.tcp_flags = tcp[13];
+  if (!tcp_flags_possible(out.tcp_flags)) return Drop::kTcpFlags;
+  out.payload = static_cast<std::uint16_t>(out.l4 + header);
+  out.message = Message::kTcp;
+  return std::nullopt;
+}
+
+Reason parse_udp(ConstBytes udp, Headers& out) {
+  if (udp.size() < kUdpSize) return Drop::kTruncatedTransport;
+  if (u16_at(udp, 4) != udp.size()) return Drop::kBadTransportLength;
+  out.source_port = u16_at(udp, 0);
+  out.destination_port = u16_at(udp, 2);
+  if (out.source_port == 0 || out.destination_port == 0) return Drop::kPortZero;
+  // RFC 8200 §8.1: over IPv6 a UDP sum is never absent.
+  if (out.version() == IpVersion::k6 && u16_at(udp, 6) == 0) return Drop::kBadTransportChecksum;
+  out.payload = static_cast<std::uint16_t>(out.l4 + kUdpSize);
+  out.message = Message::kUdp;
+  return std::nullopt;
+}
+
+Reason parse_transport(ConstBytes frame, std::uint8_t protocol, Headers& out) {
+  const bool v6 = out.version() == IpVersion::k6;
+  const ConstBytes segment = frame.subspan(out.l4, static_cast<std::size_t>(out.end - out.l4));
+  switch (protocol) {
+    case 6:
+      out.protocol = IpProtocol::kTcp;
+      return parse_tcp(segment, out);
+    case 17:
+      out.protocol = IpProtocol::kUdp;
+      return parse_udp(segment, out);
+    case 1:
+      out.protocol = IpProtocol::kIcmp;
+      return v6 ? Reason(Drop::kIpProtocol) : parse_icmp(segment, out);
+    case 58:
+      out.protocol = IpProtocol::kIcmp6;
+      return v6 ? parse_icmp(segment, out) : Reason(Drop::kIpProtocol);
+    default:
+      return Drop::kIpProtocol;
+  }
+}
+
+// RFC 6890: blocks that are never a source or destination of a forwarded packet. 0.0.0.0 is left to
+// bind, which knows DHCP.
+Reason check_v4_addresses(const Headers& h) {
+  const std::uint32_t s = h.source.v4_value(), d = h.destination.v4_value();
+  if ((s != 0 && s >> 24 == 0) || s >> 24 == 127 || s >= 0xe0000000) return Drop::kMartianSource;
+  if (d >> 24 == 0 || d >> 24 == 127 || (d >= 0xf0000000 && d != 0xffffffff)) {
+    return Drop::kMartianDestination;
+  }
+  return s == d ? Reason(Drop::kLand) : std::nullopt;
+}
+
+Reason check_v6_addresses(const Headers& h) {
+  // A mapped address on the wire would be taken for IPv4 by every table (RFC 4038 §4.2).
+  if (h.source.is_v4() || h.source.is_multicast() || h.source.is_loopback()) {
+    return Drop::kMartianSource;
+  }
+  if (h.destination.is_v4() || h.destination.is_loopback() || h.destination.is_unspecified()) {
+    return Drop::kMartianDestination;
+  }
+  return h.source == h.destination ? Reason(Drop::kLand) : std::nullopt;
+}
+
+Reason parse_ipv4(ConstBytes frame, Headers& out) {
+  const ConstBytes ip = frame.subspan(out.l3);
+  if (ip.size() < kIpv4Size) return Drop::kRunt;
+  if (ip[0] >> 4 != 4) return Drop::kIpVersion;
+  const std::size_t header = std::size_t{ip[0] & 0x0fU} * 4;
+  if (header < kIpv4Size || header > ip.size()) return Drop::kBadHeaderLength;
+  const std::size_t total = u16_at(ip, 2);
+  if (total < header || total > ip.size()) return Drop::kBadTotalLength;
+  InternetSum sum;
+  sum.add(ip.first(header));
+  if (sum.finish() != 0) return Drop::kBadIpChecksum;
+  if (header != kIpv4Size) return Drop::kIpOptions;
+  // More fragments, an offset, or the reserved bit (RFC 791 §3.1: must be zero).
+  if ((u16_at(ip, 6) & 0xbfff) != 0) return Drop::kFragment;
+  out.source = v4_at(ip, 12);
+  out.destination = v4_at(ip, 16);
+  out.ttl = ip[8];
+  out.l4 = static_cast<std::uint16_t>(out.l3 + header);
+  out.end = static_cast<std::uint16_t>(out.l3 + total);
+  if (auto bad = check_v4_addresses(out)) return bad;
+  if (out.ttl == 0) return Drop::kTtlExpired;
+  return parse_transport(frame, ip[9], out);
+}
+
+Reason parse_ipv6(ConstBytes frame, Headers& out) {
+  const ConstBytes ip = frame.subspan(out.l3);
+  if (ip.size() < kIpv6Size) return Drop::kRunt;
+  if (ip[0] >> 4 != 6) return Drop::kIpVersion;
+  const std::size_t payload = u16_at(ip, 4);
+  if (payload > ip.size() - kIpv6Size) return Drop::kBadTotalLength;
+  out.source = v6_at(ip, 8);
+  out.destination = v6_at(ip, 24);
+  out.ttl = ip[7];
+  out.l4 = static_cast<std::uint16_t>(out.l3 + kIpv6Size);
+  out.end = static_cast<std::uint16_t>(out.l4 + payload);
+  if (auto bad = check_v6_addresses(out)) return bad;
+  if (out.ttl == 0) return Drop::kTtlExpired;
+  switch (ip[6]) {
+    case 44:
+      return Drop::kFragment;
+    case 0:    // hop-by-hop
+    case 43:   // routing
+    case 50:   // ESP
+    case 51:   // AH
+    case 60:   // destination options
+    case 135:  // mobility
+    case 139:  // HIP
+    case 140:  // shim6
+      return Drop::kExtensionHeader;
+    default:
+      return parse_transport(frame, ip[6], out);
+  }
+}
+
+// Leaves `type` and out.l3 behind the tag, if there is one.
+Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
+  constexpr auto is_tag = [](std::uint16_t t) {
+    return t == kEtherTypeVlan || t == 0x88a8 || t == 0x9100;
+  };
+  out.l3 = kEthernetSize;
+  if (!is_tag(type)) return std::nullopt;
+  if (type != kEtherTypeVlan) return Drop::kQinQ;
+  if (frame.size() < kEthernetSize + kVlanTagSize) return Drop::kRunt;
+  out.vlan = u16_at(frame, 14) & 0x0fff;
+  type = u16_at(frame, 16);
+  if (is_tag(type)) return Drop::kQinQ;
+  if (out.vlan == 0 || out.vlan == 0x0fff) return Drop::kVlanInvalid;
+  out.l3 = kEthernetSize + kVlanTagSize;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
+  out = Headers{};
+  if (frame.size() < kEthernetSize) return Drop::kRunt;
+  if (frame.size() > kMaxFrameSize) return Drop::kGiant;
+  out.destination_mac = mac_at(frame, 0);
+  out.source_mac = mac_at(frame, 6);
+  if (out.source_mac.is_group() || out.source_mac.is_zero()) return Drop::kBadSourceMac;
+  std::uint16_t type = u16_at(frame, 12);
+  if (auto bad = parse_vlan(frame, type, out)) return bad;
+  if (frame.size() - out.l3 > kMtu) return Drop::kGiant;
+  switch (type) {
+    case kEtherTypeArp:
+      return parse_arp(frame.subspan(out.l3), out);
+    case kEtherTypeIpv4:
+      return parse_ipv4(frame, out);
+    case kEtherTypeIpv6:
+      return parse_ipv6(frame, out);
+    default:
+      return type <= kMtu ? Drop::kLlcFrame : Drop::kEtherType;
+  }
+}
+
+std::optional<QuotedFlow> parse_quote(ConstBytes frame, const Headers& error) noexcept {
+  const ConstBytes quote =
+      frame.subspan(error.payload, static_cast<std::size_t>(error.end - error.payload));
+  QuotedFlow flow;
+  std::size_t l4 = 0;
+  std::uint8_t protocol = 0;
+  if (error.version() == IpVersion::k4) {
+    if (quote.size() < kIpv4Size || quote[0] != 0x45 || (u16_at(quote, 6) & 0x1fff) != 0) {
+      return std::nullopt;
+    }
+    flow.source = v4_at(quote, 12);
+    flow.destination = v4_at(quote, 16);
+    protocol = quote[9];
+    l4 = kIpv4Size;
+  } else {
+    if (quote.size() < kIpv6Size || quote[0] >> 4 != 6) return std::nullopt;
+    flow.source = v6_at(quote, 8);
+    flow.destination = v6_at(quote, 24);
+    if (flow.source.is_v4() || flow.destination.is_v4()) return std::nullopt;
+    protocol = quote[6];
+    l4 = kIpv6Size;
+  }
+  if (quote.size() < l4 + 8) return std::nullopt;
+  flow.protocol = static_cast<IpProtocol>(protocol);
+  switch (flow.protocol) {
+    case IpProtocol::kTcp:
+    case IpProtocol::kUdp:
+      flow.source_port = u16_at(quote, l4);
+      flow.destination_port = u16_at(quote, l4 + 2);
+      return flow;
+    case IpProtocol::kIcmp:
+    case IpProtocol::kIcmp6:
+      if ((flow.protocol == IpProtocol::kIcmp6) != (error.version() == IpVersion::k6)) {
+        return std::nullopt;
+      }
+      flow.source_port = flow.destination_port = u16_at(quote, l4 + 4);
+      return flow;
+  }
+  return std::nullopt;
+}
+
+}  // namespace sallyport::dataplane

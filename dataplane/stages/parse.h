@@ -1,0 +1,35 @@
+// parse: an arriving frame's bytes -> Headers, or one named reason. The first stage; everything
+// behind it works on Headers only.
+//
+// Safe order, per layer: enough bytes for the fixed part, version, lengths within the bytes
+// present, then sums, then meaning. No field is used before the claim that it rests on was checked.
+// Padding behind the stated length is tolerated and ignored.
+//
+// Input: any bytes whatever. Thread: pure. Sources: IEEE 802.3/802.1Q, RFC 826, 791, 8200, 9293,
+// 768, 792, 4443, 4861 §7.1, RFC 1122 §3.2.1, RFC 6890.
+#pragma once
+
+#include <optional>
+
+#include "dataplane/headers.h"
+#include "policy/base/bytes.h"
+#include "policy/base/drop_reasons.h"
+
+namespace sallyport::dataplane {
+
+// Nothing on success; `out` is meaningful only then.
+std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept;
+
+// The flow that an ICMP error quotes, as the quoting host saw its own packet (RFC 792, RFC 4443
+// §2.4(c)): addresses and ports of the packet that caused the error.
+struct QuotedFlow {
+  IpAddress source;
+  IpAddress destination;
+  IpProtocol protocol = IpProtocol::kTcp;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+};
+// Nothing if the quote is too short, of the other version, or of a protocol that has no flows.
+std::optional<QuotedFlow> parse_quote(ConstBytes frame, const Headers& error) noexcept;
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,110 @@
+#include "dataplane/stages/rewrite.h"
+
+#include "dataplane/checksum.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+constexpr std::size_t kIpv4Sum = 10;
+
+std::uint16_t get16(ConstBytes b, std::size_t at) {
+  return static_cast<std::uint16_t>(b[at] << 8 | b[at + 1]);
+}
+void put16(MutableBytes b, std::size_t at, std::uint16_t value) {
+  b[at] = static_cast<std::uint8_t>(value >> 8);
+  b[at + 1] = static_cast<std::uint8_t>(value);
+}
+
+// Offset of the transport sum; 0 when there is none to keep.
+std::size_t sum_offset(ConstBytes frame, const Headers& h) {
+  switch (h.protocol) {
+    case IpProtocol::kTcp:
+      return h.l4 + 16U;
+    case IpProtocol::kUdp:
+      return get16(frame, h.l4 + 6U) == 0 ? 0 : h.l4 + 6U;
+    case IpProtocol::kIcmp6:
+      return h.l4 + 2U;
+    case IpProtocol::kIcmp:
+      return 0;  // no pseudo header: addresses are not under it
+  }
+  return 0;
+}
+
+void update(MutableBytes frame, std::size_t sum, bool udp, ConstBytes before, ConstBytes after) {
+  std::uint16_t value = updated_sum(get16(frame, sum), before, after);
+  // RFC 768: a computed zero is sent as all ones.
+  if (udp && value == 0) value = 0xffff;
+  put16(frame, sum, value);
+}
+
+void set_address(MutableBytes frame, const Headers& h, bool source, const IpAddress& to) {
+  const bool v4 = to.is_v4();
+  const std::size_t size = v4 ? 4 : 16;
+  const std::size_t at = h.l3 + (v4 ? (source ? 12U : 16U) : (source ? 8U : 24U));
+  const ConstBytes after = ConstBytes(to.bytes()).last(size);
+  const MutableBytes field = frame.subspan(at, size);
+  if (v4) update(frame, h.l3 + kIpv4Sum, false, field, after);
+  if (const std::size_t sum = sum_offset(frame, h)) {
+    update(frame, sum, h.protocol == IpProtocol::kUdp, field, after);
+  }
+  std::ranges::copy(after, field.begin());
+}
+
+void set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t to) {
+  if (h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return;
+  const std::size_t at = h.l4 + (source ? 0U : 2U);
+  const std::array<std::uint8_t, 2> after = {static_cast<std::uint8_t>(to >> 8),
+                                             static_cast<std::uint8_t>(to)};
+  if (const std::size_t sum = sum_offset(frame, h)) {
+    update(frame, sum, h.protocol == IpProtocol::kUdp, frame.subspan(at, 2), after);
+  }
+  put16(frame, at, to);
+}
+
+}  // namespace
+
+void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
+  if (!flow.rewritten()) return;
+  Headers& h = packet.meta().headers;
+  const MutableBytes frame = packet.bytes();
+  if (direction == Direction::kFromClient) {
+    set_address(frame, h, false, flow.target);
+    set_port(frame, h, false, flow.target_port);
+    h.destination = flow.target;
+    h.destination_port = flow.target_port;
+  } else {
+    set_address(frame, h, true, flow.server);
+    set_port(frame, h, true, flow.server_port);
+    h.source = flow.server;
+    h.source_port = flow.server_port;
+  }
+}
+
+bool decrement_ttl(Packet& packet) noexcept {
+  Headers& h = packet.meta().headers;
+  if (h.ttl <= 1) return false;
+  --h.ttl;
+  const MutableBytes frame = packet.bytes();
+  if (h.version() == IpVersion::k6) {
+    frame[h.l3 + 7U] = h.ttl;
+    return true;
+  }
+  const std::array<std::uint8_t, 2> before = {frame[h.l3 + 8U], frame[h.l3 + 9U]};
+  const std::array<std::uint8_t, 2> after = {h.ttl, before[1]};
+  update(frame, h.l3 + kIpv4Sum, false, before, after);
+  frame[h.l3 + 8U] = h.ttl;
+  return true;
+}
+
+bool transport_sum_right(const Packet& packet) noexcept {
+  const Headers& h = packet.meta().headers;
+  const ConstBytes frame = packet.bytes();
+  if (h.protocol == IpProtocol::kUdp && h.version() == IpVersion::k4 &&
+      get16(frame, h.l4 + 6U) == 0) {
+    return true;
+  }
+  const ConstBytes segment = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
+  return transport_sum(h.source, h.destination, h.protocol, segment) == 0;
+}
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,20 @@
+// rewrite: the address and port of a terminated flow, on the way in to the listener and back out
+// again. Sums are updated, not recomputed (RFC 1624), so a packet that came damaged stays damaged.
+//
+// Thread: pure over the packet's bytes. The packet has passed the parser; its headers stay true.
+#pragma once
+
+#include "dataplane/dpdk/packet.h"
+#include "dataplane/flow/flow.h"
+
+namespace sallyport::dataplane {
+
+void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
+
+// TTL or hop limit, one less; its sum with it. False (unchanged) when it is used up.
+bool decrement_ttl(Packet& packet) noexcept;
+
+// The transport sum as a receiver would check it (a UDP sum that is absent over IPv4 is right).
+bool transport_sum_right(const Packet& packet) noexcept;
+
+}  // namespace sallyport::dataplane

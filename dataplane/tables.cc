@@ -1,0 +1,119 @@
+#include "dataplane/tables.h"
+
+#include <algorithm>
+#include <array>
+
+#include "dataplane/names/dynamic_names.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+std::unique_ptr<SegmentInfo> gather(const wire::Segment& from, const wire::SnapshotView& view) {
+  auto out = std::make_unique<SegmentInfo>();
+  out->slot = from.slot();
+  out->name = wire::text(from.name());
+  out->role = from.role();
+  out->mac = wire::to_mac(*from.mac());
+  out->link_local = out->mac.link_local();
+  for (const wire::InterfaceAddress* address : *from.addresses()) {
+    const IpAddress own = wire::to_ip(address->address());
+    if (auto subnet = IpPrefix::make(own, address->prefix_length())) {
+      out->addresses.push_back(own);
+      out->subnets.push_back(*subnet);
+    }
+  }
+  for (const wire::Address* gateway : *from.gateways()) {
+    const IpAddress hop = wire::to_ip(*gateway);
+    (hop.is_v4() ? out->gateway4 : out->gateway6) = hop;
+  }
+  std::ranges::copy_if(view.members(), std::back_inserter(out->members),
+                       [&](const wire::Member& m) { return m.segment() == from.slot(); });
+  out->services = from.services();
+  out->isolated = from.isolated();
+  return out;
+}
+
+}  // namespace
+
+bool SegmentInfo::owns(const IpAddress& address) const noexcept {
+  return address == link_local || std::ranges::find(addresses, address) != addresses.end();
+}
+
+const IpAddress* SegmentInfo::host_address(IpVersion version) const noexcept {
+  const auto found =
+      std::ranges::find_if(addresses, [&](const IpAddress& a) { return a.version() == version; });
+  return found == addresses.end() ? nullptr : &*found;
+}
+
+bool SegmentInfo::on_link(const IpAddress& address) const noexcept {
+  return std::ranges::any_of(subnets, [&](const IpPrefix& p) { return p.contains(address); });
+}
+
+std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
+                                            std::shared_ptr<const void> keep_alive) {
+  std::unique_ptr<Tables> out(new Tables(snapshot, std::move(keep_alive)));
+  for (const wire::Segment* segment : *snapshot.root().segments()) {
+    if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
+    out->segments_[segment->slot()] = gather(*segment, snapshot);
+  }
+  for (const wire::Rule& rule : snapshot.rules()) {
+    if (rule.valid() != 0 && rule.kind() == wire::RuleKind::Terminate) {
+      out->listener_ports_.set(rule.listener_port());
+    }
+  }
+  for (const wire::PairSlot& pair : snapshot.pairs()) {
+    if (pair.key() == 0) continue;
+    for (const wire::RangeRule& range : snapshot.ranges().subspan(pair.first(), pair.count())) {
+      if (snapshot.rules()[range.rule()].kind() == wire::RuleKind::Terminate) {
+        out->terminated_classes_.push_back(static_cast<std::uint32_t>(pair.key() >> 16 & 0xffffff));
+      }
+    }
+  }
+  std::ranges::sort(out->terminated_classes_);
+  for (const wire::Name* name : *snapshot.root().names()) {
+    out->name_classes_.emplace(name_hash(wire::text(name->name())), name->destination_class());
+  }
+  return out;
+}
+
+std::optional<std::uint32_t> Tables::class_of_name(std::uint64_t hash) const noexcept {
+  const auto found = name_classes_.find(hash);
+  return found == name_classes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+const SegmentInfo* Tables::segment(SegmentSlot slot) const noexcept {
+  return slot < segments_.size() ? segments_[slot].get() : nullptr;
+}
+
+bool Tables::conducts(const decide::Location& from, const decide::Location& to) const noexcept {
+  if (from.source_class == 0 || to.destination_class == 0) return false;
+  const auto pairs = view_.pairs();
+  if (pairs.empty()) return false;
+  constexpr auto kProtocols =
+      std::to_array({IpProtocol::kTcp, IpProtocol::kUdp, IpProtocol::kIcmp, IpProtocol::kIcmp6});
+  return std::ranges::any_of(kProtocols, [&](IpProtocol protocol) {
+    const auto key = wire::pair_key(from.source_class, to.destination_class,
+                                    static_cast<std::uint8_t>(protocol));
+    std::size_t at = wire::pair_hash(key) & (pairs.size() - 1);
+    for (std::size_t step = 0; step < wire::kMaxProbe; ++step) {
+      if (pairs[at].key() == key) return true;
+      if (pairs[at].key() == 0) return false;
+      at = (at + 1) & (pairs.size() - 1);
+    }
+    return false;
+  });
+}
+
+DeviceSlot Tables::device_by_link_local(SegmentSlot segment,
+                                        const IpAddress& address) const noexcept {
+  if (address.is_v4() || !address.is_link_local()) return kNoDevice;
+  const auto& b = address.bytes();
+  // RFC 4291 appendix A, backwards.
+  const MacAddress mac({static_cast<std::uint8_t>(b[8] ^ 0x02U), b[9], b[10], b[13], b[14], b[15]});
+  if (mac.link_local() != address) return kNoDevice;
+  const DeviceSlot slot = classifier_.device_by_mac(mac);
+  const wire::Device* device = classifier_.device(slot);
+  return device != nullptr && device->segment() == segment ? slot : kNoDevice;
+}
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,84 @@
+// What the packet path needs of one snapshot, built aside by the control thread and then immutable:
+// the classifier over the snapshot's own bytes, and small per-segment facts gathered from its
+// tables. Lives until the worker has let go of it (app/worker.h, quiescent swap).
+//
+// Lookups are noexcept, allocate nothing and accept any slot; an absent segment or device is
+// nullptr. Thread: immutable, shared.
+#pragma once
+
+#include <algorithm>
+#include <bitset>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/headers.h"
+#include "policy/base/result.h"
+#include "policy/decide/classifier.h"
+#include "policy/decide/names.h"
+#include "policy/wire/snapshot.h"
+
+namespace sallyport::dataplane {
+
+struct SegmentInfo {
+  SegmentSlot slot = kNoSegment;
+  std::string name;
+  wire::Role role = wire::Role::Devices;
+  MacAddress mac;
+  IpAddress link_local;
+  std::vector<IpAddress> addresses;  // the gateway's own
+  std::vector<IpPrefix> subnets;     // in the same order
+  std::optional<IpAddress> gateway4;
+  std::optional<IpAddress> gateway6;
+  std::vector<wire::Member> members;
+  std::uint16_t services = 0;
+  bool isolated = false;
+
+  bool devices_only() const { return role == wire::Role::Devices; }
+  // One of the gateway's addresses here, or its link-local.
+  bool owns(const IpAddress& address) const noexcept;
+  // The gateway's address of this version; nullptr if there is none.
+  const IpAddress* host_address(IpVersion version) const noexcept;
+  bool on_link(const IpAddress& address) const noexcept;
+};
+
+class Tables {
+ public:
+  // `snapshot` was verified; `keep_alive` owns its bytes. Cannot fail on a verified snapshot.
+  static std::unique_ptr<const Tables> build(const wire::SnapshotView& snapshot,
+                                             std::shared_ptr<const void> keep_alive);
+
+  std::uint64_t revision() const noexcept { return view_.revision(); }
+  const wire::SnapshotView& view() const noexcept { return view_; }
+  const decide::Classifier& classifier() const noexcept { return classifier_; }
+  const decide::Names& names() const noexcept { return names_; }
+  const SegmentInfo* segment(SegmentSlot slot) const noexcept;
+  std::span<const std::unique_ptr<SegmentInfo>> segments() const noexcept { return segments_; }
+  bool is_listener_port(std::uint16_t port) const noexcept { return listener_ports_[port]; }
+  // Is there any reviewed conduit from the one to the other, whatever the protocol and port?
+  bool conducts(const decide::Location& from, const decide::Location& to) const noexcept;
+  // Does some Terminate rule stand behind this destination class (the gateway listens for it)?
+  bool terminates_at(const decide::Location& to) const noexcept {
+    return std::ranges::binary_search(terminated_classes_, to.destination_class);
+  }
+  // The class of a DNS name that policy knows, by name_hash() of its lower-case text.
+  std::optional<std::uint32_t> class_of_name(std::uint64_t name_hash) const noexcept;
+  // The device of this segment whose MAC makes this link-local address; kNoDevice if none.
+  DeviceSlot device_by_link_local(SegmentSlot segment, const IpAddress& address) const noexcept;
+
+ private:
+  Tables(const wire::SnapshotView& view, std::shared_ptr<const void> keep_alive)
+      : keep_alive_(std::move(keep_alive)), view_(view), classifier_(view), names_(view) {}
+  std::shared_ptr<const void> keep_alive_;
+  wire::SnapshotView view_;
+  decide::Classifier classifier_;
+  decide::Names names_;
+  std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes
+  std::bitset<65536> listener_ports_;
+  std::vector<std::uint32_t> terminated_classes_;  // sorted
+  std::unordered_map<std::uint64_t, std::uint32_t> name_classes_;
+};
+
+}  // namespace sallyport::dataplane

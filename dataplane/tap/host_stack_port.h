@@ -1,0 +1,30 @@
+// The worker's end of a segment's TAP: the only way into a host stack, and like a wire it takes
+// nothing but an Allowed. The TAP thread (tap/tap_thread.h) is at the other end of both rings.
+#pragma once
+
+#include "dataplane/allowed.h"
+#include "dataplane/tap/spsc_ring.h"
+
+namespace sallyport::dataplane {
+
+struct HostStackRings {
+  static constexpr std::uint32_t kRoom = 1024;
+  PacketRing to_host{kRoom};
+  PacketRing from_host{kRoom};
+};
+
+class HostStackPort {
+ public:
+  HostStackPort() noexcept = default;
+  // `rings` outlives this object.
+  explicit HostStackPort(HostStackRings& rings) noexcept : rings_(&rings) {}
+  bool present() const noexcept { return rings_ != nullptr; }
+  // False when the ring is full; the packet stays in `allowed`.
+  bool send(Allowed& allowed) noexcept { return rings_->to_host.push(allowed.packet_); }
+  Packet receive() noexcept { return rings_ == nullptr ? Packet{} : rings_->from_host.pop(); }
+
+ private:
+  HostStackRings* rings_ = nullptr;
+};
+
+}  // namespace sallyport::dataplane

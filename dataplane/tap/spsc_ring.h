@@ -1,0 +1,46 @@
+// A bounded ring of packets between exactly one producer thread and one consumer thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/dpdk/packet.h"
+
+namespace sallyport::dataplane {
+
+class PacketRing {
+ public:
+  // `room` is a power of two.
+  explicit PacketRing(std::uint32_t room) : slots_(room), mask_(room - 1) {
+    SALLYPORT_CHECK(room != 0 && (room & mask_) == 0);
+  }
+  // False when full: the packet stays the caller's.
+  bool push(Packet& packet) noexcept {
+    const std::uint32_t head = head_.load(std::memory_order_relaxed);
+    if (head - tail_.load(std::memory_order_acquire) > mask_) return false;
+    slots_[head & mask_] = std::move(packet);
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+  // An empty packet when there is none.
+  Packet pop() noexcept {
+    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail == head_.load(std::memory_order_acquire)) return {};
+    Packet out = std::move(slots_[tail & mask_]);
+    tail_.store(tail + 1, std::memory_order_release);
+    return out;
+  }
+  bool empty() const noexcept {
+    return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_acquire);
+  }
+
+ private:
+  std::vector<Packet> slots_;
+  std::uint32_t mask_;
+  alignas(64) std::atomic<std::uint32_t> head_{0};
+  alignas(64) std::atomic<std::uint32_t> tail_{0};
+};
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,63 @@
+// What an operator must hear of at once. Written by the worker, carried to control by the control
+// thread. Each kind is rate-limited where it is written; what does not fit is counted.
+// Thread: one producer, one consumer.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/headers.h"
+#include "policy/base/units.h"
+
+namespace sallyport::dataplane {
+
+enum class EventKind : std::uint8_t {
+  kStolenIdentity,       // an enrolled MAC or address on another port; both ports are named
+  kHandoverRingHostile,  // the terminator returned what it was not granted
+};
+
+struct Event {
+  EventKind kind = EventKind::kStolenIdentity;
+  DeviceSlot device = kNoDevice;  // whose identity
+  PortSlot home_port = kNoPort;   // where it belongs
+  PortSlot seen_port = kNoPort;   // where it was seen
+  std::uint16_t seen_vlan = 0;
+  MacAddress mac;
+  IpAddress address;
+  Instant when;
+};
+
+class Events {
+ public:
+  static constexpr std::size_t kRoom = 256;
+  static constexpr Duration kSpacing = std::chrono::seconds(1);  // per device
+
+  // False when it was not kept: too soon after the last one of this device, or no room.
+  bool add(const Event& event) noexcept {
+    Instant& last = last_[event.device % last_.size()];
+    if (last != Instant{} && event.when - last < kSpacing) return false;
+    const std::uint32_t head = head_.load(std::memory_order_relaxed);
+    if (head - tail_.load(std::memory_order_acquire) == kRoom) return false;
+    last = event.when;
+    ring_[head % kRoom] = event;
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+  bool take(Event& out) noexcept {
+    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail == head_.load(std::memory_order_acquire)) return false;
+    out = ring_[tail % kRoom];
+    tail_.store(tail + 1, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  std::array<Event, kRoom> ring_;
+  std::array<Instant, 1024> last_{};
+  alignas(64) std::atomic<std::uint32_t> head_{0};
+  alignas(64) std::atomic<std::uint32_t> tail_{0};
+};
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+}  // namespace sallyport::dataplane

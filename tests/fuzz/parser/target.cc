@@ -1,0 +1,28 @@
+// Target: parse_frame, parse_quote (dataplane/stages/parse.h).
+// Trust: untrusted; every byte comes from a wire.
+// Property: never reads outside the frame (asan), and what it accepts is self-consistent: offsets
+// in order and inside the frame, source and destination of one version.
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/stages/parse.h"
+#include "policy/base/check.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sallyport;
+  using namespace sallyport::dataplane;
+  const ConstBytes frame(data, size);
+  Headers h;
+  if (parse_frame(frame, h)) return 0;
+  SALLYPORT_CHECK(h.l3 >= kEthernetSize && h.end <= size && h.l3 < h.end);
+  SALLYPORT_CHECK(h.source.version() == h.destination.version());
+  SALLYPORT_CHECK(!h.source_mac.is_group());
+  if (!h.is_ip()) return 0;
+  SALLYPORT_CHECK(h.l3 < h.l4 && h.l4 <= h.end);
+  if (h.message == Message::kTcp || h.message == Message::kUdp) {
+    SALLYPORT_CHECK(h.l4 < h.payload && h.payload <= h.end);
+    SALLYPORT_CHECK(h.source_port != 0 && h.destination_port != 0);
+  }
+  if (h.message == Message::kIcmpError) static_cast<void>(parse_quote(frame, h));
+  return 0;
+}

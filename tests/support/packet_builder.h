@@ -1,0 +1,70 @@
+// Well-formed frames for tests, one call per layer; sums and lengths are filled in by bytes().
+// Unlike the product's own writers it knows every flag and can be told to lie afterwards: take the
+// bytes and change them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "policy/base/bytes.h"
+#include "policy/base/net.h"
+
+namespace sallyport::testing {
+
+struct Party {
+  MacAddress mac;
+  IpAddress address;
+  std::uint16_t port = 0;
+};
+
+class PacketBuilder {
+ public:
+  PacketBuilder(const Party& from, const Party& to) : from_(from), to_(to) {}
+  PacketBuilder& vlan(std::uint16_t id) {
+    vlan_ = id;
+    return *this;
+  }
+  PacketBuilder& ttl(std::uint8_t value) {
+    ttl_ = value;
+    return *this;
+  }
+  PacketBuilder& payload(std::vector<std::uint8_t> bytes) {
+    payload_ = std::move(bytes);
+    return *this;
+  }
+  PacketBuilder& sequence(std::uint32_t seq, std::uint32_t ack) {
+    seq_ = seq;
+    ack_ = ack;
+    return *this;
+  }
+
+  std::vector<std::uint8_t> tcp(std::uint8_t flags) const;
+  std::vector<std::uint8_t> udp() const;
+  // from.port is the identifier.
+  std::vector<std::uint8_t> echo(bool request) const;
+  // The port-unreachable error (RFC 792 type 3, RFC 4443 type 1) that quotes `packet`'s IP bytes.
+  std::vector<std::uint8_t> unreachable(const std::vector<std::uint8_t>& packet) const;
+  // ARP or neighbour discovery by the version of the addresses: who has `to.address`?
+  std::vector<std::uint8_t> neighbour_question() const;
+  // from.address is at from.mac.
+  std::vector<std::uint8_t> neighbour_answer() const;
+
+ private:
+  std::vector<std::uint8_t> ip(IpProtocol protocol, std::vector<std::uint8_t> segment,
+                               std::size_t sum_at) const;
+  std::vector<std::uint8_t> ethernet(const MacAddress& to, std::uint16_t type,
+                                     const std::vector<std::uint8_t>& body) const;
+  Party from_;
+  Party to_;
+  std::uint16_t vlan_ = 0;
+  std::uint8_t ttl_ = 64;
+  std::uint32_t seq_ = 1000;
+  std::uint32_t ack_ = 2000;
+  std::vector<std::uint8_t> payload_;
+};
+
+// A scapy expression that makes this frame, for failure messages.
+std::string as_scapy(ConstBytes frame);
+
+}  // namespace sallyport::testing

@@ -1,0 +1,96 @@
+// A gateway without wires: the real pipeline over the real compiled policy, with ports that collect
+// what leaves. One small plant, the same for trace tests, hostile corpus and benchmarks:
+//
+//   lan1 plc    10.20.0.5  fd00:20::5    field           lan3 scada 10.30.0.5  fd00:30::5   office
+//   lan2 meter  10.20.0.6  fd00:20::6    field           wan  cloud 192.0.2.10 2001:db8::10 uplink
+//   lan2.7 camera 10.40.0.7 fd00:40::7   yard (VLAN 7)   wan  router 192.0.2.1 2001:db8::1
+//
+//   scada > plc tcp/502 (direct) and icmp-echo; meter > plc udp/5683; meter > cloud tcp/8883
+//   (direct); cloud > plc tcp/502, terminated at the gateway's port 802; scada > camera tcp/80
+//
+// DPDK starts once per process, without hugepages, devices or threads of its own.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/pipeline.h"
+#include "policy/model/model.h"
+#include "tests/support/packet_builder.h"
+
+namespace sallyport::testing {
+
+dataplane::PacketPool& test_pool();
+
+struct Frame {
+  std::string where;  // port name, or "host:SEGMENT"
+  std::vector<std::uint8_t> bytes;
+};
+// What became of the last packet that came in.
+struct Verdict {
+  std::optional<Drop> drop;
+  std::optional<dataplane::RuleSlot> rule;
+  std::uint16_t stages = 0;
+};
+
+struct Host {
+  std::string port;
+  std::uint16_t vlan;
+  std::string segment;
+  MacAddress mac;
+  IpAddress v4;
+  IpAddress v6;
+  const IpAddress& address(IpVersion version) const { return version == IpVersion::k4 ? v4 : v6; }
+};
+const std::map<std::string, Host, std::less<>>& plant_hosts();
+model::Gateway plant();
+
+class PipelineWorld : private dataplane::VerdictObserver {
+ public:
+  static constexpr Instant kStart = Instant::from_ns(1'000'000'000'000);
+  // The plant under `gateway`'s policy; without one, no tables at all.
+  explicit PipelineWorld(std::optional<model::Gateway> gateway = plant(),
+                         std::uint32_t flows = 1024);
+  ~PipelineWorld() override;
+
+  // In by a port's wire, or out of a segment's host stack. Returns everything that left.
+  std::vector<Frame> receive(std::string_view port, ConstBytes frame);
+  std::vector<Frame> receive_from_host(std::string_view segment, ConstBytes frame);
+  // Time passes, with housekeeping at least every 50 ms. Returns what left meanwhile.
+  std::vector<Frame> wait(Duration time);
+  // Another revision comes into force.
+  void apply(const model::Gateway& gateway);
+
+  const Verdict& verdict() const { return verdict_; }
+  dataplane::Pipeline& pipeline() { return *pipeline_; }
+  dataplane::Events& events() { return events_; }
+  Instant now() const { return now_; }
+  std::uint16_t segment_slot(std::string_view name) const;
+  std::uint16_t port_slot(std::string_view name) const;
+  MacAddress segment_mac(std::string_view name) const;
+
+ private:
+  class CollectingPort;
+  void arrived(dataplane::Packet& packet, Instant now) noexcept override;
+  void ended(const dataplane::Packet& packet, Drop reason) noexcept override;
+  void left(const dataplane::Allowed& allowed) noexcept override;
+  std::vector<Frame> collect();
+
+  Instant now_ = kStart;
+  std::uint64_t revision_ = 0;
+  dataplane::Events events_;
+  std::unique_ptr<dataplane::Pipeline> pipeline_;
+  std::unique_ptr<const dataplane::Tables> tables_;
+  std::map<std::string, std::uint16_t, std::less<>> port_slots_;
+  std::vector<std::unique_ptr<CollectingPort>> ports_;
+  std::map<std::string, std::unique_ptr<dataplane::HostStackRings>> stacks_;
+  std::vector<Frame> out_;
+  Verdict verdict_;
+};
+
+}  // namespace sallyport::testing
