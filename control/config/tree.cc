@@ -165,6 +165,27 @@ class SecondDocument final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
+// Bytes of the character that starts here, 0 if it is not well-formed (RFC 3629 §4).
+std::size_t utf8_length(std::string_view rest) {
+  const auto byte = [&](std::size_t i) {
+    return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0U;
+  };
+  const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
+  const unsigned first = byte(0);
+  if (first >= 0xc2 && first <= 0xdf) return tail(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const unsigned least = first == 0xe0 ? 0xa0 : 0x80;
+    const unsigned most = first == 0xed ? 0x9f : 0xbf;
+    return byte(1) >= least && byte(1) <= most && tail(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const unsigned least = first == 0xf0 ? 0x90 : 0x80;
+    const unsigned most = first == 0xf4 ? 0x8f : 0xbf;
+    return byte(1) >= least && byte(1) <= most && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
 // Refuses what could deceive a reader of the text or a terminal before the grammar sees it.
 bool check_bytes(std::string_view text, Problems& problems) {
   if (text.size() > kMaxConfigSize) {
@@ -173,13 +194,23 @@ bool check_bytes(std::string_view text, Problems& problems) {
     return false;
   }
   model::Position at{1, 1};
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f) {
       problems.add(at, "control-byte",
                    fmt::format("the file holds the control byte 0x{:02x}", byte),
                    "plain text (UTF-8)");
       return false;
+    }
+    if (byte >= 0x80) {
+      const std::size_t length = utf8_length(text.substr(i));
+      if (length == 0) {
+        problems.add(at, "not-utf8", fmt::format("the byte 0x{:02x} is not UTF-8", byte),
+                     "plain text (UTF-8)");
+        return false;
+      }
+      i += length - 1;
     }
     ++at.column;
     if (c == '\n') at = {at.line + 1, 1};
