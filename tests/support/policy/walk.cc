@@ -1,0 +1,88 @@
+#include "tests/support/policy/walk.h"
+
+#include "policy/base/check.h"
+#include "policy/compile/compile.h"
+#include "policy/decide/classifier.h"
+#include "policy/decide/names.h"
+#include "policy/explain/explain.h"
+
+namespace sallyport::testing {
+namespace {
+
+constexpr std::size_t kMaxExplained = 16;
+
+IpAddress address_of(const wire::Interval4& i) { return IpAddress::v4(i.first()); }
+IpAddress address_of(const wire::Interval6& i) {
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::size_t b = 0; b < 8; ++b) {
+    bytes[b] = static_cast<std::uint8_t>(i.first_high() >> (56 - 8 * b));
+    bytes[8 + b] = static_cast<std::uint8_t>(i.first_low() >> (56 - 8 * b));
+  }
+  return IpAddress::v6(bytes);
+}
+
+template <class Interval>
+void walk_partition(const decide::Classifier& classifier, std::span<const Interval> intervals) {
+  for (const Interval& interval : intervals) {
+    const IpAddress address = address_of(interval);
+    const decide::Location place = classifier.locate(address);
+    if (!address.is_v4() || std::is_same_v<Interval, wire::Interval4>)
+      SALLYPORT_CHECK(place.source_class == interval.source_class() &&
+                      place.device == interval.device());
+    if (place.is_device()) SALLYPORT_CHECK(classifier.owns(place.device, address));
+  }
+}
+
+void walk_pairs(const wire::SnapshotView& view, const decide::Classifier& classifier) {
+  for (const wire::PairSlot& pair : view.pairs()) {
+    if (pair.key() == 0) continue;
+    for (const wire::RangeRule& range : view.ranges().subspan(pair.first(), pair.count())) {
+      for (const std::uint16_t port : {range.first_port(), range.last_port()}) {
+        const decide::Decision d =
+            classifier.decide(static_cast<std::uint32_t>(pair.key() >> 40),
+                              static_cast<std::uint32_t>(pair.key() >> 16) & 0xffffffU,
+                              static_cast<std::uint8_t>(pair.key()), port);
+        SALLYPORT_CHECK(d.allowed() && d.rule() == range.rule());
+        SALLYPORT_CHECK(classifier.still_means(d.rule(), d.meaning()));
+      }
+    }
+  }
+}
+
+void walk_explanations(const wire::SnapshotView& view) {
+  const auto intervals = view.intervals4();
+  for (std::size_t i = 0; i + 1 < intervals.size() && i < kMaxExplained; ++i) {
+    explain::Question question;
+    question.segment = intervals[i].segment();
+    question.tuple = {address_of(intervals[i]), address_of(intervals[i + 1]), 6, 1, 443};
+    const explain::Explanation answer = explain::explain(view, question);
+    SALLYPORT_CHECK(answer.allowed == answer.reason.empty());
+    SALLYPORT_CHECK(!explain::to_json(answer).empty() && !explain::to_text(answer).empty());
+  }
+}
+
+}  // namespace
+
+void walk(const wire::SnapshotView& view) {
+  const decide::Classifier classifier(view);
+  walk_partition(classifier, view.intervals4());
+  walk_partition(classifier, view.intervals6());
+  for (std::uint32_t slot = 0; slot < view.devices().size(); ++slot) {
+    const wire::Device* device = classifier.device(slot);
+    if (device == nullptr) continue;
+    SALLYPORT_CHECK(classifier.device_by_mac(wire::to_mac(device->mac())) == slot);
+    SALLYPORT_CHECK(classifier.segment_of(device->port(), device->vlan()) == device->segment());
+    for (const wire::Address& a :
+         view.device_addresses().subspan(device->first_address(), device->address_count()))
+      SALLYPORT_CHECK(classifier.locate(wire::to_ip(a)).device == slot);
+  }
+  walk_pairs(view, classifier);
+  const decide::Names names(view);
+  for (const wire::Name* name : *view.root().names())
+    SALLYPORT_CHECK(names.destination_class(wire::text(name->name())) == name->destination_class());
+  const compile::Slots slots = compile::slots_of(view);
+  SALLYPORT_CHECK(slots.conduits.size() == view.root().conduits()->size());
+  walk_explanations(view);
+}
+
+}  // namespace sallyport::testing
