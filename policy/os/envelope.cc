@@ -113,7 +113,8 @@ Result<const wire::Envelope*> decode(ConstBytes bytes) {
                 "not a well-formed message of this version");
   }
   const wire::Envelope* envelope = wire::GetEnvelope(bytes.data());
-  if (envelope->body() == nullptr)
+  // The verifier passes over body types that this version does not know.
+  if (envelope->body() == nullptr || envelope->body_type() > wire::Body::MAX)
     return fail(ErrorKind::kInvalid, "message-malformed", "message without a body");
   return envelope;
 }

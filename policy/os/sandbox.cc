@@ -121,10 +121,11 @@ Result<void> unshare_network() {
 
 Result<void> become_user(const User& user, std::span<const int> kept_capabilities) {
   if (has_capability(CAP_SETPCAP)) SALLYPORT_TRY_VOID(shrink_bounding_set(kept_capabilities));
+  if (has_capability(CAP_SETGID) && ::setgroups(0, nullptr) != 0)
+    return fail(system_error("set-groups", "setgroups"));
   if (::getuid() != user.uid || ::getgid() != user.gid) {
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
       return fail(system_error("keep-capabilities", "prctl"));
-    if (::setgroups(0, nullptr) != 0) return fail(system_error("set-groups", "setgroups"));
     if (::setresgid(user.gid, user.gid, user.gid) != 0)
       return fail(system_error("set-group", "setresgid"));
     if (::setresuid(user.uid, user.uid, user.uid) != 0)

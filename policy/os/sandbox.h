@@ -58,12 +58,15 @@ std::span<const std::string_view> common_syscalls();
 
 // A seccomp allow-list. What is not on it fails with EPERM; what only an attacker calls (exec of a
 // new program, ptrace, kernel modules, bpf after start, mounting, namespaces) kills the process.
+// Threads may be made, processes may not.
 // Rationale: an unexpected but harmless call inside a library must not turn into an outage; a
 // hostile one must not be retried.
 class SyscallFilter {
  public:
   SyscallFilter& allow(std::span<const std::string_view> names);
   SyscallFilter& allow(std::initializer_list<std::string_view> names);
+  // This call only when its argument (0 is the first) has exactly this value.
+  SyscallFilter& allow_when(std::string name, unsigned argument, std::uint64_t value);
   // socket(2) and socketpair(2) for this address family only (AF_UNIX, AF_NETLINK...). Without any,
   // socket() fails.
   SyscallFilter& allow_socket_family(int family);
@@ -71,7 +74,13 @@ class SyscallFilter {
   Result<void> install() const;
 
  private:
+  struct Condition {
+    std::string name;
+    unsigned argument = 0;
+    std::uint64_t value = 0;
+  };
   std::vector<std::string> names_;
+  std::vector<Condition> conditions_;
   std::vector<int> families_;
 };
 

@@ -1,0 +1,27 @@
+#include "control/setup/walls.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "policy/os/sandbox.h"
+
+namespace sallyport::setup {
+
+Result<void> build_walls() {
+  constexpr std::array<int, 2> kKept = {CAP_SYS_ADMIN, CAP_NET_ADMIN};
+  SALLYPORT_TRY_VOID(os::become_user({0, 0}, kKept));
+  SALLYPORT_TRY_VOID(os::forbid_dumps());
+  os::SyscallFilter filter;
+  filter.allow(os::common_syscalls());
+  filter.allow(
+      {"openat", "mkdir", "unlink", "getdents64", "fstatfs", "mount", "umount2", "bind", "ioctl"});
+  filter.allow_when("unshare", 0, CLONE_NEWNET);
+  filter.allow_when("setns", 1, CLONE_NEWNET);
+  for (int family : {AF_UNIX, AF_NETLINK, AF_INET, AF_INET6}) filter.allow_socket_family(family);
+  return filter.install();
+}
+
+}  // namespace sallyport::setup
