@@ -12,21 +12,13 @@ namespace {
 }  // namespace
 
 // The arguments do not matter: none of these ever returns.
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are those of the linker's --wrap
 extern "C" {
-int __wrap_socket() {
-  refuse("socket");
-}  // NOLINT(bugprone-reserved-identifier): the linker's --wrap
-int __wrap_connect() {
-  refuse("connect");
-}                                      // NOLINT(bugprone-reserved-identifier): the linker's --wrap
-int __wrap_bind() { refuse("bind"); }  // NOLINT(bugprone-reserved-identifier): the linker's --wrap
-int __wrap_getaddrinfo() {
-  refuse("getaddrinfo");
-}  // NOLINT(bugprone-reserved-identifier): the linker's --wrap
-int __wrap_getrandom() {
-  refuse("getrandom");
-}  // NOLINT(bugprone-reserved-identifier): the linker's --wrap
-int __wrap_getentropy() {
-  refuse("getentropy");
-}  // NOLINT(bugprone-reserved-identifier): the linker's --wrap
+int __wrap_socket() { refuse("socket"); }
+int __wrap_connect() { refuse("connect"); }
+int __wrap_bind() { refuse("bind"); }
+int __wrap_getaddrinfo() { refuse("getaddrinfo"); }
+int __wrap_getrandom() { refuse("getrandom"); }
+int __wrap_getentropy() { refuse("getentropy"); }
 }
+// NOLINTEND(bugprone-reserved-identifier)
