@@ -28,7 +28,7 @@ class Encoder {
     return out_.CreateVectorOfStructs(items);
   }
   template <class T>
-  auto tables(std::map<std::uint32_t, Offset<T>> by_slot) {
+  auto tables(const std::map<std::uint32_t, Offset<T>>& by_slot) {
     std::vector<Offset<T>> items;
     for (const auto& [slot, item] : by_slot) items.push_back(item);
     return out_.CreateVector(items);

@@ -22,7 +22,7 @@ AddressSet routable() {
 
 // The addresses of one subnet that a host may have.
 AddressSet usable(const IpPrefix& subnet) {
-  const AddressSet all = AddressSet::of(subnet);
+  AddressSet all = AddressSet::of(subnet);
   if (subnet.version() == IpVersion::k6 || subnet.length() >= 31) return all;
   return all.subtract(AddressSet::of(subnet.first())).subtract(AddressSet::of(subnet.last()));
 }

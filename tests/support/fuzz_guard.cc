@@ -12,7 +12,6 @@ namespace {
 }  // namespace
 
 // The arguments do not matter: none of these ever returns.
-// NOLINTBEGIN(bugprone-reserved-identifier): the names are those of the linker's --wrap
 extern "C" {
 int __wrap_socket() { refuse("socket"); }
 int __wrap_connect() { refuse("connect"); }
@@ -21,4 +20,3 @@ int __wrap_getaddrinfo() { refuse("getaddrinfo"); }
 int __wrap_getrandom() { refuse("getrandom"); }
 int __wrap_getentropy() { refuse("getentropy"); }
 }
-// NOLINTEND(bugprone-reserved-identifier)
