@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -16,8 +17,8 @@ Result<void> build_walls() {
   SALLYPORT_TRY_VOID(os::forbid_dumps());
   os::SyscallFilter filter;
   filter.allow(os::common_syscalls());
-  filter.allow(
-      {"openat", "mkdir", "unlink", "getdents64", "fstatfs", "mount", "umount2", "bind", "ioctl"});
+  filter.allow({"openat", "mkdir", "unlink", "getdents64", "fstatfs", "umount2", "bind", "ioctl"});
+  filter.allow_when("mount", 3, MS_BIND);
   filter.allow_when("unshare", 0, CLONE_NEWNET);
   filter.allow_when("setns", 1, CLONE_NEWNET);
   for (int family : {AF_UNIX, AF_NETLINK, AF_INET, AF_INET6}) filter.allow_socket_family(family);
