@@ -45,7 +45,7 @@ TEST(CompiledPolicy, AgreesWithItsTwinOnMillionsOfPackets) {
   if (rounds < 100) return;
   // The test is worth something only if both answers and real conflicts are frequent.
   EXPECT_GT(allowed, rounds * 400);
-  EXPECT_GT(overlaps, 10U);
+  EXPECT_GT(overlaps, rounds / 100);
 }
 
 // Wherever two conduits that differ permit one packet, the compiler must have refused.
