@@ -1,3 +1,5 @@
+// One file although long: a shard is one state machine, and its handlers share the lists they move
+// places between. What stands alone is beside it: capacity, budget, presence, turn_queue.
 #include "policy/admission/shard.h"
 
 #include <algorithm>

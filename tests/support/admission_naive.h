@@ -1,5 +1,6 @@
 // The naive twin of the admission engine: the same rules for one worker, told with plain vectors
-// and linear searches, without links, bitmaps, deltas or messages. Slow and short on purpose. It
+// and linear searches, without links, bitmaps, deltas or messages. Slow and plain on purpose, and
+// long because it is in one file, to be read against the rules from top to bottom. It
 // shares with the engine only what has tests of its own: Capacity, Presence and the plain types.
 //
 // Rules are numbered as in docs/design/0003-admission.md, "Who is next".
