@@ -17,6 +17,7 @@
 
 #include "policy/os/fd.h"
 #include "policy/os/system_error.h"
+#include "policy/os/threads.h"
 
 namespace sallyport::os {
 namespace {
@@ -26,16 +27,22 @@ struct CapabilitySets {
 };
 
 Result<void> set_capabilities(std::span<const int> kept) {
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  CapabilitySets sets;
+  // Static, because a thread that is late still reads them.
+  static __user_cap_header_struct header;
+  static CapabilitySets sets;
+  header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  sets = {};
   for (int capability : kept) {
     auto& half = sets.data[static_cast<std::size_t>(capability / 32)];
     half.permitted |= 1U << (capability % 32);
     half.effective |= 1U << (capability % 32);
   }
-  if (::syscall(SYS_capset, &header, sets.data.data()) != 0)
-    return fail(system_error("capset", "capset"));
-  return {};
+  return in_every_thread(SYS_capset, {reinterpret_cast<long>(&header),
+                                      reinterpret_cast<long>(sets.data.data()), 0, 0, 0});
+}
+
+Result<void> forbid_new_privileges() {
+  return in_every_thread(SYS_prctl, {PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0});
 }
 
 Result<void> shrink_bounding_set(std::span<const int> kept) {
@@ -135,9 +142,7 @@ Result<void> become_user(const User& user, std::span<const int> kept_capabilitie
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return fail(system_error("ambient-capabilities", "prctl"));
   }
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return fail(system_error("no-new-privileges", "prctl"));
-  return {};
+  return forbid_new_privileges();
 }
 
 Result<void> drop_all_capabilities() { return set_capabilities({}); }
@@ -165,12 +170,8 @@ Result<void> restrict_paths(std::span<const PathRule> rules) {
       ::syscall(SYS_landlock_create_ruleset, &attribute, sizeof(attribute.handled_access_fs), 0)));
   if (!ruleset) return fail(system_error("landlock-create", "landlock_create_ruleset"));
   for (const PathRule& rule : rules) SALLYPORT_TRY_VOID(add_path(ruleset.get(), rule, known));
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return fail(system_error("no-new-privileges", "prctl"));
-  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
-    return fail(system_error("landlock-restrict", "landlock_restrict_self"));
-  }
-  return {};
+  SALLYPORT_TRY_VOID(forbid_new_privileges());
+  return in_every_thread(SYS_landlock_restrict_self, {ruleset.get(), 0, 0, 0, 0});
 }
 
 }  // namespace sallyport::os

@@ -3,10 +3,9 @@
 // systemd units repeat them.
 //
 // Order: enter_netns / unshare_network -> become_user (keeping what probing needs) -> probe ->
-// drop_all_capabilities -> forbid_dumps -> restrict_paths -> SyscallFilter::install. Each call is
-// for the whole process and must be made before other threads start, except SyscallFilter (TSYNC:
-// all threads) and drop_all_capabilities (per thread; call it in each). All failures are fatal to
-// the caller: a daemon that cannot build its walls must not run. 2.4.7.18.
+// drop_all_capabilities -> forbid_dumps -> restrict_paths -> SyscallFilter::install. Namespaces and
+// users before other threads start; the rest reaches every thread there is (threads.h). All
+// failures are fatal to the caller: a daemon that cannot build its walls must not run. 2.4.7.18.
 #pragma once
 
 #include <sys/types.h>
@@ -38,7 +37,7 @@ Result<void> unshare_network();
 // nothing inheritable, ambient or bounding beyond them), no_new_privs set. Must run as root; as
 // `user` already with the right capabilities it only drops.
 Result<void> become_user(const User& user, std::span<const int> kept_capabilities);
-// The calling thread gives up every capability, and with it the chance to get one back.
+// Every thread gives up every capability, and with it the chance to get one back.
 Result<void> drop_all_capabilities();
 // No core files, no ptrace by the same user, no /proc/self/mem for others.
 Result<void> forbid_dumps();
