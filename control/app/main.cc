@@ -1,0 +1,198 @@
+// sallyport-control: intent in, snapshots out. See docs/design/0001-borders.md for who it speaks
+// to.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "control/app/control.h"
+#include "control/app/version.h"
+#include "control/schema/schema_text.h"
+#include "policy/os/clock.h"
+#include "policy/os/log.h"
+#include "policy/os/notify.h"
+#include "policy/os/sandbox.h"
+#include "policy/os/system_error.h"
+
+namespace sallyport::control {
+namespace {
+
+constexpr const char* kWriters = "sallyport";
+constexpr unsigned kSocketMode = 0666;  // who may do what is judged per request
+
+struct Options {
+  std::string run_dir = "/run/sallyport";
+  std::string state_dir = "/var/lib/sallyport";
+  std::string prefix = "sp-";
+  std::string config = "/etc/sallyport/gateway.yaml";
+  std::string user = "sallyport-control";
+  bool create_database = false;
+};
+
+// A number that is this machine's own and tells nobody which: MACs are derived from it.
+std::uint64_t unit_id() {
+  std::ifstream file("/etc/machine-id");
+  std::string text;
+  file >> text;
+  const wire::Digest digest = wire::sha256("sallyport unit " + text);
+  std::uint64_t id = 0;
+  for (std::size_t i = 0; i < 8; ++i) id = id << 8 | digest[i];
+  return id;
+}
+
+Result<void> run_program(std::vector<std::string> arguments) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+      WEXITSTATUS(status) != 0)
+    return fail(ErrorKind::kSystem, "database-tool",
+                fmt::format("{} {} failed", arguments[0], arguments[1]));
+  return {};
+}
+
+// `--create-database`: what a launcher runs before ovsdb-server. Makes the file if it is absent and
+// brings an older one to this program's schema; never touches one that fits.
+Result<void> create_database(const Options& options) {
+  const std::string file = options.state_dir + "/gateway.db";
+  const std::string schema = options.state_dir + "/gateway.ovsschema";
+  SALLYPORT_TRY(const os::User user, os::find_user(options.user));
+  if (geteuid() == 0 || getuid() != user.uid) SALLYPORT_TRY_VOID(os::become_user(user, {}));
+  std::ofstream(schema) << schema_text();
+  if (!std::filesystem::exists(file)) return run_program({"ovsdb-tool", "create", file, schema});
+  return run_program({"ovsdb-tool", "convert", file, schema});
+}
+
+Result<void> raise_walls(const Options& options) {
+  SALLYPORT_TRY_VOID(os::drop_all_capabilities());
+  SALLYPORT_TRY_VOID(os::forbid_dumps());
+  std::vector<os::PathRule> rules = {{options.run_dir + "/control", true}};
+  const auto folder = std::filesystem::path(options.config).parent_path();
+  for (const std::string& path :
+       {folder.string(), std::string("/etc/passwd"), std::string("/dev/urandom"),
+        std::string("/dev/null"), std::string("/etc/localtime"), options.run_dir})
+    if (std::filesystem::exists(path)) rules.push_back({path, false});
+  SALLYPORT_TRY_VOID(os::restrict_paths(rules));
+  os::SyscallFilter filter;
+  filter.allow(os::common_syscalls())
+      .allow({"openat",
+              "open",
+              "stat",
+              "lstat",
+              "statx",
+              "access",
+              "faccessat",
+              "faccessat2",
+              "readlink",
+              "readlinkat",
+              "getdents64",
+              "rename",
+              "renameat",
+              "renameat2",
+              "unlink",
+              "unlinkat",
+              "connect",
+              "bind",
+              "listen",
+              "accept",
+              "chmod",
+              "fchmod",
+              "fchmodat",
+              "umask",
+              "kill",
+              "times",
+              "getrusage",
+              "mkdir",
+              "getcwd",
+              "sched_getparam",
+              "sched_getscheduler",
+              "fsync",
+              "fdatasync",
+              "socketpair",
+              "flock",
+              "ioctl",
+              "pipe",
+              "dup2",
+              "time",
+              "setitimer",
+              "getitimer"})
+      .allow_socket_family(AF_UNIX);
+  return filter.install();
+}
+
+Result<void> serve(const Options& options) {
+  const os::Notifier notifier;
+  SALLYPORT_TRY(const os::User user, os::find_user(options.user));
+  std::optional<gid_t> writers;
+  if (const group* found = getgrnam(kWriters); found != nullptr) writers = found->gr_gid;
+  Settings settings;
+  settings.run_dir = options.run_dir;
+  settings.config_path = options.config;
+  settings.version = kVersion;
+  settings.unit_id = unit_id();
+  SALLYPORT_TRY_VOID(os::become_user(user, {}));
+  umask(022);
+  SALLYPORT_TRY(os::UniqueFd listener,
+                os::listen_at(options.run_dir + "/control/socket", kSocketMode));
+  Loop::quiet();
+  SALLYPORT_TRY_VOID(raise_walls(options));
+  Control control(std::move(settings), std::move(listener), writers);
+  os::log::info(
+      fmt::format("sallyport-control {} listens at {}/control/socket", kVersion, options.run_dir));
+  notifier.ready();
+  const auto interval = notifier.watchdog_interval();
+  while (true) {
+    control.run();
+    if (interval) {
+      notifier.watchdog();
+      Loop::wake_at(Loop::now() + std::chrono::duration_cast<Millis>(*interval));
+    }
+    control.wait();
+    Loop::block();
+  }
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app("Compiles the gateway's configuration and brings it into force.");
+  Options options;
+  app.add_option("--run-dir", options.run_dir, "sockets of the gateway's processes")
+      ->capture_default_str();
+  app.add_option("--state-dir", options.state_dir, "the database's folder")->capture_default_str();
+  app.add_option("--prefix", options.prefix,
+                 "prefix of the namespaces (setup's business; accepted "
+                 "so that all daemons take the same arguments)")
+      ->capture_default_str();
+  app.add_option("--config", options.config,
+                 "the operator's file, compared and never used by itself")
+      ->capture_default_str();
+  app.add_option("--user", options.user, "user to become")->capture_default_str();
+  app.add_flag("--create-database", options.create_database,
+               "make or convert STATE-DIR/gateway.db for ovsdb-server, then end");
+  app.set_version_flag("--version", std::string("sallyport-control ") + kVersion);
+  CLI11_PARSE(app, argc, argv);
+  os::log::open("control");
+  const Result<void> outcome = options.create_database ? create_database(options) : serve(options);
+  if (outcome) return 0;
+  os::log::error(fmt::format("{}: {}", outcome.error().code, outcome.error().context));
+  return 1;
+}
+
+}  // namespace
+}  // namespace sallyport::control
+
+int main(int argc, char** argv) { return sallyport::control::main_of(argc, argv); }

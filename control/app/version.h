@@ -1,0 +1,7 @@
+#pragma once
+
+namespace sallyport::control {
+
+inline constexpr char kVersion[] = SALLYPORT_VERSION;
+
+}  // namespace sallyport::control
