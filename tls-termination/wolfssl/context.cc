@@ -84,6 +84,12 @@ Result<void> load_trust(WOLFSSL_CTX* ctx, ConstBytes ca, const std::vector<Const
   return {};
 }
 
+std::shared_ptr<WOLFSSL_CTX> make_context(WOLFSSL_METHOD* method) {
+  return {wolfSSL_CTX_new(method), [](WOLFSSL_CTX* ctx) {
+            if (ctx != nullptr) wolfSSL_CTX_free(ctx);
+          }};
+}
+
 int verify_mode(ClientCertificate wish) {
   switch (wish) {
     case ClientCertificate::kNone:
@@ -98,8 +104,6 @@ int verify_mode(ClientCertificate wish) {
 
 }  // namespace
 
-void Context::Free::operator()(WOLFSSL_CTX* ctx) const noexcept { wolfSSL_CTX_free(ctx); }
-
 Result<void> start_library() {
   static const int code = wolfSSL_Init();
   return expect(code, "tls-library", "the TLS library does not start");
@@ -109,7 +113,7 @@ Result<Context> Context::server(const ServerSetup& setup) {
   SALLYPORT_TRY_VOID(start_library());
   Context out;
   out.server_ = true;
-  out.ctx_.reset(wolfSSL_CTX_new(wolfTLS_server_method()));
+  out.ctx_ = make_context(wolfTLS_server_method());
   if (!out.ctx_) return fail(ErrorKind::kSystem, "tls-context", "no memory for a TLS context");
   SALLYPORT_TRY_VOID(apply_policy(out.raw(), true));
   SALLYPORT_TRY_VOID(load_identity(out.raw(), setup.chain, setup.key));
@@ -127,7 +131,7 @@ Result<Context> Context::client(const ClientSetup& setup) {
     return fail(ErrorKind::kUsage, "tls-no-server-name", "there is no name to verify");
   Context out;
   out.server_name_ = setup.server_name;
-  out.ctx_.reset(wolfSSL_CTX_new(wolfTLS_client_method()));
+  out.ctx_ = make_context(wolfTLS_client_method());
   if (!out.ctx_) return fail(ErrorKind::kSystem, "tls-context", "no memory for a TLS context");
   SALLYPORT_TRY_VOID(apply_policy(out.raw(), false));
   if (!setup.chain.empty()) SALLYPORT_TRY_VOID(load_identity(out.raw(), setup.chain, setup.key));

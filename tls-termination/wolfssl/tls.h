@@ -43,6 +43,7 @@ struct ClientSetup {
   ConstBytes key;
 };
 
+// A value: copies share the library's object by reference count.
 class Context {
  public:
   // kInvalid "bad-certificate", "bad-key", "key-mismatch", "bad-ca", "bad-crl"; kSystem
@@ -55,10 +56,7 @@ class Context {
   const std::string& server_name() const { return server_name_; }
 
  private:
-  struct Free {
-    void operator()(WOLFSSL_CTX* ctx) const noexcept;
-  };
-  std::unique_ptr<WOLFSSL_CTX, Free> ctx_;
+  std::shared_ptr<WOLFSSL_CTX> ctx_;
   bool server_ = false;
   std::string server_name_;
   std::shared_ptr<const class Certificate> leaf_;
