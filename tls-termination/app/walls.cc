@@ -1,0 +1,72 @@
+#include "tls-termination/app/walls.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "policy/os/log.h"
+#include "policy/os/sandbox.h"
+#include "policy/os/system_error.h"
+
+namespace sallyport::terminator {
+namespace {
+
+// Each conversation needs two; the rest is for listeners, resolvers and the daemon itself.
+constexpr rlim_t kDescriptors = 16384;
+
+// As much as is wanted, or as much as we may have.
+Result<rlim_t> raise_limit(int which, rlim_t wanted, const char* name) {
+  rlimit limit{wanted, wanted};
+  if (::setrlimit(static_cast<__rlimit_resource>(which), &limit) == 0) return wanted;
+  if (::getrlimit(static_cast<__rlimit_resource>(which), &limit) != 0)
+    return fail(os::system_error("limit", name));
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(static_cast<__rlimit_resource>(which), &limit);
+  return limit.rlim_cur;
+}
+
+// Keys and what was decrypted never reach a swap device. Locking all of memory under a finite limit
+// would make allocations fail later; then only the key files' own buffers are locked.
+Result<void> lock_memory(rlim_t allowed) {
+  if (allowed != RLIM_INFINITY) {
+    os::log::warning("memory may not be locked as a whole (LimitMEMLOCK); keep swap off");
+    return {};
+  }
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    return fail(os::system_error("memory-lock", "mlockall"));
+  return {};
+}
+
+}  // namespace
+
+Result<void> leave_the_world(const WallOptions& options) {
+  SALLYPORT_TRY_VOID(os::unshare_network());
+  SALLYPORT_TRY_VOID(raise_limit(RLIMIT_NOFILE, kDescriptors, "RLIMIT_NOFILE"));
+  SALLYPORT_TRY(const rlim_t lockable,
+                raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "RLIMIT_MEMLOCK"));
+  if (!options.user.empty()) {
+    SALLYPORT_TRY(const os::User user, os::find_user(options.user));
+    SALLYPORT_TRY_VOID(os::become_user(user, {}));
+  }
+  SALLYPORT_TRY_VOID(lock_memory(lockable));
+  return os::forbid_dumps();
+}
+
+Result<void> build_walls(const WallOptions& options) {
+  const std::array<os::PathRule, 3> paths = {{
+      {.path = options.keys, .write = false},
+      {.path = options.run_folder, .write = false},
+      // c-ares draws the ids of its questions from it.
+      {.path = "/dev/urandom", .write = false},
+  }};
+  SALLYPORT_TRY_VOID(os::restrict_paths(paths));
+  os::SyscallFilter filter;
+  filter.allow(os::common_syscalls());
+  filter.allow({"openat", "bind", "listen", "connect", "mlock2"});
+  filter.allow_socket_family(AF_UNIX);
+  return filter.install();
+}
+
+}  // namespace sallyport::terminator
