@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <memory>
+#include <mutex>
 #include <set>
 
 #include "policy/os/clock.h"
@@ -43,15 +43,25 @@ void on_signal(int /*number*/) {
   errno = saved;
 }
 
+// Opened once per process and kept: after the first wall /proc may be out of reach.
+DIR* thread_folder() {
+  static DIR* folder = nullptr;
+  static pid_t opened_by = 0;
+  if (opened_by != ::getpid()) {  // a forked child's threads are not its parent's
+    folder = ::opendir("/proc/self/task");
+    opened_by = ::getpid();
+  }
+  return folder;
+}
+
 Result<std::set<pid_t>> other_threads() {
-  struct Close {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-  };
-  const std::unique_ptr<DIR, Close> folder(::opendir("/proc/self/task"));
-  if (!folder) return fail(system_error("every-thread", "/proc/self/task"));
+  DIR* const folder = thread_folder();
+  if (folder == nullptr)
+    return fail(ErrorKind::kSystem, "every-thread", "/proc/self/task cannot be read");
+  ::rewinddir(folder);
   std::set<pid_t> out;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): a DIR of our own
-  while (const dirent* entry = ::readdir(folder.get())) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): under the caller's lock
+  while (const dirent* entry = ::readdir(folder)) {
     pid_t thread = 0;
     std::from_chars(entry->d_name, entry->d_name + std::strlen(entry->d_name), thread);
     if (thread > 0 && thread != ::gettid()) out.insert(thread);
@@ -97,6 +107,8 @@ Result<void> order_others(int signal_number) {
 }  // namespace
 
 Result<void> in_every_thread(long number, const std::array<long, 5>& arguments) {
+  static std::mutex one_at_a_time;
+  const std::scoped_lock lock(one_at_a_time);
   order.number = number;
   for (std::size_t i = 0; i < arguments.size(); ++i) order.arguments[i] = arguments[i];
   const int signal_number = SIGRTMAX - 1;

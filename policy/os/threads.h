@@ -7,7 +7,8 @@
 // within kThreadDeadline, is a failure. Interrupted system calls restart where the kernel can;
 // libraries that cannot stand EINTR in their threads are not for a daemon that uses this.
 //
-// Needs /proc. One caller at a time.
+// Needs /proc when it is first called; may be called again behind Landlock. Callers in several
+// threads take turns.
 #pragma once
 
 #include <array>

@@ -195,6 +195,25 @@ TEST_F(Sandbox, PathsAreClosedForThreadsThatRunAlready) {
                     }}});
 }
 
+TEST_F(Sandbox, WallsMayBeBuiltAgainFromAnotherThread) {
+  const auto walls = []() -> Result<void> {
+    for (int round = 0; round < 2; ++round) {
+      Result<void> built;
+      std::thread([&] {
+        built = drop_all_capabilities();
+        if (built) built = restrict_paths({});
+      }).join();
+      SALLYPORT_TRY_VOID(built);
+    }
+    return restrict_paths({});
+  };
+  expect_attempts(walls,
+                  {
+                      {"any file", EACCES, [&] { return open_for(in("/read/file"), O_RDONLY); }},
+                      {"packet sockets", EPERM, [] { return ::socket(AF_PACKET, SOCK_RAW, 0); }},
+                  });
+}
+
 TEST_F(Sandbox, ARuleForASingleFileOpensThatFile) {
   const auto walls = [this] {
     return restrict_paths(std::array{PathRule{in("/open/file"), true}});
