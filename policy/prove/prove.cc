@@ -8,6 +8,7 @@
 #include "policy/explain/candidates.h"
 #include "policy/prove/described.h"
 #include "policy/prove/joint.h"
+#include "policy/prove/parts.h"
 
 namespace sallyport::prove {
 namespace {
@@ -54,8 +55,8 @@ class Prover {
     out_.intervals = joint_.starts().size();
     for (std::string& fault : faults_) differ(Wrong::kTermination, std::move(fault), std::nullopt);
     compare_places();
-    compare_identities();
-    compare_terminations();
+    for (Difference& d : part_differences(view_, gateway_))
+      differ(d.wrong, std::move(d.text), std::nullopt);
     compare_rules();
     find_unenforceable();
     return std::move(out_);
@@ -71,9 +72,6 @@ class Prover {
   }
 
   void compare_places();
-  void compare_identities();
-  void compare_terminations();
-  void compare_termination(const model::Conduit& conduit, const wire::Conduit& compiled);
   void compare_rules();
   void compare_key(std::span<const Say> says);
   void compare_port(const Say& key, std::uint16_t port, const Say* compiled,
@@ -117,86 +115,6 @@ void Prover::compare_places() {
                     is.is_gateway() ? "gateway" : view_.device_name(is.device),
                     should.is_virtual ? "virtual" : segment, should.gateway ? "gateway" : device),
         std::nullopt);
-  }
-}
-
-// Who is bound where: the same devices, each with its own MAC, port, VLAN and segment.
-void Prover::compare_identities() {
-  std::size_t bound = 0;
-  for (const wire::Device& d : view_.devices()) bound += d.valid();
-  if (bound != gateway_.devices.size())
-    differ(Wrong::kIdentity,
-           fmt::format("{} devices are bound, {} are enrolled", bound, gateway_.devices.size()),
-           std::nullopt);
-  for (const model::Device& device : gateway_.devices) {
-    const std::uint32_t slot = classifier_.device_by_mac(device.mac);
-    const wire::Device* d = classifier_.device(slot);
-    const wire::Port* port = d == nullptr ? nullptr : view_.port(d->port());
-    const bool same =
-        d != nullptr && view_.device_name(slot) == device.name && port != nullptr &&
-        wire::text(port->name()) == device.where.port && d->vlan() == device.where.vlan &&
-        segment_name(d->segment()) == device.segment &&
-        segment_name(classifier_.segment_of(d->port(), d->vlan())) == device.segment &&
-        (d->slaac_follow() != 0) == device.slaac_follow;
-    if (!same)
-      differ(Wrong::kIdentity, fmt::format("device {} is not bound as enrolled", device.name),
-             std::nullopt);
-  }
-  std::set<std::tuple<std::string, std::uint16_t, std::string>> is;
-  std::set<std::tuple<std::string, std::uint16_t, std::string>> should;
-  for (const wire::Member& m : view_.members())
-    is.emplace(wire::text(view_.port(m.port())->name()), m.vlan(), segment_name(m.segment()));
-  for (const model::Segment& s : gateway_.segments)
-    for (const model::Member& m : s.members) should.emplace(m.port, m.vlan, s.name);
-  if (is != should)
-    differ(Wrong::kIdentity, "ports and VLANs belong to other segments than configured",
-           std::nullopt);
-}
-
-void Prover::compare_termination(const model::Conduit& c, const wire::Conduit& compiled) {
-  const wire::Termination* t = compiled.termination();
-  const auto wrong = [&](const char* what) {
-    differ(Wrong::kTermination, fmt::format("conduit {}: {} is not as described", c.name, what),
-           std::nullopt);
-  };
-  const bool inbound = c.terminate && c.terminate->side == model::Side::kInbound;
-  const bool outbound = c.terminate && c.terminate->side == model::Side::kOutbound;
-  if (t->tls_listener() != inbound || t->tls_server() != outbound) return wrong("its TLS side");
-  const model::Terminate tls = c.terminate.value_or(model::Terminate{});
-  if (t->client_auth() != static_cast<wire::ClientAuth>(tls.client_auth) ||
-      wire::text(t->client_ca()) != tls.client_ca ||
-      wire::text(t->certificate()) != tls.certificate ||
-      wire::text(t->server_ca()) != tls.server_ca)
-    wrong("a credential");
-  if (outbound &&
-      (wire::text(t->server_name()) != tls.server_name || t->server_port() != tls.server_port))
-    wrong("its server");
-  if (!outbound && t->server_port() != c.service.ports.first) wrong("its server's port");
-  const auto list = [](const auto* bytes) {
-    return bytes == nullptr ? std::vector<std::uint8_t>()
-                            : std::vector<std::uint8_t>(bytes->begin(), bytes->end());
-  };
-  const wire::ModbusInspect* modbus = compiled.modbus();
-  const bool inspected = c.inspect.modbus
-                             ? modbus != nullptr &&
-                                   list(modbus->functions()) == c.inspect.modbus->functions &&
-                                   list(modbus->units()) == c.inspect.modbus->units
-                             : modbus == nullptr;
-  if (!inspected) wrong("its inspection");
-}
-
-void Prover::compare_terminations() {
-  std::map<std::string_view, const wire::Conduit*> compiled;
-  for (const wire::Conduit* c : *view_.root().conduits())
-    compiled.emplace(wire::text(c->name()), c);
-  for (const model::Conduit& c : gateway_.conduits) {
-    const auto at = compiled.find(c.name);
-    if (at == compiled.end()) {
-      differ(Wrong::kTermination, fmt::format("conduit {} is not in the snapshot", c.name),
-             std::nullopt);
-    } else if (at->second->termination() != nullptr) {
-      compare_termination(c, *at->second);
-    }
   }
 }
 
