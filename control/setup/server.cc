@@ -13,6 +13,8 @@
 namespace sallyport::setup {
 namespace {
 
+constexpr int kMaxAcceptsPerTurn = 64;
+
 ConstBytes bytes_of(const wire::SetupReply& reply) {
   return {reinterpret_cast<const std::uint8_t*>(&reply), sizeof(reply)};
 }
@@ -93,21 +95,27 @@ Result<void> Server::run(const os::Notifier& notifier) {
       if (waiting[i + 2].revents != 0 && !serve(connections_[i])) connections_[i].socket.reset();
     }
     std::erase_if(connections_, [](const Connection& c) { return !c.socket; });
-    if (waiting[1].revents != 0) accept_one();
+    // Strangers must not keep the backlog full: all that wait are looked at, within a bound.
+    for (int i = 0; i < kMaxAcceptsPerTurn && waiting[1].revents != 0 && accept_one(); ++i) {
+    }
   }
 }
 
-void Server::accept_one() {
+bool Server::accept_one() {
   auto accepted = os::accept_from(listener_.get());
-  if (!accepted || !*accepted) return;
+  if (!accepted || !*accepted) return false;
   Connection connection{std::move(**accepted), 0};
   const auto peer = os::peer_of(connection.socket.get());
-  if (!peer) return;
+  if (!peer) return true;
   connection.uid = peer->uid;
-  if (!clients_.known(peer->uid)) return report_refused("stranger", peer->uid);
-  if (connections_.size() >= kMaxConnections)
-    return report_refused("too many connections", peer->uid);
-  connections_.push_back(std::move(connection));
+  if (!clients_.known(peer->uid)) {
+    report_refused("stranger", peer->uid);
+  } else if (connections_.size() >= kMaxConnections) {
+    report_refused("too many connections", peer->uid);
+  } else {
+    connections_.push_back(std::move(connection));
+  }
+  return true;
 }
 
 bool Server::serve(const Connection& connection) {

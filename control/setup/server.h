@@ -36,7 +36,8 @@ class Server {
     os::UniqueFd socket;
     uid_t uid = 0;
   };
-  void accept_one();
+  // False when nobody waits.
+  bool accept_one();
   // False when the connection is over.
   bool serve(const Connection& connection);
   bool answer(const Connection& connection, wire::SetupOp op, int error, std::string_view detail,
