@@ -42,6 +42,13 @@ void Control::start_apply(Request request, Responder responder, std::string text
     return responder.refuse("no-database",
                             "the database (ovsdb-server) is not reachable, so the revision could "
                             "not be kept; start it, then apply again");
+  for (const auto& [up, name] :
+       {std::pair(setup_.up(), "setup"), std::pair(terminator_.up(), "terminator"),
+        std::pair(dataplane_.up(), "dataplane")})
+    if (!up)
+      return responder.refuse(
+          "peer-gone",
+          fmt::format("sallyport-{} is not running: start it, then apply again", name));
   Applying applying;
   applying.user = request.user;
   applying.comment = value("comment").substr(0, kMaxComment);

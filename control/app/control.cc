@@ -18,6 +18,7 @@
 namespace sallyport::control {
 namespace {
 
+constexpr const char* kSnapshotFile = "/control/snapshot";
 constexpr Millis kFileInterval{1000};
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int32_t kSecondsPerDay = 86'400;
@@ -45,6 +46,19 @@ std::optional<std::string> read_limited(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
   return text;
+}
+
+// The slots of the snapshot that was in force when control last ran, while dataplane and terminator
+// may have lived on: the same names must keep them. Nothing if there is none, or it is damaged.
+compile::Slots slots_in_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const auto size = file ? static_cast<std::streamoff>(file.tellg()) : 0;
+  if (size <= 0 || static_cast<std::size_t>(size) > wire::kMaxSnapshotSize) return {};
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(bytes.data()), size);
+  const auto view = file ? wire::SnapshotView::verify(bytes) : Result<wire::SnapshotView>(fail({}));
+  return view ? compile::slots_of(*view) : compile::Slots{};
 }
 
 std::string hex_sha256(std::string_view text) { return wire::to_hex(wire::sha256(text)); }
@@ -111,12 +125,12 @@ void Control::load_history() {
     history_.discard(number);
   }
   beside_.start(
-      [jobs = std::move(jobs)] {
+      [jobs = std::move(jobs), kept = settings_.run_dir + kSnapshotFile] {
         std::vector<TargetPtr> targets;
+        const compile::Slots slots = slots_in_file(kept);
         for (const Job& job : jobs) {
           compile::CompileInput input = job.input;
-          // Leftovers are told by names and addresses; slots only matter for the first.
-          if (!targets.empty() && targets.front()) input.previous = targets.front()->slots;
+          input.previous = slots;
           auto made = make_target(job.text, input);
           targets.push_back(made ? *made : nullptr);
         }
@@ -223,6 +237,9 @@ void Control::write_services() {
   const auto view = shown_->view();
   if (!view) return;
   const std::string folder = settings_.run_dir + "/control/";
+  const auto bytes = shown_->mapping.bytes();
+  write_file(settings_.run_dir + kSnapshotFile,
+             std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   const auto configs = dnsmasq_configs(*view);
   for (const auto& [segment, text] : configs)
     if (!write_file(folder + "dnsmasq-" + segment + ".conf", text))

@@ -58,6 +58,9 @@ model::Segment read_segment(const std::string& name, model::Position at, const N
   Fields fields(node, "segment " + quote(name),
                 {"ports", "role", "address", "gateway", "services", "mac", "isolated"}, problems);
   if (!fields.usable()) return out;
+  // Its namespace would be the one that holds the ports.
+  if (name == "ports")
+    problems.add(at, "reserved-name", "no segment can be called 'ports'", "another name");
   fields.require("ports", "[lan1]");
   for (const Node* item : fields.list("ports"))
     if (auto member = read_member(*item, label(fields, "ports"), problems))

@@ -15,14 +15,14 @@ SetupRequest address_request(SetupOp op, std::string_view name, const IpAddress&
   SetupRequest request = setup_request(op, name);
   request.address = address.bytes();
   request.prefix_length = length;
-  request.family = address.is_v4() ? 4 : 6;
   return request;
 }
 
 SetupRequest neighbour_request(SetupOp op, std::string_view name, const IpAddress& address,
                                const MacAddress& mac) {
   SetupRequest request = address_request(op, name, address, 0);
-  request.mac = mac.bytes();
+  // A deletion names the address alone; setup refuses fields that it does not read.
+  if (op == SetupOp::kNeighbourSet) request.mac = mac.bytes();
   return request;
 }
 

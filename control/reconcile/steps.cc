@@ -88,6 +88,11 @@ void Reconciler::do_taps(Millis now) {
     setup_.call(now, setup_request(wire::SetupOp::kTapOpen, name),
                 [this, now, name, slot = stack.slot, done = ticket(),
                  serial = round_.serial](Result<SetupClient::Answer> answer) {
+                  if (!answer && answer.error().code == fmt::format("setup-{}", EBUSY)) {
+                    // A TAP has one queue: the dataplane still holds it, from a control before us.
+                    attached_.insert(slot);
+                    return done(std::nullopt);
+                  }
                   if (!answer) return done(answer.error());
                   if (!answer->fd)
                     return done(Error{ErrorKind::kInternal, "no-tap", "setup sent no TAP"});
