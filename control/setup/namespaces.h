@@ -37,7 +37,7 @@ Outcome<os::UniqueFd> current_namespace();
 // Runs `work` inside the namespace on a thread of its own; `work` returns an Outcome.
 template <class Work>
 auto inside(const os::UniqueFd& where, Work work) -> decltype(work()) {
-  decltype(work()) out = failed(EAGAIN, "thread");
+  decltype(work()) out = failed(EIO, "thread");
   try {
     std::thread([&] {
       if (::setns(where.get(), CLONE_NEWNET) != 0) {
@@ -46,7 +46,8 @@ auto inside(const os::UniqueFd& where, Work work) -> decltype(work()) {
         out = work();
       }
     }).join();
-  } catch (const std::system_error&) {  // no thread to be had: `out` says so
+  } catch (const std::system_error& error) {  // no thread to be had
+    out = failed(EAGAIN, error.what());
   }
   return out;
 }
