@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "dataplane/xdp/left_over.h"
+
 namespace sallyport::dataplane {
 namespace {
 
@@ -21,6 +23,8 @@ Error port_error(const char* code, const std::string& device, const char* what, 
 
 // The id of the port that probing `device` made.
 Result<std::uint16_t> probe(const std::string& device) {
+  if (const auto interface = xdp_interface(device))
+    SALLYPORT_TRY_VOID(detach_left_over_program(*interface));
   if (const int error = rte_dev_probe(device.c_str()); error != 0 && error != -EEXIST) {
     return fail(port_error("port-probe", device, "probing failed", error));
   }

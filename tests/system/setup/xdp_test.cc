@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 
+#include "dataplane/xdp/left_over.h"
 #include "tests/system/setup/daemon.h"
 
 namespace sallyport::testing {
@@ -89,6 +90,26 @@ TEST_P(XdpDefaultDrop, StaysOnARaisedPortAndGoesWithPortDown) {
   EXPECT_TRUE(attach_in(ports)) << "the next dataplane can attach";
   must(record(SetupOp::kPortRelease, "lan1"));
   EXPECT_FALSE(has_program(*home_, "lan1"));
+}
+
+TEST_P(XdpDefaultDrop, NextDataplaneTakesOffWhatAKilledOneLeft) {
+  must(record(SetupOp::kPortTake, "lan1"));
+  must(record(SetupOp::kPortUp, "lan1"));
+  const Namespace ports = segment("ports");
+  ASSERT_TRUE(attach_in(ports));
+  for (int round = 0; round < 2; ++round)
+    ports.run([] { EXPECT_TRUE(dataplane::detach_left_over_program("lan1")); });
+  EXPECT_FALSE(has_program(ports, "lan1"));
+  EXPECT_EQ(dataplane::detach_left_over_program("absent0").error().code, "no-such-interface");
+}
+
+TEST(XdpInterface, IsTheOneTheDriverIsTold) {
+  using dataplane::xdp_interface;
+  EXPECT_EQ(xdp_interface("net_af_xdp0,iface=eth1"), "eth1");
+  EXPECT_EQ(xdp_interface("net_af_xdp0,start_queue=0,iface=eth1,xdp_prog=/x.o"), "eth1");
+  EXPECT_EQ(xdp_interface("net_af_packet0,iface=eth1"), std::nullopt);
+  EXPECT_EQ(xdp_interface("net_af_xdp0"), std::nullopt);
+  EXPECT_EQ(xdp_interface("0000:01:00.0"), std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, XdpDefaultDrop,
