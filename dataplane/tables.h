@@ -59,6 +59,9 @@ class Tables {
   bool is_listener_port(std::uint16_t port) const noexcept { return listener_ports_[port]; }
   // Is there any reviewed conduit from the one to the other, whatever the protocol and port?
   bool conducts(const decide::Location& from, const decide::Location& to) const noexcept;
+  // Where a device asking from its link-local address lives: the place of its first address of that
+  // version. Others: where the address itself does.
+  decide::Location locate_sender(DeviceSlot device, const IpAddress& source) const noexcept;
   // Does some Terminate rule stand behind this destination class (the gateway listens for it)?
   bool terminates_at(const decide::Location& to) const noexcept {
     return std::ranges::binary_search(terminated_classes_, to.destination_class);

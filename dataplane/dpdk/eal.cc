@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/eal.h"
 
 #include <fmt/core.h>
+#include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
+#include <memory>
 
 namespace sallyport::dataplane {
 namespace {
@@ -85,6 +88,29 @@ Result<PacketPool> make_packet_pool(std::uint32_t packets) {
 }
 
 std::uint32_t PacketPool::free_count() const noexcept { return rte_mempool_avail_count(pool_); }
+
+Result<void> run_on_dpdk_thread(const std::function<void()>& work) {
+  struct Errand {
+    std::function<void()> work;
+    std::promise<void> done;
+  };
+  // On the heap: if the thread never answers, it may still come later.
+  auto errand = std::make_unique<Errand>(Errand{work, {}});
+  std::future<void> done = errand->done.get_future();
+  const auto run = [](void* argument) {
+    auto* mine = static_cast<Errand*>(argument);
+    mine->work();
+    mine->done.set_value();
+  };
+  if (rte_eal_alarm_set(1, run, errand.get()) != 0) {
+    return fail(ErrorKind::kSystem, "dpdk-thread", "no alarm could be set");
+  }
+  if (done.wait_for(std::chrono::seconds(5)) != std::future_status::ready) {
+    static_cast<void>(errand.release());
+    return fail(ErrorKind::kTimeout, "dpdk-thread", "DPDK's own thread does not answer");
+  }
+  return {};
+}
 
 void register_dpdk_thread() noexcept {
   // Without an id the pool works too, through its shared ring.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ bool eal_uses_hugepages() noexcept;
 // `packets` buffers, each for one whole frame with headroom. kExhausted "dpdk-pool" if memory is
 // short.
 Result<PacketPool> make_packet_pool(std::uint32_t packets);
+
+// Runs `work` on the thread that DPDK keeps for alarms and interrupts, and waits for it. kTimeout
+// "dpdk-thread" if that thread does not answer.
+Result<void> run_on_dpdk_thread(const std::function<void()>& work);
 
 // Makes the calling thread known to DPDK (per-thread pool cache); for workers.
 void register_dpdk_thread() noexcept;

@@ -73,7 +73,7 @@ bool Neighbours::may_proxy(const BoundPacket& question, const SegmentInfo& segme
                            const Tables& tables) const noexcept {
   const Headers& h = question.headers();
   if (h.source.is_unspecified() || subject(h) == h.source) return false;
-  const decide::Location asker = tables.classifier().locate(h.source);
+  const decide::Location asker = tables.locate_sender(question.meta().device, h.source);
   const decide::Location asked = tables.classifier().locate(subject(h));
   if (asked.nowhere()) return false;
   if (asked.is_device()) {

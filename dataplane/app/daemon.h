@@ -1,0 +1,72 @@
+// What control may ask of the dataplane (policy/wire/messages.fbs), and what it takes to answer:
+// ports, pipeline, worker, host stacks, the snapshot in force and the one before it.
+//
+// Thread: the control thread. Every request is answered by exactly one Ack or Answer; a refused one
+// changes nothing.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/app/worker.h"
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/telemetry/capture.h"
+#include "policy/os/envelope.h"
+#include "policy/os/memfd.h"
+#include "policy/os/sandbox.h"
+
+namespace sallyport::dataplane {
+
+struct DaemonOptions {
+  std::string run_dir = "/run/sallyport";
+  std::string netns;
+  std::string xdp_object;  // for net_af_xdp ports; empty: the driver's own program
+  std::string user;        // empty: stay who we are (tests that are not root's)
+  uid_t control_uid = 0;
+  Hugepages hugepages = Hugepages::kAuto;
+  std::uint32_t flows = 65536;
+};
+
+class Daemon {
+ public:
+  explicit Daemon(DaemonOptions options) : options_(std::move(options)) {}
+
+  // The message that answers `request`.
+  os::Outgoing handle(const wire::Envelope& request, std::vector<os::UniqueFd> descriptors);
+  // A half-made start, or control's wish: only a new process can go on.
+  bool must_end() const { return must_end_; }
+  // Events for control, at most a few per call.
+  std::vector<os::Bytes> take_events();
+
+ private:
+  Result<void> configure(const wire::Configure& request);
+  Result<void> open_ports(const std::vector<os::PortSpec>& ports);
+  Result<void> close_walls();
+  Result<void> attach_tap(const wire::AttachTap& request, std::vector<os::UniqueFd> descriptors);
+  Result<void> attach_ring(std::vector<os::UniqueFd> descriptors);
+  Result<void> apply(const wire::Apply& request, std::vector<os::UniqueFd> descriptors);
+  void swap(std::shared_ptr<const Tables> tables);
+  Result<std::string> query(const wire::Query& request);
+  Result<os::Outgoing> capture_stop(std::uint64_t id);
+
+  DaemonOptions options_;
+  std::optional<std::vector<os::PortSpec>> ports_;
+  std::optional<PacketPool> pool_;
+  Events events_;
+  std::vector<std::unique_ptr<EthPort>> devices_;
+  os::Mapping ring_;
+  std::map<SegmentSlot, std::unique_ptr<HostStackRings>> stacks_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<TapThread> taps_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Capture> capture_;
+  std::shared_ptr<const Tables> in_force_;
+  std::shared_ptr<const Tables> before_;  // until commit, what abort goes back to
+  bool prepared_ = false;
+  bool must_end_ = false;
+};
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,179 @@
+#include "dataplane/app/queries.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "dataplane/telemetry/pcapng.h"
+#include "dataplane/telemetry/stages.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string port_name(PortSlot slot, const QueryContext& c) {
+  const auto found = c.port_names.find(slot);
+  return found == c.port_names.end() ? fmt::format("port-{}", slot) : found->second;
+}
+std::string segment_name(SegmentSlot slot, const QueryContext& c) {
+  const SegmentInfo* segment = c.tables == nullptr ? nullptr : c.tables->segment(slot);
+  return segment == nullptr ? std::string() : segment->name;
+}
+std::string device_name(DeviceSlot slot, const QueryContext& c) {
+  return c.tables == nullptr || slot == kNoDevice ? std::string()
+                                                  : std::string(c.tables->view().device_name(slot));
+}
+std::string rule_name(RuleSlot slot, const QueryContext& c) {
+  if (slot >= kFirstBuiltinRule && slot - kFirstBuiltinRule < kBuiltinNames.size()) {
+    return std::string(kBuiltinNames[slot - kFirstBuiltinRule]);
+  }
+  return c.tables == nullptr ? std::string() : std::string(c.tables->view().rule_name(slot));
+}
+// Seconds since 1970 of a steady instant, for people.
+double wall_s(Instant when, const QueryContext& c) {
+  const std::int64_t ns = c.wall_ns - (c.now - when).count();
+  return static_cast<double>(ns / 1'000'000) / 1000.0;
+}
+
+}  // namespace
+
+std::string counters_json(const Counters& counters, const QueryContext& context,
+                          const std::vector<std::pair<PortSlot, PortCounters>>& ports,
+                          const TapThread::Counters& taps) {
+  Json drops = Json::object(), builtin = Json::object(), wires = Json::array();
+  for (std::size_t i = 0; i < kDropCount; ++i) {
+    drops[std::string(kDropInfo[i].name)] = counters.drops[i];
+  }
+  for (std::size_t i = 0; i < kBuiltinNames.size(); ++i) {
+    builtin[std::string(kBuiltinNames[i])] = counters.builtin[i];
+  }
+  for (const auto& [slot, port] : ports) {
+    wires.push_back({{"port", port_name(slot, context)},
+                     {"rx_packets", port.rx_packets},
+                     {"rx_bytes", port.rx_bytes},
+                     {"tx_packets", port.tx_packets},
+                     {"tx_bytes", port.tx_bytes},
+                     {"tx_full", port.tx_full}});
+  }
+  const Json out = {{"received", counters.received},
+                    {"from_host", counters.from_host},
+                    {"forwarded", counters.forwarded},
+                    {"to_host", counters.to_host},
+                    {"consumed", counters.consumed},
+                    {"flows_made", counters.flows_made},
+                    {"flows_ended", counters.flows_ended},
+                    {"flows_cut", counters.flows_cut},
+                    {"credits_granted", counters.credits_granted},
+                    {"credits_returned", counters.credits_returned},
+                    {"credits_reclaimed", counters.credits_reclaimed},
+                    {"credits_refused", counters.credits_refused},
+                    {"names_learned", counters.names_learned},
+                    {"tap_to_host", taps.to_host.load()},
+                    {"tap_to_host_failed", taps.to_host_failed.load()},
+                    {"tap_from_host", taps.from_host.load()},
+                    {"tap_from_host_dropped", taps.from_host_dropped.load()},
+                    {"drops", drops},
+                    {"builtin", builtin},
+                    {"ports", wires}};
+  return out.dump();
+}
+
+std::string flows_json(const std::vector<Flow>& flows, const QueryContext& context) {
+  Json out = Json::array();
+  for (const Flow& f : flows) {
+    const bool tcp = f.protocol == IpProtocol::kTcp;
+    out.push_back({{"protocol", to_string(f.protocol)},
+                   {"client", f.client.to_string()},
+                   {"client_port", f.client_port},
+                   {"server", f.server.to_string()},
+                   {"server_port", f.server_port},
+                   {"target", f.target.to_string()},
+                   {"target_port", f.target_port},
+                   {"rule", rule_name(f.rule, context)},
+                   {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.state)])
+                                 : std::string("open")},
+                   {"client_segment", segment_name(f.client_segment, context)},
+                   {"server_segment", segment_name(f.server_segment, context)},
+                   {"client_device", device_name(f.client_device, context)},
+                   {"server_device", device_name(f.server_device, context)},
+                   {"packets_from_client", f.packets[0]},
+                   {"packets_from_server", f.packets[1]},
+                   {"ends_in_s", (f.deadline - context.now).count() / 1'000'000'000}});
+  }
+  return Json{{"flows", out}}.dump();
+}
+
+std::string drops_json(const std::vector<DropRecord>& drops, const QueryContext& context) {
+  Json out = Json::array();
+  for (const DropRecord& d : drops) {
+    out.push_back({{"reason", to_string(d.key.reason)},
+                   {"help", kDropInfo[static_cast<std::size_t>(d.key.reason)].help},
+                   {"segment", segment_name(d.key.segment, context)},
+                   {"port", d.key.port == kNoPort ? std::string() : port_name(d.key.port, context)},
+                   {"device", device_name(d.key.device, context)},
+                   {"mac", d.key.mac.to_string()},
+                   {"source", d.source.to_string()},
+                   {"source_port", d.source_port},
+                   {"destination", d.key.destination.to_string()},
+                   {"destination_port", d.key.destination_port},
+                   {"protocol", d.key.protocol},
+                   {"more_destinations", d.overflow},
+                   {"first", wall_s(d.first, context)},
+                   {"last", wall_s(d.last, context)},
+                   {"packets", d.packets}});
+  }
+  return Json{{"drops", out}}.dump();
+}
+
+std::string neighbours_json(const std::vector<NeighbourRow>& rows, const QueryContext& context) {
+  Json out = Json::array();
+  for (const NeighbourRow& row : rows) {
+    out.push_back({{"segment", segment_name(row.segment, context)},
+                   {"address", row.address.to_string()},
+                   {"mac", row.known ? row.mac.to_string() : std::string()},
+                   {"port", row.known ? port_name(row.port, context) : std::string()},
+                   {"state", row.known ? "known" : "asking"}});
+  }
+  return Json{{"neighbours", out}}.dump();
+}
+
+std::string event_json(const Event& event, const QueryContext& context) {
+  return Json{{"device", device_name(event.device, context)},
+              {"home_port", port_name(event.home_port, context)},
+              {"seen_port", port_name(event.seen_port, context)},
+              {"seen_vlan", event.seen_vlan},
+              {"mac", event.mac.to_string()},
+              {"address", event.address.to_string()},
+              {"time", wall_s(event.when, context)}}
+      .dump();
+}
+
+std::vector<std::uint8_t> capture_pcapng(const Capture& capture, const QueryContext& context) {
+  PcapngWriter writer(ByteCount::from_bytes(Capture::kSlots * (Capture::kSnap + 512)));
+  std::map<std::string, std::uint32_t> interfaces;
+  for (const Capture::Record* r : capture.records()) {
+    const bool out = r->made_here;
+    const bool host =
+        out ? r->exit.kind == Exit::Kind::kHostStack : r->origin == Origin::kHostStack;
+    const std::string name =
+        host ? "host:" + segment_name(out ? r->exit.segment : r->segment, context)
+             : port_name(out ? r->exit.port : r->port, context);
+    if (!interfaces.contains(name)) interfaces[name] = writer.add_interface(name);
+    std::string verdict = "undecided (waits for its next hop)";
+    if (r->decided && !r->allowed) {
+      verdict = fmt::format("drop {}; stages: {}", to_string(r->reason), stage_list(r->stages));
+    } else if (r->decided) {
+      const std::string to = r->exit.kind == Exit::Kind::kHostStack
+                                 ? "host:" + segment_name(r->exit.segment, context)
+                                 : port_name(r->exit.port, context);
+      verdict = fmt::format("{} {} by {}; stages: {}", out ? "sent to" : "allow to", to,
+                            rule_name(r->rule, context), stage_list(r->stages));
+    }
+    writer.packet(interfaces[name], context.wall_ns - (context.now - r->when).count(),
+                  ConstBytes(r->bytes).first(r->size), verdict);
+  }
+  return {writer.bytes().begin(), writer.bytes().end()};
+}
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,40 @@
+// The dataplane's answers to reads, as JSON text. Each takes the worker's state between bursts (the
+// caller sees to that) or a copy of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dataplane/app/worker.h"
+#include "dataplane/tables.h"
+#include "dataplane/telemetry/capture.h"
+#include "policy/wire/messages_generated.h"
+
+namespace sallyport::dataplane {
+
+// What a query needs beside the worker: names for slots.
+struct QueryContext {
+  const Tables* tables = nullptr;
+  const std::map<PortSlot, std::string>& port_names;
+  Instant now;
+  std::int64_t wall_ns = 0;
+};
+
+std::string counters_json(const Counters& counters, const QueryContext& context,
+                          const std::vector<std::pair<PortSlot, PortCounters>>& ports,
+                          const TapThread::Counters& taps);
+std::string flows_json(const std::vector<Flow>& flows, const QueryContext& context);
+std::string drops_json(const std::vector<DropRecord>& drops, const QueryContext& context);
+struct NeighbourRow {
+  SegmentSlot segment;
+  IpAddress address;
+  MacAddress mac;
+  PortSlot port;
+  bool known;
+};
+std::string neighbours_json(const std::vector<NeighbourRow>& rows, const QueryContext& context);
+std::string event_json(const Event& event, const QueryContext& context);
+// pcapng with one interface per port and host stack.
+std::vector<std::uint8_t> capture_pcapng(const Capture& capture, const QueryContext& context);
+
+}  // namespace sallyport::dataplane

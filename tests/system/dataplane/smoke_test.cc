@@ -1,0 +1,347 @@
+// The real sallyport-dataplane between real network namespaces, with this test in control's and
+// setup's place: ports on veth (af_packet, and AF_XDP on the uplink), TAPs for the host stacks, the
+// plant of tests/support/pipeline_world.h as policy. Needs root.
+//
+//   plc --- lan1 \                        / lan3 --- scada
+//                 [PREFIXports: dataplane]
+//   meter - lan2 /                        \ wan  --- cloud
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "policy/compile/compile.h"
+#include "policy/os/clock.h"
+#include "policy/os/envelope.h"
+#include "policy/os/memfd.h"
+#include "policy/os/sandbox.h"
+#include "policy/os/seqpacket.h"
+#include "tests/support/pipeline_world.h"
+
+extern char** environ;
+
+namespace sallyport::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const char* const kHosts[] = {"plc", "meter", "scada", "cloud"};
+const char* const kSegments[] = {"field", "office", "uplink", "yard"};
+
+bool eventually(const std::function<bool()>& holds, Duration wait = seconds(10)) {
+  const Instant until = os::steady_now() + wait;
+  while (!holds()) {
+    if (os::steady_now() > until) return false;
+    std::this_thread::sleep_for(milliseconds(20));  // between looks, not instead of them
+  }
+  return true;
+}
+
+class Plant : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (getuid() != 0) GTEST_SKIP() << "needs root for network namespaces";
+    prefix_ = fmt::format("sd{}", getpid());
+    run_dir_ = std::filesystem::temp_directory_path() / (prefix_ + "-run");
+    ASSERT_TRUE(sh("ip netns add {0}ports"));
+    for (const char* name : kHosts) make_host(name, plant_hosts().find(name)->second);
+    gateway_ = plant();
+    for (model::Port& port : gateway_.ports) {
+      const bool xdp = port.name == "wan";
+      port.device =
+          fmt::format("{},iface={}", xdp ? "net_af_xdp0" : "net_af_packet_" + port.name, port.name);
+    }
+    start();
+  }
+
+  void TearDown() override {
+    if (dataplane_ > 0) stop(SIGTERM);
+    for (const char* name : kHosts) sh("ip netns del {0}{1}", name);
+    for (const char* name : kSegments) sh("ip netns del {0}s{1}", name);
+    sh("ip netns del {0}ports");
+    std::error_code ignored;
+    std::filesystem::remove_all(run_dir_, ignored);
+  }
+
+  template <class... Parts>
+  bool sh(const std::string& format, const Parts&... parts) {
+    const std::string command = fmt::format(fmt::runtime(format), prefix_, parts...);
+    return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+  }
+  bool in_host(const std::string& host, const std::string& command) {
+    return sh("ip netns exec {0}{1} {2}", host, command);
+  }
+
+  void make_host(const std::string& name, const Host& host) {
+    const std::string gw4 = host.v4.to_string().substr(0, host.v4.to_string().rfind('.')) +
+                            (host.segment == "uplink" ? ".2" : ".1");
+    const std::string v6 = host.v6.to_string();
+    const std::string gw6 = v6.substr(0, v6.rfind(':')) + (host.segment == "uplink" ? ":2" : ":1");
+    ASSERT_TRUE(sh("ip netns add {0}{1}", name));
+    ASSERT_TRUE(sh("ip -n {0}{1} link add eth0 address {2} type veth peer name {3} netns {0}ports",
+                   name, host.mac.to_string(), host.port));
+    // A veth leaves sums to hardware that is not there.
+    ASSERT_TRUE(sh("ip netns exec {0}{1} ethtool -K eth0 tx off", name));
+    ASSERT_TRUE(sh("ip -n {0}{1} addr add {2}/24 dev eth0", name, host.v4.to_string()));
+    ASSERT_TRUE(sh("ip -n {0}{1} addr add {2}/64 dev eth0 nodad", name, v6));
+    ASSERT_TRUE(sh("ip -n {0}{1} link set eth0 up", name));
+    ASSERT_TRUE(sh("ip -n {0}{1} link set lo up", name));
+    ASSERT_TRUE(sh("ip -n {0}{1} route add default via {2}", name, gw4));
+    ASSERT_TRUE(sh("ip -n {0}{1} route add default via {2}", name, gw6));
+  }
+
+  void start() {
+    const std::string bin = SALLYPORT_DATAPLANE;
+    const std::vector<std::string> words = {
+        bin,          "--run-dir", run_dir_,        "--netns", "/run/netns/" + prefix_ + "ports",
+        "--user",     "65534",     "--control-uid", "0",       "--xdp-object",
+        SALLYPORT_XDP};
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    ASSERT_EQ(posix_spawn(&dataplane_, bin.c_str(), nullptr, nullptr, argv.data(), environ), 0);
+    ASSERT_TRUE(eventually([&] {
+      auto socket = os::connect_to(run_dir_ + "/dataplane/socket");
+      if (socket) socket_ = std::move(*socket);
+      return socket.has_value();
+    }));
+    std::vector<os::PortSpec> ports;
+    std::uint16_t slot = 0;
+    for (const model::Port& port : gateway_.ports)
+      ports.push_back({slot++, port.name, port.device});
+    const auto configured = call(os::encode_configure(++id_, ports));
+    ASSERT_TRUE(configured.has_value()) << configured.error().context;
+    for (const model::Port& port : gateway_.ports) {
+      ASSERT_TRUE(sh("ip -n {0}ports link set {1} addrgenmode none up", port.name));
+    }
+  }
+  void stop(int signal) {
+    kill(dataplane_, signal);
+    int status = 0;
+    waitpid(dataplane_, &status, 0);
+    dataplane_ = 0;
+    socket_.reset();
+  }
+
+  Result<std::string> call(const os::Bytes& request, std::span<const int> descriptors = {}) {
+    SALLYPORT_TRY_VOID(os::send_datagram(socket_.get(), request, descriptors));
+    while (os::wait_readable(socket_.get(), milliseconds(15000))) {
+      SALLYPORT_TRY(auto datagram, os::receive_datagram(socket_.get()));
+      if (!datagram) continue;
+      SALLYPORT_TRY(const wire::Envelope* envelope, os::decode(datagram->bytes));
+      if (envelope->body_type() == wire::Body::Event) {
+        events_.push_back(envelope->body_as_Event()->json()->str());
+        continue;
+      }
+      SALLYPORT_TRY_VOID(os::outcome_of(*envelope));
+      if (envelope->body_type() == wire::Body::Ack) return std::string();
+      received_ = std::move(datagram->descriptors);
+      return os::json_of(*envelope, received_);
+    }
+    return fail(ErrorKind::kTimeout, "silent", "the dataplane does not answer");
+  }
+  nlohmann::json query(const std::string& what, const std::vector<std::string>& words = {}) {
+    const auto json = call(os::encode_query(++id_, what, words));
+    EXPECT_TRUE(json.has_value()) << what << ": " << (json ? "" : json.error().context);
+    return json ? nlohmann::json::parse(*json) : nlohmann::json();
+  }
+
+  void apply() {
+    compile::CompileInput input;
+    input.revision = ++revision_;
+    const auto compiled = compile::compile(gateway_, input);
+    ASSERT_TRUE(compiled.has_value()) << compiled.error().front().message;
+    snapshot_ = compiled->snapshot;
+    const auto memory = os::make_sealed("snapshot", snapshot_);
+    const std::array fds = {memory->get()};
+    const auto prepared = call(os::encode_apply(++id_, revision_, wire::Phase::Prepare), fds);
+    ASSERT_TRUE(prepared.has_value()) << prepared.error().context;
+    ASSERT_TRUE(call(os::encode_apply(++id_, revision_, wire::Phase::Commit)).has_value());
+  }
+
+  // What sallyport-setup would make: one namespace and TAP per segment.
+  void attach_taps() {
+    const auto view = wire::SnapshotView::verify(snapshot_);
+    ASSERT_TRUE(view.has_value());
+    for (const wire::Segment* segment : *view->root().segments()) {
+      const std::string name = segment->name()->str();
+      ASSERT_TRUE(sh("ip netns add {0}s{1}", name));
+      os::UniqueFd tap;
+      std::thread inside([&] {
+        if (!os::enter_netns("/run/netns/" + prefix_ + "s" + name)) return;
+        os::UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+        ifreq request{};
+        std::string("tap0").copy(request.ifr_name, IFNAMSIZ - 1);
+        request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+        if (ioctl(fd.get(), TUNSETIFF, &request) == 0) tap = std::move(fd);
+      });
+      inside.join();
+      ASSERT_TRUE(tap) << name;
+      ASSERT_TRUE(sh("ip -n {0}s{1} link set tap0 address {2} up", name,
+                     wire::to_mac(*segment->mac()).to_string()));
+      for (const wire::InterfaceAddress* a : *segment->addresses()) {
+        ASSERT_TRUE(sh("ip -n {0}s{1} addr add {2}/{3} dev tap0 nodad", name,
+                       wire::to_ip(a->address()).to_string(), unsigned{a->prefix_length()}));
+      }
+      const std::array fds = {tap.get()};
+      const auto attached = call(os::encode_attach_tap(++id_, segment->slot(), name, false), fds);
+      ASSERT_TRUE(attached.has_value()) << attached.error().context;
+    }
+  }
+
+  bool ping(const std::string& from, const std::string& to) {
+    return in_host(from, "ping -c 1 -W 1 " + to);
+  }
+  // A server that echoes once, and a client that expects its word back.
+  bool talk(const std::string& from, const std::string& server, const std::string& address,
+            int port, bool tcp) {
+    const std::string family = address.find(':') == std::string::npos ? "AF_INET" : "AF_INET6";
+    const std::string kind = tcp ? "SOCK_STREAM" : "SOCK_DGRAM";
+    const std::string listen = fmt::format(
+        "timeout 12 python3 -c \"import socket as s;x=s.socket(s.{},s.{});x.setsockopt(1,2,1);"
+        "x.bind((\\\"{}\\\",{}));{}\"",
+        family, kind, address, port,
+        tcp ? "x.listen(1);c=x.accept()[0];c.sendall(c.recv(9));c.close()"
+            : "d,a=x.recvfrom(9);x.sendto(d,a)");
+    std::thread serving([&] { in_host(server, listen); });
+    const std::string dial = fmt::format(
+        "python3 -c \"import socket as s,sys,time;ok=False\n"
+        "for i in range(25):\n"
+        "  x=s.socket(s.{},s.{});x.settimeout(1)\n"
+        "  try:\n"
+        "    x.connect((\\\"{}\\\",{}));x.send(b\\\"ahoy\\\");ok=x.recv(9)==b\\\"ahoy\\\";break\n"
+        "  except OSError: time.sleep(0.2)\n"
+        "sys.exit(not ok)\"",
+        family, kind, address, port);
+    const bool ok = in_host(from, dial);
+    serving.join();
+    return ok;
+  }
+  // Silence, not even a reset: neither end hears of it.
+  bool silent(const std::string& from, const std::string& address, int port) {
+    const std::string family = address.find(':') == std::string::npos ? "AF_INET" : "AF_INET6";
+    return in_host(from,
+                   fmt::format("python3 -c \"import socket as s,sys;x=s.socket(s.{});"
+                               "x.settimeout(1);sys.exit(x.connect_ex((\\\"{}\\\",{}))!=11)\"",
+                               family, address, port));
+  }
+  std::uint64_t frames_out(const std::string& port) {
+    std::uint64_t count = 0;
+    if (FILE* pipe = popen(fmt::format("ip netns exec {}ports cat "
+                                       "/sys/class/net/{}/statistics/tx_packets",
+                                       prefix_, port)
+                               .c_str(),
+                           "r")) {
+      if (fscanf(pipe, "%lu", &count) != 1) count = UINT64_MAX;
+      pclose(pipe);
+    }
+    return count;
+  }
+
+  std::string prefix_;
+  std::string run_dir_;
+  model::Gateway gateway_;
+  pid_t dataplane_ = 0;
+  os::UniqueFd socket_;
+  std::uint64_t id_ = 0;
+  std::uint64_t revision_ = 0;
+  std::vector<std::uint8_t> snapshot_;
+  std::vector<os::UniqueFd> received_;
+  std::vector<std::string> events_;
+};
+
+TEST_F(Plant, CarriesWhatConduitsSayAndNothingElse) {
+  // Deny is in force before the first snapshot.
+  EXPECT_FALSE(ping("scada", "10.20.0.5"));
+  EXPECT_GT(query("counters")["drops"]["no-snapshot"].get<int>(), 0);
+  for (const model::Port& port : gateway_.ports) EXPECT_EQ(frames_out(port.name), 0U) << port.name;
+
+  apply();
+  attach_taps();
+  ASSERT_TRUE(eventually([&] { return ping("scada", "10.20.0.5"); })) << query("drops").dump(1);
+  EXPECT_TRUE(eventually([&] { return ping("scada", "fd00:20::5"); })) << query("drops").dump(1);
+  EXPECT_TRUE(talk("scada", "plc", "10.20.0.5", 502, true)) << query("drops").dump(1);
+  EXPECT_TRUE(talk("scada", "plc", "fd00:20::5", 502, true)) << query("drops").dump(1);
+  EXPECT_TRUE(talk("meter", "plc", "10.20.0.5", 5683, false)) << "same segment, by proxy ARP";
+  EXPECT_TRUE(talk("meter", "plc", "fd00:20::5", 5683, false)) << "same segment, by proxy ND";
+  EXPECT_TRUE(talk("meter", "cloud", "192.0.2.10", 8883, true)) << query("drops").dump(1);
+  EXPECT_TRUE(talk("meter", "cloud", "2001:db8::10", 8883, true)) << query("drops").dump(1);
+
+  for (const auto& [from, to] : {std::pair{"plc", "10.30.0.5"},
+                                 {"plc", "fd00:30::5"},
+                                 {"meter", "10.20.0.5"},
+                                 {"cloud", "10.20.0.5"},
+                                 {"meter", "192.0.2.10"},
+                                 {"cloud", "fd00:20::5"}}) {
+    EXPECT_FALSE(ping(from, to)) << from << " > " << to;
+  }
+  EXPECT_TRUE(silent("scada", "10.20.0.5", 503));
+  EXPECT_TRUE(silent("meter", "fd00:20::5", 502));
+
+  const auto said = query("explain", {"in=office", "source=10.30.0.5", "destination=10.20.0.5",
+                                      "protocol=tcp", "destination_port=502"});
+  EXPECT_TRUE(said["allowed"].get<bool>()) << said.dump(1);
+}
+
+TEST_F(Plant, ARogueWithAStolenIdentityIsNamedWithBothPorts) {
+  apply();
+  attach_taps();
+  // The meter's wire speaks with the PLC's MAC and address.
+  ASSERT_TRUE(sh("ip -n {0}meter link set eth0 address {1}",
+                 plant_hosts().find("plc")->second.mac.to_string()));
+  in_host("meter", "ping -c 2 -W 1 10.20.0.1");
+  EXPECT_TRUE(eventually([&] {
+    query("status");  // events come in between
+    return !events_.empty();
+  }));
+  ASSERT_FALSE(events_.empty());
+  const auto event = nlohmann::json::parse(events_.front());
+  EXPECT_EQ(event["home_port"], "lan1");
+  EXPECT_EQ(event["seen_port"], "lan2");
+}
+
+TEST_F(Plant, NothingLeavesOnceItIsKilled) {
+  apply();
+  attach_taps();
+  ASSERT_TRUE(eventually([&] { return ping("scada", "10.20.0.5"); }));
+  stop(SIGKILL);
+  std::map<std::string, std::uint64_t> before;
+  for (const model::Port& port : gateway_.ports) before[port.name] = frames_out(port.name);
+  EXPECT_FALSE(ping("scada", "10.20.0.5"));
+  EXPECT_FALSE(ping("meter", "fd00:20::1"));
+  EXPECT_FALSE(ping("cloud", "192.0.2.2"));
+  for (const auto& [port, count] : before) EXPECT_EQ(frames_out(port), count) << port;
+}
+
+TEST_F(Plant, EveryThreadIsBehindTheWalls) {
+  apply();
+  for (const auto& task :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", dataplane_))) {
+    FILE* file = fopen((task.path() / "status").c_str(), "r");
+    ASSERT_NE(file, nullptr);
+    char line[256];
+    bool caps = false, seccomp = false;
+    while (fgets(line, sizeof line, file) != nullptr) {
+      caps = caps || std::string_view(line).starts_with("CapEff:\t0000000000000000");
+      seccomp = seccomp || std::string_view(line).starts_with("Seccomp:\t2");
+    }
+    fclose(file);
+    EXPECT_TRUE(caps && seccomp) << task.path();
+  }
+}
+
+}  // namespace
+}  // namespace sallyport::testing
