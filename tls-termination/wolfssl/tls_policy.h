@@ -54,10 +54,14 @@ struct SignatureScheme {
   std::string_view iana;
 };
 
-// In handshakes. PKCS#1 v1.5 with SHA-2 is accepted inside certificate chains only.
+// In handshakes. PKCS#1 v1.5 with SHA-2 is accepted inside certificate chains only. 0x0603 is what
+// TLS 1.2 calls ECDSA with SHA-512 on whatever curve the key has (RFC 8446 §4.2.3); the library
+// offers it and cannot be told not to. In TLS 1.3 it would need secp521r1, which is not compiled
+// in.
 inline constexpr auto kStrictSignatures = std::to_array<SignatureScheme>({
     {0x0403, "ecdsa_secp256r1_sha256"},
     {0x0503, "ecdsa_secp384r1_sha384"},
+    {0x0603, "ecdsa_sha512 (TLS 1.2 only)"},
     {0x0804, "rsa_pss_rsae_sha256"},
     {0x0805, "rsa_pss_rsae_sha384"},
     {0x0806, "rsa_pss_rsae_sha512"},

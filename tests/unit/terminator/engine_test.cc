@@ -1,5 +1,5 @@
 // The engine with real sockets and real TLS: what passes, what does not, and that nothing is lost
-// on any way out.
+// on any way out. One file above 400 lines: every case is a few lines over the same plant.
 #include "tls-termination/session/engine.h"
 
 #include <gtest/gtest.h>
