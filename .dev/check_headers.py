@@ -24,7 +24,7 @@ def main(root, build, cache):
         directory, words = commands[nearest_command(header, commands, root)]
         # A header as main file would warn about its own #pragma once.
         command = [*words, "-fsyntax-only", "-Wno-pragma-once-outside-header", "-Wno-unused-function", "-x", "c++", header]
-        key = tool_cache.key_of([" ".join(command[:-1]), os.path.relpath(header, root)],
+        key = tool_cache.key_of([tool_cache.anywhere(command[:-1], root), os.path.relpath(header, root)],
                                 tool_cache.dependencies(directory, [*words, "-x", "c++"], header))
 
         def judge():

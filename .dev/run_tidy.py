@@ -21,7 +21,7 @@ def main(root, build, cache):
 
     def work(file):
         directory, words = commands[file]
-        key = tool_cache.key_of([version, profile, " ".join(words), os.path.relpath(file, root)],
+        key = tool_cache.key_of([version, profile, tool_cache.anywhere(words, root), os.path.relpath(file, root)],
                                 tool_cache.dependencies(directory, words, file))
 
         def judge():

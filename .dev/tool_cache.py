@@ -36,6 +36,11 @@ def dependencies(directory, words, file):
     return [os.path.normpath(os.path.join(directory, name)) for name in names] or [file]
 
 
+def anywhere(words, root):
+    """A command as text that is the same in every checkout."""
+    return " ".join(words).replace(root, "@")
+
+
 def key_of(parts, files):
     digest = hashlib.sha256()
     for part in parts:
