@@ -12,6 +12,7 @@ namespace sallyport::testing {
 namespace {
 
 constexpr int kNoWalls = 254;
+constexpr int kFailedWithoutErrno = 253;
 
 [[noreturn]] void try_behind(const std::function<Result<void>()>& build_walls,
                              const std::function<int()>& act) {
@@ -20,7 +21,8 @@ constexpr int kNoWalls = 254;
     ::_exit(kNoWalls);
   }
   errno = 0;
-  ::_exit(act() < 0 ? errno : 0);
+  const bool failed = act() < 0;
+  ::_exit(failed ? (errno != 0 ? errno : kFailedWithoutErrno) : 0);
 }
 
 }  // namespace

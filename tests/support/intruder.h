@@ -18,7 +18,7 @@ inline constexpr int kKilledByFilter = -1;
 struct Attempt {
   std::string name;
   int expected = 0;
-  std::function<int()> act;  // the call's return value; negative means errno is set
+  std::function<int()> act;  // negative: failed, for errno's reason or none
 };
 
 // What came of it, in the terms above; -2 when the walls could not be built.
