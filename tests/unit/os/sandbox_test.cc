@@ -59,7 +59,11 @@ TEST_F(Sandbox, ANameOrANumberIsAUser) {
 }
 
 TEST_F(Sandbox, BecomesTheUserWithoutGroupsOrWayBack) {
-  const auto walls = [] { return become_user(kNobody, {}); };
+  const auto walls = [] {
+    const std::array<gid_t, 2> groups = {0, 1234};  // what a login would have left
+    EXPECT_EQ(::setgroups(groups.size(), groups.data()), 0);
+    return become_user(kNobody, {});
+  };
   expect_attempts(walls,
                   {
                       {"is the user", 0,
