@@ -343,6 +343,10 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
   return out;
 }
 
+void Daemon::tick() {
+  for (const auto& device : devices_) device->forget_link_errors();
+}
+
 std::vector<os::Bytes> Daemon::take_events() {
   std::vector<os::Bytes> out;
   if (!ports_) return out;

@@ -38,6 +38,8 @@ class Daemon {
   os::Outgoing handle(const wire::Envelope& request, std::vector<os::UniqueFd> descriptors);
   // A half-made start, or control's wish: only a new process can go on.
   bool must_end() const { return must_end_; }
+  // Now and then, between requests.
+  void tick();
   // Events for control, at most a few per call.
   std::vector<os::Bytes> take_events();
 

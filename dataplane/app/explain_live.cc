@@ -11,7 +11,7 @@ namespace sallyport::dataplane {
 Result<std::string> explain_json(const wire::Query& query, const QueryContext& context,
                                  Worker& worker) {
   if (context.tables == nullptr) {
-    return nlohmann::json{{"allowed", false},
+    return nlohmann::json{{"decision", "deny"},
                           {"reason", to_string(Drop::kNoSnapshot)},
                           {"help", kDropInfo[static_cast<std::size_t>(Drop::kNoSnapshot)].help},
                           {"revision", 0},

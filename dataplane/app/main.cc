@@ -130,6 +130,7 @@ int serve_until_told(const Arguments& arguments) {
     if ((wait[1].revents & POLLIN) != 0) service.accept();
     if (!service.serve()) return 75;  // EX_TEMPFAIL: start me again
     service.tell_events();
+    daemon.tick();
   }
 }
 

@@ -4,8 +4,10 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "dataplane/xdp/left_over.h"
@@ -19,6 +21,20 @@ constexpr std::uint16_t kTxDescriptors = 1024;
 Error port_error(const char* code, const std::string& device, const char* what, int error) {
   return {ErrorKind::kSystem, code,
           fmt::format("{}: {}: {}", device, what, rte_strerror(error < 0 ? -error : error))};
+}
+
+// Descriptors of this process that are AF_PACKET sockets: DPDK does not say which are a port's.
+std::vector<int> packet_sockets() {
+  constexpr int kHighest = 1024;
+  std::vector<int> out;
+  for (int fd = 0; fd < kHighest; ++fd) {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_PACKET) {
+      out.push_back(fd);
+    }
+  }
+  return out;
 }
 
 // The id of the port that probing `device` made.
@@ -85,10 +101,21 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, Packet
   if (device.empty() || device.size() > 255) {
     return fail(ErrorKind::kInvalid, "port-device", "a PCI address or vdev arguments are needed");
   }
+  const std::vector<int> before = packet_sockets();
   SALLYPORT_TRY(const std::uint16_t id, probe(device));
   std::unique_ptr<EthPort> port(new EthPort(id));
   SALLYPORT_TRY_VOID(configure(id, device, pool));
+  std::ranges::set_difference(packet_sockets(), before, std::back_inserter(port->sockets_));
   return port;
+}
+
+void EthPort::forget_link_errors() const noexcept {
+  for (const int fd : sockets_) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    // Reading the pending error clears it (socket(7), SO_ERROR).
+    static_cast<void>(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+  }
 }
 
 EthPort::~EthPort() {

@@ -84,9 +84,15 @@ class EthPort final : public PortDriver {
   std::size_t transmit(std::span<Packet> burst) noexcept override;
   std::size_t receive(std::span<Packet> burst) noexcept override;
 
+  // A link that was down leaves an error on the driver's packet socket; the next transmission would
+  // be refused for it and its frame wait in the ring for the one after. Any thread; call now and
+  // then.
+  void forget_link_errors() const noexcept;
+
  private:
   explicit EthPort(std::uint16_t id) noexcept : id_(id) {}
   std::uint16_t id_;
+  std::vector<int> sockets_;  // the driver's, borrowed; AF_PACKET ports only
 };
 
 // "0000:01:00.0" is a PCI address, everything else is vdev arguments.

@@ -1,0 +1,308 @@
+#include "dataplane/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "dataplane/stages/parse.h"
+#include "dataplane/stages/rewrite.h"
+#include "tests/support/pipeline_world.h"
+
+namespace sallyport::testing {
+namespace {
+
+using dataplane::Headers;
+using dataplane::kTcpAck;
+using dataplane::kTcpFin;
+using dataplane::kTcpRst;
+using dataplane::kTcpSyn;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What the kernel writes there does not matter.
+constexpr MacAddress kAnyMac({2, 0, 0, 0, 0, 9});
+
+const Host& host(std::string_view name) { return plant_hosts().find(name)->second; }
+
+Headers parsed(ConstBytes frame) {
+  Headers h;
+  EXPECT_FALSE(dataplane::parse_frame(frame, h)) << as_scapy(frame);
+  return h;
+}
+
+// Every policy test runs for both IP versions.
+class Policy : public ::testing::TestWithParam<IpVersion> {
+ protected:
+  IpVersion version() const { return GetParam(); }
+  Party at(std::string_view name, std::uint16_t port = 0) const {
+    const Host& h = host(name);
+    return {h.mac, h.address(version()), port};
+  }
+  // As `from` sends it: to its router's MAC.
+  Party via(std::string_view from, std::string_view to, std::uint16_t port) const {
+    return {world_.segment_mac(host(from).segment), host(to).address(version()), port};
+  }
+  IpAddress own(std::string_view segment) const {
+    const bool v4 = version() == IpVersion::k4;
+    if (segment == "uplink") return *IpAddress::parse(v4 ? "192.0.2.2" : "2001:db8::2");
+    if (segment == "office") return *IpAddress::parse(v4 ? "10.30.0.1" : "fd00:30::1");
+    return *IpAddress::parse(v4 ? "10.20.0.1" : "fd00:20::1");
+  }
+  PacketBuilder packet(std::string_view from, std::uint16_t sport, std::string_view to,
+                       std::uint16_t dport) const {
+    return {at(from, sport), via(from, to, dport)};
+  }
+  std::vector<Frame> send(std::string_view from, const std::vector<std::uint8_t>& frame) {
+    return world_.receive(host(from).port, frame);
+  }
+  void expect_out(const std::vector<Frame>& out, std::string_view port) {
+    ASSERT_EQ(out.size(), 1U) << (world_.verdict().drop ? to_string(*world_.verdict().drop) : "");
+    EXPECT_EQ(out[0].where, port) << as_scapy(out[0].bytes);
+  }
+  void expect_drop(const std::vector<Frame>& out, Drop reason) {
+    EXPECT_TRUE(out.empty()) << out[0].where << ' ' << as_scapy(out[0].bytes);
+    ASSERT_TRUE(world_.verdict().drop.has_value());
+    EXPECT_EQ(to_string(*world_.verdict().drop), to_string(reason));
+  }
+  void open_tcp() {
+    expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpSyn)), "lan1");
+    expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpSyn | kTcpAck)), "lan3");
+    expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpAck)), "lan1");
+  }
+  PipelineWorld world_;
+};
+INSTANTIATE_TEST_SUITE_P(BothVersions, Policy, ::testing::Values(IpVersion::k4, IpVersion::k6),
+                         [](const auto& param) {
+                           return param.param == IpVersion::k4 ? std::string("Ipv4")
+                                                               : std::string("Ipv6");
+                         });
+
+TEST_P(Policy, ADirectConduitCarriesBothDirectionsAndNothingBeside) {
+  open_tcp();
+  expect_drop(send("scada", packet("scada", 40001, "plc", 503).tcp(kTcpSyn)), Drop::kDefaultDeny);
+  expect_drop(send("plc", packet("plc", 502, "scada", 41000).tcp(kTcpSyn)), Drop::kDefaultDeny);
+  expect_drop(send("meter", packet("meter", 40000, "plc", 502).tcp(kTcpSyn)), Drop::kDefaultDeny);
+}
+
+TEST_P(Policy, UdpBetweenDevicesOfOneSegmentGoesByTheGateway) {
+  expect_out(send("meter", packet("meter", 5000, "plc", 5683).payload({1, 2, 3}).udp()), "lan1");
+  expect_out(send("plc", packet("plc", 5683, "meter", 5000).payload({4}).udp()), "lan2");
+}
+
+TEST_P(Policy, AForwardedPacketHasOneHopLessAndRightSums) {
+  const auto out = send("scada", packet("scada", 40000, "plc", 502).ttl(17).tcp(kTcpSyn));
+  expect_out(out, "lan1");
+  const Headers h = parsed(out[0].bytes);  // refuses a wrong IPv4 header sum
+  EXPECT_EQ(h.ttl, 16);
+  EXPECT_EQ(h.source_mac, world_.segment_mac("field"));
+  EXPECT_EQ(h.destination_mac, host("plc").mac);
+  expect_drop(send("scada", packet("scada", 40009, "plc", 502).ttl(1).tcp(kTcpSyn)),
+              Drop::kTtlExpired);
+}
+
+TEST_P(Policy, AStraySynDoesNotCloseAnEstablishedFlow) {
+  open_tcp();
+  expect_drop(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpSyn)), Drop::kBadTcpState);
+  expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
+}
+
+TEST_P(Policy, AVlanTagIsWrittenForTheDestinationsWire) {
+  const auto out = send("scada", packet("scada", 40000, "camera", 80).tcp(kTcpSyn));
+  expect_out(out, "lan2");
+  EXPECT_EQ(parsed(out[0].bytes).vlan, 7);
+  const auto back =
+      send("camera", packet("camera", 80, "scada", 40000).vlan(7).tcp(kTcpSyn | kTcpAck));
+  expect_out(back, "lan3");
+  EXPECT_EQ(parsed(back[0].bytes).vlan, 0);
+}
+
+TEST_P(Policy, EchoGoesThereAndBackButNotBackwards) {
+  expect_out(send("scada", packet("scada", 77, "plc", 0).echo(true)), "lan1");
+  expect_out(send("plc", packet("plc", 0, "scada", 77).echo(false)), "lan3");
+  expect_drop(send("plc", packet("plc", 78, "scada", 0).echo(true)), Drop::kDefaultDeny);
+  expect_drop(send("plc", packet("plc", 0, "scada", 79).echo(false)), Drop::kDefaultDeny);
+}
+
+TEST_P(Policy, AnIdentityOnAnotherPortIsStolenAndTheEventNamesBothPorts) {
+  const auto frame = packet("plc", 502, "scada", 40000).tcp(kTcpSyn);
+  expect_drop(world_.receive("lan2", frame), Drop::kStolenIdentity);
+  dataplane::Event event;
+  ASSERT_TRUE(world_.events().take(event));
+  EXPECT_EQ(event.home_port, world_.port_slot("lan1"));
+  EXPECT_EQ(event.seen_port, world_.port_slot("lan2"));
+  // The address alone is enough.
+  const PacketBuilder thief({host("rogue").mac, host("plc").address(version()), 502},
+                            via("plc", "scada", 40000));
+  expect_drop(world_.receive("lan2", thief.tcp(kTcpSyn)), Drop::kStolenIdentity);
+  // The owner is not cut off.
+  open_tcp();
+}
+
+TEST_P(Policy, StrangersAndSpoofersAreNamed) {
+  expect_drop(send("rogue", packet("rogue", 1, "plc", 502).tcp(kTcpSyn)), Drop::kUnknownDevice);
+  const PacketBuilder spoofer({host("meter").mac, host("rogue").address(version()), 1},
+                              via("meter", "plc", 5683));
+  expect_drop(world_.receive("lan2", spoofer.udp()), Drop::kSpoofedSource);
+  const PacketBuilder inside({host("cloud").mac, host("scada").address(version()), 1},
+                             via("cloud", "plc", 502));
+  expect_drop(world_.receive("wan", inside.tcp(kTcpSyn)), Drop::kReversePath);
+}
+
+TEST_P(Policy, ProxyAnswersForTheFarEndOfAConduitOnly) {
+  const PacketBuilder asks(at("meter"), at("plc"));
+  const auto out = world_.receive("lan2", asks.neighbour_question());
+  expect_out(out, "lan2");
+  EXPECT_EQ(parsed(out[0].bytes).link_layer, world_.segment_mac("field"));
+  const PacketBuilder nobody(at("meter"), at("rogue"));
+  expect_drop(world_.receive("lan2", nobody.neighbour_question()),
+              version() == IpVersion::k4 ? Drop::kArpUnanswered : Drop::kNdUnanswered);
+}
+
+TEST_P(Policy, AnUplinkHostIsAskedForOnceAndOnlyItsAnswerCounts) {
+  const auto unasked = PacketBuilder(at("cloud"), {world_.segment_mac("uplink"), own("uplink"), 0})
+                           .neighbour_answer();
+  const Drop unsolicited =
+      version() == IpVersion::k4 ? Drop::kArpUnsolicited : Drop::kNdUnsolicited;
+  expect_drop(world_.receive("wan", unasked), unsolicited);
+  const auto syn = packet("meter", 40000, "cloud", 8883).tcp(kTcpSyn);
+  const auto question = send("meter", syn);
+  expect_out(question, "wan");
+  EXPECT_TRUE(parsed(question[0].bytes).is_neighbour());
+  expect_drop(send("meter", syn), Drop::kNeighbourPending);
+  const auto released = world_.receive("wan", unasked);
+  expect_out(released, "wan");
+  EXPECT_EQ(parsed(released[0].bytes).destination_mac, host("cloud").mac);
+  expect_drop(world_.receive("wan", unasked), unsolicited);
+}
+
+TEST_P(Policy, WhatIsFarAwayLeavesByTheNextHop) {
+  const auto question = send("meter", packet("meter", 40000, "far", 8883).tcp(kTcpSyn));
+  expect_out(question, "wan");
+  const auto released = world_.receive(
+      "wan", PacketBuilder(at("router"), {world_.segment_mac("uplink"), own("uplink"), 0})
+                 .neighbour_answer());
+  expect_out(released, "wan");
+  EXPECT_EQ(parsed(released[0].bytes).destination_mac, host("router").mac);
+  EXPECT_EQ(parsed(released[0].bytes).destination, host("far").address(version()));
+}
+
+TEST_P(Policy, ATerminatedConduitIsRewrittenIntoTheHostStackAndBack) {
+  const Party gateway{world_.segment_mac("uplink"), own("uplink"), 802};
+  const auto in = world_.receive("wan", PacketBuilder(at("cloud", 50000), gateway).tcp(kTcpSyn));
+  expect_out(in, "host:uplink");
+  const Headers h = parsed(in[0].bytes);
+  EXPECT_EQ(h.destination, own("uplink"));
+  ASSERT_GE(h.destination_port, 40000) << "a listener's port";
+  const Party listener{world_.segment_mac("uplink"), own("uplink"), h.destination_port};
+  const Party client{kAnyMac, host("cloud").address(version()), 50000};
+  const auto asked =
+      world_.receive_from_host("uplink", PacketBuilder(listener, client).tcp(kTcpSyn | kTcpAck));
+  expect_out(asked, "wan");  // the question for the client's MAC
+  const auto out = world_.receive("wan", PacketBuilder(at("cloud"), gateway).neighbour_answer());
+  expect_out(out, "wan");
+  const Headers back = parsed(out[0].bytes);
+  EXPECT_EQ(back.source_port, 802);
+  EXPECT_EQ(back.destination_port, 50000);
+  dataplane::Packet whole = test_pool().copy_of(out[0].bytes);
+  whole.meta().headers = back;
+  EXPECT_TRUE(dataplane::transport_sum_right(whole)) << "RFC 1624 against full recomputation";
+  // By its own number the listener is not there.
+  const Party direct{gateway.mac, gateway.address, h.destination_port};
+  expect_drop(world_.receive("wan", PacketBuilder(at("cloud", 50001), direct).tcp(kTcpSyn)),
+              Drop::kListenerPort);
+}
+
+TEST_P(Policy, HandshakesInFlightNeverExceedTheirBoundAndComeBack) {
+  const Party gateway{world_.segment_mac("uplink"), own("uplink"), 802};
+  const auto dial = [&](std::uint16_t port) {
+    return world_.receive("wan", PacketBuilder(at("cloud", port), gateway).tcp(kTcpSyn));
+  };
+  expect_out(dial(50000), "host:uplink");
+  expect_out(dial(50001), "host:uplink");
+  expect_drop(dial(50002), Drop::kAdmissionFull);
+  world_.wait(seconds(18));  // reclaimed: nobody returned them
+  expect_out(dial(50003), "host:uplink");
+}
+
+TEST_P(Policy, AHostStackReachesNothingOfItsOwn) {
+  const Party host_stack{world_.segment_mac("field"), own("field"), 33333};
+  const Party plc{kAnyMac, host("plc").address(version()), 22};
+  expect_drop(world_.receive_from_host("field", PacketBuilder(host_stack, plc).tcp(kTcpSyn)),
+              Drop::kHostStackDenied);
+  const Party liar{world_.segment_mac("field"), host("plc").address(version()), 1};
+  const Party scada{kAnyMac, host("scada").address(version()), 1};
+  expect_drop(world_.receive_from_host("field", PacketBuilder(liar, scada).tcp(kTcpSyn)),
+              Drop::kHostStackDenied);
+}
+
+TEST_P(Policy, TheHostStackIsGivenRightSumsOnly) {
+  const Party gateway{world_.segment_mac("uplink"), own("uplink"), 802};
+  auto frame = PacketBuilder(at("cloud", 50000), gateway).tcp(kTcpSyn);
+  frame.back() ^= 1;  // the urgent pointer: only the sum tells
+  expect_drop(world_.receive("wan", frame), Drop::kBadTransportChecksum);
+}
+
+TEST_P(Policy, MidStreamIsResetAfterARestartAndIgnoredLater) {
+  const auto ack = packet("scada", 40000, "plc", 502).sequence(5, 4711).tcp(kTcpAck);
+  const auto out = send("scada", ack);
+  expect_out(out, "lan3");
+  EXPECT_EQ(parsed(out[0].bytes).tcp_flags, kTcpRst);
+  EXPECT_EQ(to_string(*world_.verdict().drop), to_string(Drop::kMidStream));
+  expect_drop(send("meter", packet("meter", 40000, "plc", 502).tcp(kTcpAck)), Drop::kDefaultDeny);
+  world_.wait(seconds(121));
+  expect_drop(send("scada", ack), Drop::kMidStream);
+}
+
+TEST_P(Policy, ARemovedConduitCutsItsFlowsAndOnlyThose) {
+  open_tcp();
+  expect_out(send("meter", packet("meter", 5000, "plc", 5683).udp()), "lan1");
+  model::Gateway less = plant();
+  std::erase_if(less.conduits, [](const auto& c) { return c.name == "scada-plc"; });
+  world_.apply(less);
+  expect_drop(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpAck)), Drop::kRevoked);
+  expect_out(send("plc", packet("plc", 5683, "meter", 5000).udp()), "lan2");
+}
+
+TEST_P(Policy, AnIdleFlowOfARemovedConduitIsGoneWithinASecond) {
+  open_tcp();
+  model::Gateway less = plant();
+  std::erase_if(less.conduits, [](const auto& c) { return c.name == "scada-plc"; });
+  world_.apply(less);
+  world_.wait(seconds(1));
+  EXPECT_EQ(world_.pipeline().flows().size(), 0U);
+}
+
+TEST_P(Policy, AnAddedConduitDisturbsNoFlow) {
+  open_tcp();
+  model::Gateway more = plant();
+  model::Conduit extra = more.conduits[0];
+  extra.name = "scada-plc-2";
+  extra.service.text = "tcp/503";
+  extra.service.ports = {503, 503};
+  more.conduits.push_back(extra);
+  world_.apply(more);
+  expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpAck)), "lan1");
+  expect_out(send("scada", packet("scada", 40005, "plc", 503).tcp(kTcpSyn)), "lan1");
+}
+
+TEST_P(Policy, AnErrorThatQuotesAnAllowedFlowReachesItsSender) {
+  const auto query = packet("meter", 5000, "plc", 5683).udp();
+  expect_out(send("meter", query), "lan1");
+  const auto error = packet("plc", 0, "meter", 0).unreachable(query);
+  expect_out(send("plc", error), "lan2");
+  const auto other = packet("meter", 5001, "plc", 5683).udp();
+  expect_drop(send("plc", packet("plc", 0, "meter", 0).unreachable(other)), Drop::kIcmpUnrelated);
+}
+
+TEST_P(Policy, AFullFlowTableIsSaidSo) {
+  PipelineWorld small(plant(), 4);
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    small.receive("lan3",
+                  packet("scada", static_cast<std::uint16_t>(40000 + i), "plc", 502).tcp(kTcpSyn));
+    EXPECT_FALSE(small.verdict().drop.has_value());
+  }
+  small.receive("lan3", packet("scada", 41000, "plc", 502).tcp(kTcpSyn));
+  ASSERT_TRUE(small.verdict().drop.has_value());
+  EXPECT_EQ(to_string(*small.verdict().drop), to_string(Drop::kFlowTableFull));
+}
+
+}  // namespace
+}  // namespace sallyport::testing
