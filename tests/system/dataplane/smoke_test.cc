@@ -12,25 +12,24 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 #include <thread>
 
 #include "policy/compile/compile.h"
-#include "policy/os/clock.h"
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
 #include "policy/os/sandbox.h"
 #include "policy/os/seqpacket.h"
 #include "tests/support/pipeline_world.h"
-
-extern char** environ;
+#include "tests/support/process.h"
 
 namespace sallyport::testing {
 namespace {
@@ -41,14 +40,41 @@ using std::chrono::seconds;
 const char* const kHosts[] = {"plc", "meter", "scada", "cloud"};
 const char* const kSegments[] = {"field", "office", "uplink", "yard"};
 
-bool eventually(const std::function<bool()>& holds, Duration wait = seconds(10)) {
-  const Instant until = os::steady_now() + wait;
-  while (!holds()) {
-    if (os::steady_now() > until) return false;
-    std::this_thread::sleep_for(milliseconds(20));  // between looks, not instead of them
-  }
-  return true;
-}
+constexpr const char* kTcpServer = R"(
+import socket, sys
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+x = socket.socket(family, socket.SOCK_STREAM)
+x.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+x.bind((sys.argv[1], int(sys.argv[2])))
+x.listen(5)
+while True:
+    c = x.accept()[0]
+    c.sendall(c.recv(9))
+    c.close()
+)";
+constexpr const char* kUdpServer = R"(
+import socket, sys
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+x = socket.socket(family, socket.SOCK_DGRAM)
+x.bind((sys.argv[1], int(sys.argv[2])))
+while True:
+    data, who = x.recvfrom(9)
+    x.sendto(data, who)
+)";
+constexpr const char* kClient = R"(
+import socket, sys
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+x = socket.socket(family, socket.SOCK_STREAM if sys.argv[3] == 'tcp' else socket.SOCK_DGRAM)
+x.settimeout(1)
+try:
+    x.connect((sys.argv[1], int(sys.argv[2])))
+    x.send(b'ahoy')
+    print(x.recv(9).decode(), end='')
+except TimeoutError:
+    print('silence', end='')
+except OSError:
+    print('refused', end='')
+)";
 
 class Plant : public ::testing::Test {
  protected:
@@ -68,7 +94,7 @@ class Plant : public ::testing::Test {
   }
 
   void TearDown() override {
-    if (dataplane_ > 0) stop(SIGTERM);
+    if (dataplane_) stop(SIGTERM);
     for (const char* name : kHosts) sh("ip netns del {0}{1}", name);
     for (const char* name : kSegments) sh("ip netns del {0}s{1}", name);
     sh("ip netns del {0}ports");
@@ -76,10 +102,15 @@ class Plant : public ::testing::Test {
     std::filesystem::remove_all(run_dir_, ignored);
   }
 
+  // A command of words without quotes; {0} is the prefix.
   template <class... Parts>
   bool sh(const std::string& format, const Parts&... parts) {
-    const std::string command = fmt::format(fmt::runtime(format), prefix_, parts...);
-    return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+    std::istringstream words(fmt::format(fmt::runtime(format), prefix_, parts...));
+    return run({std::istream_iterator<std::string>(words), {}}).status == 0;
+  }
+  std::vector<std::string> in(const std::string& host, std::vector<std::string> words) {
+    words.insert(words.begin(), {"ip", "netns", "exec", prefix_ + host});
+    return words;
   }
   bool in_host(const std::string& host, const std::string& command) {
     return sh("ip netns exec {0}{1} {2}", host, command);
@@ -109,11 +140,8 @@ class Plant : public ::testing::Test {
         bin,          "--run-dir", run_dir_,        "--netns", "/run/netns/" + prefix_ + "ports",
         "--user",     "65534",     "--control-uid", "0",       "--xdp-object",
         SALLYPORT_XDP};
-    std::vector<char*> argv;
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    ASSERT_EQ(posix_spawn(&dataplane_, bin.c_str(), nullptr, nullptr, argv.data(), environ), 0);
-    ASSERT_TRUE(eventually([&] {
+    dataplane_.emplace(words);
+    ASSERT_TRUE(wait_until([&] {
       auto socket = os::connect_to(run_dir_ + "/dataplane/socket");
       if (socket) socket_ = std::move(*socket);
       return socket.has_value();
@@ -129,10 +157,9 @@ class Plant : public ::testing::Test {
     }
   }
   void stop(int signal) {
-    kill(dataplane_, signal);
-    int status = 0;
-    waitpid(dataplane_, &status, 0);
-    dataplane_ = 0;
+    dataplane_->signal(signal);
+    EXPECT_TRUE(dataplane_->wait(seconds(10)).has_value());
+    dataplane_.reset();
     socket_.reset();
   }
 
@@ -205,56 +232,29 @@ class Plant : public ::testing::Test {
   bool ping(const std::string& from, const std::string& to) {
     return in_host(from, "ping -c 1 -W 1 " + to);
   }
-  // A server that echoes once, and a client that expects its word back.
+  // A server that answers for as long as the test lasts, and a client that expects its word back.
   bool talk(const std::string& from, const std::string& server, const std::string& address,
             int port, bool tcp) {
-    const std::string family = address.find(':') == std::string::npos ? "AF_INET" : "AF_INET6";
-    const std::string kind = tcp ? "SOCK_STREAM" : "SOCK_DGRAM";
-    const std::string listen = fmt::format(
-        "timeout 12 python3 -c \"import socket as s;x=s.socket(s.{},s.{});x.setsockopt(1,2,1);"
-        "x.bind((\\\"{}\\\",{}));{}\"",
-        family, kind, address, port,
-        tcp ? "x.listen(1);c=x.accept()[0];c.sendall(c.recv(9));c.close()"
-            : "d,a=x.recvfrom(9);x.sendto(d,a)");
-    std::thread serving([&] { in_host(server, listen); });
-    const std::string dial = fmt::format(
-        "python3 -c \"import socket as s,sys,time;ok=False\n"
-        "for i in range(25):\n"
-        "  x=s.socket(s.{},s.{});x.settimeout(1)\n"
-        "  try:\n"
-        "    x.connect((\\\"{}\\\",{}));x.send(b\\\"ahoy\\\");ok=x.recv(9)==b\\\"ahoy\\\";break\n"
-        "  except OSError: time.sleep(0.2)\n"
-        "sys.exit(not ok)\"",
-        family, kind, address, port);
-    const bool ok = in_host(from, dial);
-    serving.join();
-    return ok;
+    const Process serving(in(
+        server, {"python3", "-c", tcp ? kTcpServer : kUdpServer, address, std::to_string(port)}));
+    return wait_until([&] { return dial(from, address, port, tcp) == "ahoy"; });
   }
-  // Silence, not even a reset: neither end hears of it.
-  bool silent(const std::string& from, const std::string& address, int port) {
-    const std::string family = address.find(':') == std::string::npos ? "AF_INET" : "AF_INET6";
-    return in_host(from,
-                   fmt::format("python3 -c \"import socket as s,sys;x=s.socket(s.{});"
-                               "x.settimeout(1);sys.exit(x.connect_ex((\\\"{}\\\",{}))!=11)\"",
-                               family, address, port));
+  // What came back: "ahoy", "refused" (somebody said no) or "silence".
+  std::string dial(const std::string& from, const std::string& address, int port, bool tcp) {
+    return run(in(from,
+                  {"python3", "-c", kClient, address, std::to_string(port), tcp ? "tcp" : "udp"}))
+        .output;
   }
   std::uint64_t frames_out(const std::string& port) {
-    std::uint64_t count = 0;
-    if (FILE* pipe = popen(fmt::format("ip netns exec {}ports cat "
-                                       "/sys/class/net/{}/statistics/tx_packets",
-                                       prefix_, port)
-                               .c_str(),
-                           "r")) {
-      if (fscanf(pipe, "%lu", &count) != 1) count = UINT64_MAX;
-      pclose(pipe);
-    }
-    return count;
+    const Ran ran = run(in("ports", {"cat", "/sys/class/net/" + port + "/statistics/tx_packets"}));
+    EXPECT_EQ(ran.status, 0) << ran.output;
+    return std::strtoull(ran.output.c_str(), nullptr, 10);
   }
 
   std::string prefix_;
   std::string run_dir_;
   model::Gateway gateway_;
-  pid_t dataplane_ = 0;
+  std::optional<Process> dataplane_;
   os::UniqueFd socket_;
   std::uint64_t id_ = 0;
   std::uint64_t revision_ = 0;
@@ -271,8 +271,8 @@ TEST_F(Plant, CarriesWhatConduitsSayAndNothingElse) {
 
   apply();
   attach_taps();
-  ASSERT_TRUE(eventually([&] { return ping("scada", "10.20.0.5"); })) << query("drops").dump(1);
-  EXPECT_TRUE(eventually([&] { return ping("scada", "fd00:20::5"); })) << query("drops").dump(1);
+  ASSERT_TRUE(wait_until([&] { return ping("scada", "10.20.0.5"); })) << query("drops").dump(1);
+  EXPECT_TRUE(wait_until([&] { return ping("scada", "fd00:20::5"); })) << query("drops").dump(1);
   EXPECT_TRUE(talk("scada", "plc", "10.20.0.5", 502, true)) << query("drops").dump(1);
   EXPECT_TRUE(talk("scada", "plc", "fd00:20::5", 502, true)) << query("drops").dump(1);
   EXPECT_TRUE(talk("meter", "plc", "10.20.0.5", 5683, false)) << "same segment, by proxy ARP";
@@ -288,8 +288,8 @@ TEST_F(Plant, CarriesWhatConduitsSayAndNothingElse) {
                                  {"cloud", "fd00:20::5"}}) {
     EXPECT_FALSE(ping(from, to)) << from << " > " << to;
   }
-  EXPECT_TRUE(silent("scada", "10.20.0.5", 503));
-  EXPECT_TRUE(silent("meter", "fd00:20::5", 502));
+  EXPECT_EQ(dial("scada", "10.20.0.5", 503, true), "silence");
+  EXPECT_EQ(dial("meter", "fd00:20::5", 502, true), "silence");
 
   const auto said = query("explain", {"in=office", "source=10.30.0.5", "destination=10.20.0.5",
                                       "protocol=tcp", "destination_port=502"});
@@ -303,7 +303,7 @@ TEST_F(Plant, ARogueWithAStolenIdentityIsNamedWithBothPorts) {
   ASSERT_TRUE(sh("ip -n {0}meter link set eth0 address {1}",
                  plant_hosts().find("plc")->second.mac.to_string()));
   in_host("meter", "ping -c 2 -W 1 10.20.0.1");
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(wait_until([&] {
     query("status");  // events come in between
     return !events_.empty();
   }));
@@ -316,7 +316,7 @@ TEST_F(Plant, ARogueWithAStolenIdentityIsNamedWithBothPorts) {
 TEST_F(Plant, NothingLeavesOnceItIsKilled) {
   apply();
   attach_taps();
-  ASSERT_TRUE(eventually([&] { return ping("scada", "10.20.0.5"); }));
+  ASSERT_TRUE(wait_until([&] { return ping("scada", "10.20.0.5"); }));
   stop(SIGKILL);
   std::map<std::string, std::uint64_t> before;
   for (const model::Port& port : gateway_.ports) before[port.name] = frames_out(port.name);
@@ -329,7 +329,7 @@ TEST_F(Plant, NothingLeavesOnceItIsKilled) {
 TEST_F(Plant, EveryThreadIsBehindTheWalls) {
   apply();
   for (const auto& task :
-       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", dataplane_))) {
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", dataplane_->pid()))) {
     FILE* file = fopen((task.path() / "status").c_str(), "r");
     ASSERT_NE(file, nullptr);
     char line[256];
