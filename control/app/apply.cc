@@ -38,7 +38,9 @@ void Control::start_apply(Request request, Responder responder, std::string text
     return responder.refuse("busy", fmt::format("{} is applying a revision; try again when that "
                                                 "has ended",
                                                 applying_->user));
-  if (!history_loaded_ || !booted_ || !database_.connected())
+  if (history_loaded_ && !booted_)
+    return responder.refuse("busy", "the revision in force is being compiled; try again");
+  if (!history_loaded_ || !database_.connected())
     return responder.refuse("no-database",
                             "the database (ovsdb-server) is not reachable, so the revision could "
                             "not be kept; start it, then apply again");

@@ -94,6 +94,7 @@ json Control::status() const {
                           reconciler_.terminator_revision() == revision &&
                           reconciler_.step() == Reconciler::Step::kIdle;
   json out = {
+      {"ready", booted_},
       {"state", everywhere ? "in-force"
                 : target   ? "incomplete"
                            : "nothing-in-force"},

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "control/app/request.h"
 #include "policy/os/fd.h"
 #include "policy/os/seqpacket.h"
 
@@ -73,8 +74,5 @@ class ControlServer {
   std::map<std::uint64_t, Client> clients_;
   std::uint64_t next_id_ = 1;
 };
-
-// A request's bytes as JSON, or why not: at most 64 KiB, an object, a short string "op". Untrusted.
-Result<nlohmann::json> parse_request(ConstBytes bytes);
 
 }  // namespace sallyport::control

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,8 @@ OvsdbServer::~OvsdbServer() {
 void OvsdbServer::start() {
   pid_ = fork();
   if (pid_ == 0) {
+    // Also when the test is killed.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const std::vector<std::string> arguments = {"ovsdb-server",
                                                 "--remote=punix:" + folder_ + "/db.sock",
                                                 "--unixctl=" + folder_ + "/ctl",
