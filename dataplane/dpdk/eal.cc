@@ -60,7 +60,7 @@ Result<void> start_eal(const EalOptions& options) {
     arguments.insert(arguments.end(),
                      {"--no-huge", "--no-shconf", fmt::format("-m{}", options.memory_mb)});
   }
-  if (options.pci_addresses.empty()) arguments.push_back("--no-pci");
+  if (options.pci_addresses.empty()) arguments.emplace_back("--no-pci");
   for (const std::string& address : options.pci_addresses) arguments.push_back("-a" + address);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
