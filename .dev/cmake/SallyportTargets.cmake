@@ -1,8 +1,8 @@
 # The only way a target is declared. Every folder lists what it may use under DEPENDS, so a forbidden arrow
 # is visible in the folder that draws it (tests/lint checks the includes against the same rules).
 #
-# Labels of tests: `root` needs root and network namespaces, `threads` also runs under tsan, `asan-only` runs only under asan (./dev test builds just these
-# there). The targets label_<label> build the tests that carry one, `programs` every executable, `fuzzers` every fuzz target.
+# Labels of tests: `root` needs root and network namespaces, `threads` also runs under tsan, `asan-only` runs only under
+# asan (./dev test builds just these there). The targets label_<label> build the tests that carry one, `programs` every executable, `fuzzers` every fuzz target.
 set(SALLYPORT_LABELS threads asan-only root)
 foreach(label IN LISTS SALLYPORT_LABELS)
   add_custom_target(label_${label})
