@@ -136,8 +136,9 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
       return drop(std::move(raw), Drop::kHostStackPoliced, now);
     }
   }
-  // RFC 9293 §3.10.7: a damaged SYN opens nothing.
-  if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+  // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
+  if ((opened->flags & kServerIsHost) != 0 && !transport_sum_right(raw))
+    return drop(std::move(raw), Drop::kBadTransportChecksum, now);
   if (flows_.size() == flows_.capacity()) return drop(std::move(raw), Drop::kFlowTableFull, now);
   const wire::Rule* rule = tables_->classifier().rule(opened->rule);
   if (opened->kind == static_cast<std::uint8_t>(wire::RuleKind::Terminate) &&

@@ -1,0 +1,143 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "dataplane/checksum.h"
+#include "dataplane/flow/credits.h"
+#include "dataplane/flow/tcp_state.h"
+#include "tests/support/flow_table_twin.h"
+
+namespace sallyport::testing {
+namespace {
+
+using namespace dataplane;  // NOLINT(google-build-using-namespace): one folder's tests
+
+TEST(FlowTable, AgreesWithItsTwinOnRandomHistories) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    FlowTableDuel duel;
+    for (int i = 0; i < 5000; ++i) {
+      const std::uint64_t r = random();
+      duel.step(static_cast<std::uint8_t>(r), static_cast<std::uint8_t>(r >> 8),
+                static_cast<std::uint8_t>(r >> 16));
+    }
+  }
+}
+
+TEST(FlowTable, FillsToItsCapacityBeforeItRefuses) {
+  constexpr std::uint32_t kCapacity = 20000;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Flow flow;
+  flow.target = flow.server = IpAddress::v4(0x0a000001);
+  flow.server_port = flow.target_port = 502;
+  for (std::uint32_t i = 0; i < kCapacity; ++i) {
+    flow.client = IpAddress::v4(0x0b000000 + i);
+    ASSERT_NE(table.insert(flow), nullptr) << i;
+  }
+  flow.client = IpAddress::v4(0x0c000000);
+  EXPECT_EQ(table.insert(flow), nullptr);
+}
+
+TEST(TcpState, EveryCellPassesRefusesOrReopensAsTheRfcSays) {
+  using enum TcpState;
+  using enum TcpEvent;
+  // An ordinary life.
+  TcpState s = kSynSent;
+  for (const auto& [event, next] : {std::pair{kServerSynAck, kSynReceived},
+                                    {kClientAck, kEstablished},
+                                    {kServerAck, kEstablished},
+                                    {kClientFin, kClientClosing},
+                                    {kServerAck, kClientClosing},
+                                    {kServerFin, kBothClosing},
+                                    {kClientAck, kBothClosing}}) {
+    const TcpCell cell = tcp_next(s, event);
+    EXPECT_EQ(cell.action, TcpAction::kPass);
+    EXPECT_EQ(cell.next, next);
+    s = cell.next;
+  }
+  EXPECT_EQ(tcp_next(kBothClosing, kClientSyn).action, TcpAction::kReopen);
+  for (std::size_t state = 0; state < kTcpStates; ++state) {
+    for (std::size_t event = 0; event < kTcpEvents; ++event) {
+      const auto from = static_cast<TcpState>(state);
+      const TcpCell cell = tcp_next(from, static_cast<TcpEvent>(event));
+      if (cell.action != TcpAction::kPass) {
+        EXPECT_EQ(cell.next, from) << state << ' ' << event;
+      }
+      const bool reset = event == 4 || event == 9;
+      if (reset) {
+        EXPECT_EQ(cell.next, kClosed) << state;
+      }
+      // A server never opens: its SYN passes nowhere.
+      if (event == 5) {
+        EXPECT_EQ(cell.action, TcpAction::kRefuse) << state;
+      }
+    }
+  }
+}
+
+TEST(Checksum, TheIncrementalUpdateEqualsFullRecomputation) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 20000; ++i) {
+    std::array<std::uint8_t, 40> bytes;
+    for (auto& b : bytes) b = static_cast<std::uint8_t>(random());
+    bytes[10] = bytes[11] = 0;
+    InternetSum sum;
+    sum.add(ConstBytes(bytes));
+    const std::uint16_t before = sum.finish();
+    const std::array<std::uint8_t, 4> old = {bytes[12], bytes[13], bytes[14], bytes[15]};
+    std::array<std::uint8_t, 4> now;
+    for (auto& b : now) b = static_cast<std::uint8_t>(i % 5 == 0 ? 0 : random());
+    std::ranges::copy(now, bytes.begin() + 12);
+    InternetSum again;
+    again.add(ConstBytes(bytes));
+    EXPECT_EQ(updated_sum(before, old, now), again.finish()) << i;
+  }
+}
+
+class Ring : public ::testing::Test {
+ protected:
+  Ring() : memory_(std::make_unique<wire::HandoverMemory>()) { credits_.attach(memory_.get()); }
+  Instant now_ = Instant::from_ns(1'000'000'000);
+  std::unique_ptr<wire::HandoverMemory> memory_;
+  Counters counters_;
+  Credits credits_{counters_};
+};
+
+TEST_F(Ring, AReturnCountsOnlyForAGrantOfItsGeneration) {
+  wire::HandoverConsumer granted(memory_->to_terminator);
+  wire::HandoverProducer returns(memory_->to_dataplane);
+  ASSERT_TRUE(credits_.grant(7, 1, 42, now_));
+  EXPECT_FALSE(credits_.grant(7, 1, 43, now_)) << "the bound is 1";
+  wire::HandoverRecord record;
+  ASSERT_TRUE(granted.pop(record));
+  wire::HandoverRecord back = record;
+  back.kind = wire::HandoverKind::kCreditReturned;
+  auto stale = back;
+  ++stale.generation;
+  auto foreign = back;
+  foreign.id = 99;
+  for (const auto& lie : {stale, foreign, record}) {
+    ASSERT_TRUE(returns.push(lie));
+    credits_.poll(now_);
+    EXPECT_EQ(credits_.in_flight(7), 1U);
+  }
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(returns.push(back));
+    credits_.poll(now_);
+    EXPECT_EQ(credits_.in_flight(7), 0U) << "a second return of one grant does nothing";
+  }
+  EXPECT_EQ(counters_.credits_returned, 1U);
+  EXPECT_EQ(counters_.credits_refused, 4U);
+}
+
+TEST_F(Ring, WhatIsNeverReturnedIsReclaimed) {
+  ASSERT_TRUE(credits_.grant(7, 1, 42, now_));
+  now_ = now_ + Credits::kReclaimAfter;
+  for (std::size_t i = 0; i < 40; ++i) credits_.poll(now_);
+  EXPECT_EQ(credits_.in_flight(7), 0U);
+  EXPECT_EQ(counters_.credits_reclaimed, 1U);
+}
+
+}  // namespace
+}  // namespace sallyport::testing
