@@ -54,12 +54,14 @@ std::size_t width(const std::string& text) {
   }));
 }
 
+constexpr int kLastRank = 3;
+
 // What identifies a row comes first, what is long comes last.
 int rank(std::string_view column) {
   if (column == "number" || column == "name") return 0;
   if (column == "time") return 1;
   if (column == "detail" || column == "comment" || column == "help" || column == "summary")
-    return 3;
+    return kLastRank;
   return 2;
 }
 
@@ -68,8 +70,11 @@ std::string table(const ordered_json& rows, const Style& style) {
   for (const auto& row : rows)
     for (const auto& [key, value] : row.items())
       if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
-  std::stable_sort(columns.begin(), columns.end(),
-                   [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  std::vector<std::string> ranked;
+  for (int wanted = 0; wanted <= kLastRank; ++wanted)
+    for (const std::string& column : columns)
+      if (rank(column) == wanted) ranked.push_back(column);
+  columns = std::move(ranked);
   std::vector<std::size_t> widths;
   std::vector<std::vector<std::string>> lines;
   for (const std::string& column : columns) widths.push_back(width(clean(column)));

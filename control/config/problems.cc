@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 namespace sallyport::control {
 namespace {
@@ -37,15 +38,23 @@ void Problems::add(model::Position at, std::string code, std::string message, st
 }
 
 model::Diagnostics Problems::take() {
-  std::stable_sort(list_.begin(), list_.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
+  // The order in which two of one place were found is kept.
+  std::vector<std::size_t> order(list_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const model::Position x = list_[a].at;
+    const model::Position y = list_[b].at;
+    return std::tuple(x.line, x.column, a) < std::tuple(y.line, y.column, b);
   });
+  model::Diagnostics out;
+  for (const std::size_t i : order) out.push_back(std::move(list_[i]));
   if (left_out_ != 0)
-    list_.push_back({{},
-                     "more-errors",
-                     fmt::format("{} more errors are not shown", left_out_),
-                     "the file again after mending these"});
-  return std::move(list_);
+    out.push_back({{},
+                   "more-errors",
+                   fmt::format("{} more errors are not shown", left_out_),
+                   "the file again after mending these"});
+  list_.clear();
+  return out;
 }
 
 std::string format_problem(std::string_view file, const model::Diagnostic& problem) {
