@@ -15,7 +15,7 @@ constexpr std::int32_t kGraceDays = 30;
 Ranges parsed(std::initializer_list<std::pair<const char*, const char*>> pairs) {
   std::vector<Range> out;
   for (const auto& [first, last] : pairs)
-    out.push_back({number_of(*IpAddress::parse(first)), number_of(*IpAddress::parse(last))});
+    out.emplace_back(number_of(*IpAddress::parse(first)), number_of(*IpAddress::parse(last)));
   return tidy(std::move(out));
 }
 
@@ -100,8 +100,8 @@ void Described::place_segments() {
       raw[&s].push_back(subnet);
       own_[&s] = sum(own_[&s], single(a.address));
       if (!a.address.is_v4() || a.subnet.length() >= 31) continue;
-      dead.push_back({subnet.first, subnet.first});
-      dead.push_back({subnet.second, subnet.second});
+      dead.emplace_back(subnet.first, subnet.first);
+      dead.emplace_back(subnet.second, subnet.second);
     }
   }
   const Ranges rest = without(forwardable(), tidy(taken));

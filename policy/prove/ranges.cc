@@ -54,11 +54,11 @@ Ranges common(const Ranges& a, const Ranges& b) {
   Number next = 0;
   bool open = true;
   for (const Range& r : b) {
-    if (r.first > next) outside.push_back({next, r.first - 1});
+    if (r.first > next) outside.emplace_back(next, r.first - 1);
     open = r.second != kTop;
     if (open) next = r.second + 1;
   }
-  if (open) outside.push_back({next, kTop});
+  if (open) outside.emplace_back(next, kTop);
   return without(a, outside);
 }
 
@@ -70,11 +70,11 @@ Ranges without(const Ranges& a, const Ranges& b) {
     bool open = true;
     while (from < b.size() && b[from].second < whole.first) ++from;
     for (std::size_t i = from; i < b.size() && open && b[i].first <= whole.second; ++i) {
-      if (b[i].first > next) out.push_back({next, b[i].first - 1});
+      if (b[i].first > next) out.emplace_back(next, b[i].first - 1);
       open = b[i].second < whole.second;
       if (open) next = std::max(next, b[i].second + 1);
     }
-    if (open) out.push_back({next, whole.second});
+    if (open) out.emplace_back(next, whole.second);
   }
   return out;
 }
