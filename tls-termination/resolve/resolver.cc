@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace sallyport::terminator {
 namespace {
@@ -168,11 +169,20 @@ Result<void> Resolver::open_channel() {
   static const ares_socket_functions functions = {&Hooks::open, &Hooks::close, &Hooks::connect,
                                                   &Hooks::receive, &Hooks::send};
   ares_set_socket_functions(channel_, &functions, this);
-  std::string list;
-  for (const IpAddress& server : servers_)
-    list += (list.empty() ? "" : ",") +
-            (server.is_v4() ? server.to_string() : "[" + server.to_string() + "]");
-  status = ares_set_servers_ports_csv(channel_, list.c_str());
+  // As nodes, not as text: c-ares 1.18 refuses an IPv6 address in brackets without a port.
+  std::vector<ares_addr_port_node> nodes(servers_.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    ares_addr_port_node& node = nodes[i];
+    const IpAddress& server = servers_[i];
+    node = {};
+    node.next = i + 1 < nodes.size() ? &nodes[i + 1] : nullptr;
+    node.family = server.is_v4() ? AF_INET : AF_INET6;
+    if (server.is_v4())
+      node.addr.addr4.s_addr = htonl(server.v4_value());
+    else
+      std::memcpy(&node.addr.addr6, server.bytes().data(), server.bytes().size());
+  }
+  status = ares_set_servers_ports(channel_, nodes.empty() ? nullptr : nodes.data());
   if (status == ARES_SUCCESS) return {};
   ares_destroy(channel_);
   channel_ = nullptr;

@@ -1,5 +1,6 @@
-/* The lab's PLC: a Modbus/TCP server as plain as they come, on libmodbus. Holding register N holds 1000 + N.
- * usage: plc PORT. Prints one line per connection and per request, so that a check can say that the PLC heard nothing. */
+/* The lab's PLC: a Modbus/TCP server as plain as they come, on libmodbus. Holding register N holds
+ * 1000 + N. usage: plc PORT. Prints one line per connection and per request, so that a check can
+ * say that the PLC heard nothing. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <modbus.h>

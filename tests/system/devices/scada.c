@@ -1,8 +1,8 @@
 /* The lab's SCADA station: a libmodbus client.
  * usage: scada HOST PORT read ADDRESS COUNT      prints the registers on one line
  *        scada HOST PORT write ADDRESS VALUE     prints "written"
- *        scada HOST PORT poll ADDRESS PERIOD_MS  reads one register for ever on one connection: "ok N" or "lost N REASON"
- * Exit status 0 when the answer came, 1 when not. */
+ *        scada HOST PORT poll ADDRESS PERIOD_MS  reads one register for ever on one connection: "ok
+ * N" or "lost N REASON" Exit status 0 when the answer came, 1 when not. */
 #include <errno.h>
 #include <modbus.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@ enum { kMostRegisters = 100, kAnswerSeconds = 3 };
 
 static int read_registers(modbus_t* modbus, int address, int count) {
   uint16_t values[kMostRegisters];
-  if (count < 1 || count > kMostRegisters || modbus_read_registers(modbus, address, count, values) != count) return 0;
+  if (count < 1 || count > kMostRegisters ||
+      modbus_read_registers(modbus, address, count, values) != count)
+    return 0;
   for (int i = 0; i < count; ++i) printf("%s%u", i == 0 ? "" : " ", values[i]);
   printf("\n");
   return 1;

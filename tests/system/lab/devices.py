@@ -1,6 +1,9 @@
 """The real programs on the hosts."""
+import errno
 import os
+import selectors
 import socket
+import time
 
 from . import wait
 from .netns import run
@@ -18,12 +21,13 @@ class Devices:
         self.plc = self._process("plc", "plc", [os.path.join(programs, "plc"), "502"])
         self.camera = self._process("camera", "camera", self._camera_command())
         self.dns = self._process("cloud-dns", "cloud", self._dns_command())
-        self.broker = None
+        self.broker = self.subscriber = None
 
     def start(self):
         for process in (self.plc, self.camera, self.dns):
             process.start()
         self.start_broker("broker")
+        self.start_subscriber()
         wait.until(lambda: self.listens("plc", 502) and self.listens("camera", 80) and self.listens("cloud", 8883)
                    and self.listens("cloud", 53), 10, "the devices' programs serve")
 
@@ -46,12 +50,14 @@ class Devices:
         self.broker = self._process("cloud-broker", "cloud", ["mosquitto", "-c", path]).start()
         wait.until(lambda: self.listens("cloud", 8883), 5, "the broker listens")
 
-    def subscribe(self, topic):
-        """A subscriber beside the broker; its log holds what arrived."""
-        process = self._process(f"cloud-subscriber-{len(self.started)}", "cloud",
-                                ["mosquitto_sub", "-h", "127.0.0.1", "-p", "1883", "-t", topic, "-v", "-d"]).start()
-        wait.until(lambda: "SUBACK" in process.log(), 5, "the subscriber has subscribed")
-        return process
+    def start_subscriber(self):
+        """A subscriber beside the broker; its log holds what arrived. Ends with the broker."""
+        self.subscriber = self._process(f"cloud-subscriber-{len(self.started)}", "cloud",
+                                        ["stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", "1883", "-t", "#", "-v", "-d"]).start()
+        wait.until(lambda: "SUBACK" in self.subscriber.log(), 5, "the subscriber has subscribed")
+
+    def arrived(self, topic, payload, seconds):
+        return wait.holds(lambda: f"{topic} {payload}" in self.subscriber.log(), seconds)
 
     def publish(self, to, topic, payload, timeout=12):
         """mosquitto_pub on the meter: plain MQTT to whatever it is told, exit status 0 when the broker took it."""
@@ -91,20 +97,33 @@ class Devices:
                 *[f"--listen-address={address}" for address in NAME_SERVER], *records, "--local-ttl=5"]
 
 
-def connects(namespace, address, port, seconds=2):
-    """"open", "refused", or "silent": what a plain connect() from the namespace meets."""
-    def attempt():
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as client:
-            client.settimeout(seconds)
-            try:
-                client.connect((address, port))
-                return "open"
-            except ConnectionRefusedError:
-                return "refused"
-            except OSError:
-                return "silent"
-    return namespace.inside(attempt)
+def connects(targets, seconds):
+    """Plain connect() to many (address, port) at once, in the caller's namespace: {target: "open", "refused", "silent"}."""
+    waiting, outcome = {}, {target: "silent" for target in targets}
+    with selectors.DefaultSelector() as selector:
+        for target in targets:
+            client = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET, socket.SOCK_STREAM)
+            client.setblocking(False)
+            error = client.connect_ex(target)
+            if error == errno.EINPROGRESS:
+                selector.register(client, selectors.EVENT_WRITE, target)
+                waiting[target] = client
+            else:
+                outcome[target] = _word(error)
+                client.close()
+        deadline = time.monotonic() + seconds
+        while waiting and time.monotonic() < deadline:
+            for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
+                outcome[key.data] = _word(key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+                selector.unregister(key.fileobj)
+                waiting.pop(key.data).close()
+        for client in waiting.values():
+            client.close()
+    return outcome
+
+
+def _word(error):
+    return {0: "open", errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset"}.get(error, "silent")
 
 
 def make_users():

@@ -1,48 +1,30 @@
-"""Certificates of the lab, made anew for every run with openssl. EC P-256 throughout."""
+"""Certificates of the lab, made anew for every run by tests/system/pki.sh, and the terminator's key store filled with them."""
 import os
+import shutil
 
 from .netns import run
-from .topology import BROKER_NAME, GATEWAY_ADDRESS
+from .topology import GATEWAY_ADDRESS
 
-DAYS = "30"
+PKI_SH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pki.sh")
+# What gateway.yaml names. The gateway holds no other key and no authority's.
+STORE = ("gw.crt", "gw.key", "plant-ca.ca", "plant-ca.crl", "cloud-ca.ca", "gw-client.crt", "gw-client.key")
 
 
 class Pki:
-    """Files `NAME.pem` (certificate) and `NAME.key` below `directory`."""
-
     def __init__(self, directory):
         self.directory = directory
-        os.makedirs(directory, exist_ok=True)
-        for authority in ("plant-ca", "gateway-ca", "cloud-ca", "other-ca"):
-            self._authority(authority)
-        office = ",".join(f"IP:{address}" for address in GATEWAY_ADDRESS["office"])
-        self._leaf("gw", "gateway-ca", "serverAuth", f"DNS:plc.plant.example,DNS:camera.plant.example,{office}")
-        self._leaf("gw-client", "cloud-ca", "clientAuth", "DNS:gateway.plant.example")
-        self._leaf("scada", "plant-ca", "clientAuth", "DNS:scada.plant.example")
-        self._leaf("stranger", "other-ca", "clientAuth", "DNS:scada.plant.example")
-        self._leaf("broker", "cloud-ca", "serverAuth", f"DNS:{BROKER_NAME}")
-        self._leaf("broker-wrong-name", "cloud-ca", "serverAuth", "DNS:other.example")
-        self._leaf("broker-wrong-ca", "other-ca", "serverAuth", f"DNS:{BROKER_NAME}")
+        names = ["DNS:plc.plant.example", "DNS:camera.plant.example"]
+        names += [f"IP:{address}" for address in GATEWAY_ADDRESS["office"]]
+        run(PKI_SH, directory, *names, timeout=60)
 
     def certificate(self, name):
-        return os.path.join(self.directory, name + ".pem")
+        return os.path.join(self.directory, name + (".ca" if name.endswith("-ca") else ".crt"))
 
     def key(self, name):
         return os.path.join(self.directory, name + ".key")
 
-    def _authority(self, name):
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", DAYS,
-            "-subj", f"/O=Sallyport lab/CN={name}", "-keyout", self.key(name), "-out", self.certificate(name),
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-
-    def _leaf(self, name, authority, usage, names):
-        request, extensions = self.certificate(name) + ".req", self.certificate(name) + ".ext"
-        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-subj", f"/O=Sallyport lab/CN={name}", "-keyout", self.key(name), "-out", request)
-        with open(extensions, "w", encoding="ascii") as stream:
-            stream.write(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                         f"extendedKeyUsage={usage}\nsubjectAltName={names}\n")
-        run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate(authority), "-CAkey", self.key(authority),
-            "-CAcreateserial", "-days", DAYS, "-extfile", extensions, "-out", self.certificate(name))
-        os.unlink(request)
-        os.unlink(extensions)
+    def fill_store(self, store, owner):
+        for name in STORE:
+            shutil.copy(os.path.join(self.directory, name), store)
+            shutil.chown(os.path.join(store, name), owner, owner)
+            os.chmod(os.path.join(store, name), 0o600)

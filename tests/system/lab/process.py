@@ -1,6 +1,7 @@
 """Programs in namespaces: started, watched, restarted if supervised, always ended."""
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -53,14 +54,28 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill(signal.SIGKILL)
             self.popen.wait(seconds)
+        try:
+            os.killpg(self.pid, signal.SIGKILL)  # what it had forked
+        except ProcessLookupError:
+            pass
 
 
 class Supervised(Process):
-    """Restarted when it ends by itself or is killed, with a bounded back-off, as the units do (Restart=always)."""
+    """Restarted when it ends by itself or is killed, with a bounded back-off, as the units do (Restart=always). Says that it is ready
+    as to the units (Type=notify), or by `ready`."""
 
-    def __init__(self, *arguments, ready=None, **named):
-        super().__init__(*arguments, **named)
-        self.ready = ready  # callable: true once it serves
+    def __init__(self, name, argv, log_dir, ready=None, **named):
+        super().__init__(name, argv, log_dir, **named)
+        self._ready = ready  # callable: true once it serves; None: it tells the notification socket
+        self._told = False
+        self.notify = None
+        if ready is None:
+            path = os.path.join(log_dir, name + ".notify")
+            self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self.notify.setblocking(False)
+            self.notify.bind(path)
+            os.chmod(path, 0o777)
+            self.env = dict(self.env or os.environ, NOTIFY_SOCKET=path)
         self.restarts = 0
         self.exits = []  # (when, exit status) of every end that the lab did not order
         self.held = True  # not to be restarted
@@ -69,9 +84,30 @@ class Supervised(Process):
     def start(self):
         with self._lock:
             self.held = False
-            return super().start()
+            self._launch()
+            return self
+
+    def _launch(self):
+        self._told = False
+        self._heed()
+        self._told = False  # what the previous one had said is not this one's word
+        super().start()
+
+    def _heed(self):
+        while self.notify:
+            try:
+                self._told |= b"READY=1" in self.notify.recv(4096)
+            except BlockingIOError:
+                return
+
+    def ready(self):
+        if self._ready:
+            return self._ready()
+        self._heed()
+        return self._told
 
     def stop(self, seconds=3):
+        """Ordered: it stays away until start()."""
         with self._lock:
             self.held = True
         super().stop(seconds)
@@ -96,11 +132,10 @@ class Supervised(Process):
             self.restarts += 1
             with open(self.log_path, "a", encoding="utf-8") as log:
                 log.write(f"--- lab: {self.name} ended with {self.popen.returncode}, restart {self.restarts}\n")
-            super().start()
+            self._launch()
 
     def wait_ready(self, seconds=10):
-        if self.ready:
-            wait.until(lambda: self.running() and self.ready(), seconds, f"{self.name} is ready")
+        wait.until(lambda: self.running() and self.ready(), seconds, f"{self.name} is ready")
 
 
 class Supervisor:

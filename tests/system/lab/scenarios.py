@@ -1,7 +1,8 @@
 """Which files hold checks, in the order in which they run."""
 import importlib
 
-FILES = ("check_lab",)
+FILES = ("check_lab", "check_walls", "check_tls", "check_rogue", "check_explain", "check_config", "check_kill", "check_namespace",
+         "check_scan", "check_end")
 
 
 def load():

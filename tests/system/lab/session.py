@@ -1,15 +1,20 @@
 """One run of the lab: everything that it starts, in order, and everything that it ends, in the opposite order."""
 import os
 
-from . import capture, devices, pki, topology
+from . import capture, devices, gateway, netns, pki, process, topology, variants, wait
 
 
 class Session:
     def __init__(self, build_dir, work_dir, outer_pid):
         self.build_dir, self.work_dir, self.outer_pid = build_dir, work_dir, outer_pid
         self.log_dir = os.path.join(work_dir, "log")
-        self.network = self.captures = self.devices = self.pki = None
-        self.values = {}  # what one check leaves for a later one
+        self.network = self.captures = self.devices = self.pki = self.gateway = None
+        self.bare = None  # bare.BareControl while it stands in for control
+        self.programs = []
+
+    @property
+    def config_path(self):
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), "gateway.yaml")
 
     def note(self, text):
         with open(os.path.join(self.work_dir, "lab.log"), "a", encoding="utf-8") as stream:
@@ -28,12 +33,43 @@ class Session:
         self.devices = devices.Devices(self.network, self.pki, self.work_dir, self.log_dir,
                                        os.path.join(self.build_dir, "lab"))
         self.devices.start()
+        self.gateway = gateway.Gateway(self.network, self.build_dir, self.work_dir, self.log_dir)
+        self.pki.fill_store(os.path.join(self.gateway.state_dir, "keys"), "sallyport-terminator")
+
+    def policy(self, extra=""):
+        """The whole gateway running, with gateway.yaml and `extra` conduits in force."""
+        text = variants.base() + extra
+        if self.bare:
+            self.bare.close()
+            self.bare = None
+            self.gateway["dataplane"].stop()
+        if not os.path.exists(os.path.join(self.gateway.state_dir, "gateway.db")):
+            self.gateway.create_database()
+        self.gateway.start("db", "setup", "dataplane", "terminator", "control")
+        if self.gateway.text != text:
+            # A gateway that has just been started says so (exit status 4) until all of it is there.
+            done = wait.until(lambda: self.gateway.settled(self.gateway.apply(text, check=False)), 20, "the gateway takes a revision")
+            if done.returncode != 0:
+                raise netns.CommandFailed(done.stderr.strip() or done.stdout.strip())
+        return self.gateway.wait_in_force()
 
     def host(self, name):
         return self.network[name]
 
+    def start_program(self, name, host, argv):
+        """A program on a host; ended with the lab if not before."""
+        started = process.Process(name, argv, self.log_dir, namespace=self.host(host).namespace).start()
+        self.programs.append(started)
+        return started
+
     def close(self):
         """Ends everything; returns what is still there, which should be nothing."""
+        for program in self.programs:
+            program.stop()
+        if self.bare:
+            self.bare.close()
+        if self.gateway:
+            self.gateway.close()
         if self.devices:
             self.devices.stop()
         if self.captures:
