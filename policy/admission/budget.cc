@@ -15,6 +15,10 @@ constexpr std::int64_t kTurn = std::int64_t{kFullCost} * kNanos;
 constexpr bool not_before(std::uint32_t b, std::uint32_t a) {
   return static_cast<std::int32_t>(b - a) >= 0;
 }
+// What a full bucket holds: a burst, but one turn and what the time between two polls may add.
+constexpr std::int64_t bucket(std::int64_t rate16) {
+  return std::max(kTurn + rate16 * Budget::kPollSlack.count(), rate16 * Budget::kBurst.count());
+}
 }  // namespace
 
 Budget::Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers)
@@ -29,7 +33,8 @@ void Budget::open(ConduitId id, const ConduitConfig& config, std::uint32_t gener
   Conduit& conduit = conduits_[id];
   conduit.config = config;
   // A quarter of what may be in flight is left to slow handshakes, see Shard.
-  conduit.capacity = Capacity(config.rate_per_s, config.inflight - config.inflight / 4, now);
+  conduit.capacity =
+      Capacity(config.rate_per_s, config.inflight - config.inflight / 4, config.cost, now);
   conduit.generation = generation;
   conduit.expected = expected;
   conduit.filled = now;
@@ -114,6 +119,7 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     conduit.in_flight += report.held;
     conduit.slow += report.slow;
     lane.in_flight += report.held;
+    lane.costs.carry(report.held);
   } else {
     const std::uint32_t returned = l.returned() - was_returned;
     const std::uint32_t unused = std::min(report.unused - before.unused, returned);
@@ -121,21 +127,25 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     conduit.in_flight += l.outstanding() - was_out;
     lane.in_flight += l.outstanding() - was_out;
     conduit.slow += report.slow - before.slow;
-    // A turn was paid for as a full handshake; now it is known what it cost.
-    const auto cost = static_cast<std::int64_t>(report.cost - before.cost);
-    const std::int64_t change = std::int64_t{returned} * kFullCost - cost;
+    const CostLedger::Settlement settled =
+        lane.costs.settle(returned - unused, unused, report.cost - before.cost);
     fill(conduit, now);
-    credit(conduit, change);
-    lane.deficit = std::clamp<std::int64_t>(lane.deficit + change, -64 * std::int64_t{kFullCost},
-                                            64 * std::int64_t{kFullCost});
-    conduit.capacity.learn({.established = report.established - before.established,
-                            .failed = report.failed - before.failed,
-                            .unused = unused,
-                            .server_signs = report.server_signs - before.server_signs,
-                            .cost = report.cost - before.cost,
-                            .server_time_us = report.server_time_us - before.server_time_us,
-                            .flight_time_us = report.flight_time_us - before.flight_time_us},
-                           now);
+    credit(conduit, settled);
+    lane.deficit =
+        std::clamp<std::int64_t>(lane.deficit + settled.change + settled.unused,
+                                 -64 * std::int64_t{kFullCost}, 64 * std::int64_t{kFullCost});
+    Capacity::Sample sample;
+    for (std::size_t k = 0; k < kHandshakes; ++k) {
+      sample.replied[k] = report.replied[k] - before.replied[k];
+      sample.server_time_us[k] = report.server_time_us[k] - before.server_time_us[k];
+    }
+    sample.reply_time_us = report.reply_time_us - before.reply_time_us;
+    sample.established = report.established - before.established;
+    sample.flight_time_us = report.flight_time_us - before.flight_time_us;
+    sample.failed = report.failed - before.failed;
+    sample.unused = unused;
+    sample.server_signs = report.server_signs - before.server_signs;
+    conduit.capacity.learn(sample, now);
   }
   check(conduit);
   set_demand(conduit, report.lane);
@@ -181,14 +191,19 @@ void Budget::fill(Conduit& conduit, Instant now) {
   const std::int64_t elapsed = std::clamp<std::int64_t>((now - conduit.filled).count(), 0, kNanos);
   conduit.filled = now;
   const auto rate = static_cast<std::int64_t>(conduit.capacity.rate16());
-  const std::int64_t most = std::max(kTurn, rate * kBurst.count());
-  conduit.tokens = std::min(conduit.tokens + rate * elapsed, most);
+  const std::int64_t most = bucket(rate);
+  const std::int64_t earned = rate * elapsed;
+  const std::int64_t repaid = std::min(conduit.repay, earned / kRepayShare);
+  conduit.repay -= repaid;
+  conduit.tokens = std::min(conduit.tokens + earned + repaid, most);
 }
 
-void Budget::credit(Conduit& conduit, std::int64_t sixteenths) {
+void Budget::credit(Conduit& conduit, const CostLedger::Settlement& settled) {
   const auto rate = static_cast<std::int64_t>(conduit.capacity.rate16());
-  const std::int64_t most = std::max(kTurn, rate * kBurst.count());
-  conduit.tokens = std::clamp(conduit.tokens + sixteenths * kNanos, -most, most);
+  const std::int64_t most = bucket(rate);
+  // Of a second's worth at most.
+  conduit.repay = std::min(conduit.repay + settled.unused * kNanos, rate * kNanos);
+  conduit.tokens = std::clamp(conduit.tokens + settled.change * kNanos, -most, most);
 }
 
 bool Budget::may_start(const Conduit& conduit, Instant now) const {
@@ -263,12 +278,14 @@ WorkerId Budget::next_worker(LaneId lane) {
 }
 
 void Budget::give_turn(Conduit& conduit, LaneId lane, WorkerId worker, Instant now) {
-  conduit.tokens -= kTurn;
+  const std::int64_t price = lanes_[lane].costs.price();
+  lanes_[lane].costs.charge();
+  conduit.tokens -= price * kNanos;
   ++conduit.granted;
   ++conduit.in_flight;
   ++ledger(lane, worker).granted;
   ++lanes_[lane].in_flight;
-  lanes_[lane].deficit -= std::int64_t{kFullCost};
+  lanes_[lane].deficit -= price;
   conduit.capacity.granted(1, now);
   // One lane's deficit is spent: the ring moves on.
   Ring& ring = conduit.rings[lanes_[lane].config.priority];
@@ -285,8 +302,9 @@ void Budget::undo_turn(Conduit& conduit, LaneId lane, WorkerId worker) {
   --conduit.granted;
   --conduit.in_flight;
   --lanes_[lane].in_flight;
-  conduit.tokens += kTurn;
-  lanes_[lane].deficit += std::int64_t{kFullCost};
+  lanes_[lane].costs.undo();
+  conduit.tokens += lanes_[lane].costs.price() * kNanos;
+  lanes_[lane].deficit += lanes_[lane].costs.price();
   l.last.waiting = 0;  // its next report says better
   check(conduit);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "policy/admission/capacity.h"
+#include "policy/admission/cost_ledger.h"
 #include "policy/admission/types.h"
 
 namespace sallyport::admission {
@@ -22,9 +23,14 @@ namespace sallyport::admission {
 class Budget {
  public:
   // Below the highest priority that waits goes every kLeakEvery-th turn.
-  static constexpr std::uint32_t kLeakEvery = 16;
-  // A bucket holds this much of the rate, and always one full handshake.
+  static constexpr std::uint32_t kLeakEvery = 64;
+  // A bucket holds this much of the rate, and always one full handshake and what comes in between
+  // two polls.
   static constexpr Duration kBurst = std::chrono::milliseconds(5);
+  static constexpr Duration kPollSlack = std::chrono::milliseconds(2);
+  // Turns that came back unused are given again at this fraction of the rate on top of it, so that
+  // many at once do not become a burst.
+  static constexpr std::int64_t kRepayShare = 25;
 
   Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers);
 
@@ -85,6 +91,7 @@ class Budget {
   struct Lane {
     LaneConfig config{};
     std::int64_t deficit = 0;  // sixteenths
+    CostLedger costs;
     std::uint32_t demand = 0;
     std::uint32_t in_flight = 0;
     LaneId next = 0;  // in the ring of waiting lanes of its priority
@@ -100,6 +107,7 @@ class Budget {
     Capacity capacity;
     std::array<Ring, kMaxPriorities> rings{};
     std::int64_t tokens = 0;  // sixteenths times 1e9
+    std::int64_t repay = 0;   // the same unit: of turns that came back unused
     Instant filled;           // when tokens were last brought up to date
     std::uint64_t granted = 0;
     std::uint64_t returned = 0;
@@ -125,7 +133,7 @@ class Budget {
   }
   void activate(ConduitId id, Instant now);
   void fill(Conduit& conduit, Instant now);
-  void credit(Conduit& conduit, std::int64_t sixteenths);
+  void credit(Conduit& conduit, const CostLedger::Settlement& settled);
   bool may_start(const Conduit& conduit, Instant now) const;
   // kNoLane when every waiting lane has its full share of what may be in flight.
   LaneId next_lane(Conduit& conduit);
@@ -152,7 +160,7 @@ void Budget::poll(Instant now, Give&& give, Room&& room) {
   for (std::size_t i = 0; i < active_.size();) {
     Conduit& conduit = conduits_[active_[i]];
     fill(conduit, now);
-    conduit.capacity.tick(conduit.in_flight, now);
+    conduit.capacity.tick(conduit.in_flight - conduit.slow, now);
     while (conduit.demand > 0 && room() && may_start(conduit, now)) {
       const LaneId lane = next_lane(conduit);
       if (lane == kNoLane) break;

@@ -58,8 +58,11 @@ class Engine {
 
   void prefetch(PairId pair) const { shard_.prefetch(pair); }
   Decision arrive(PairId pair, const Arrival& arrival, Instant now) noexcept;
-  bool progress(PlaceId place, std::uint32_t generation, Progress what) noexcept {
-    return shard_.progress(place, generation, what);
+  // `kind` and `server_time` (ClientHello seen to first flight seen, or the terminator's own
+  // measurement) count with kServerHello; a caller that cannot see them gives them to finished().
+  bool progress(PlaceId place, std::uint32_t generation, Progress what, Handshake kind,
+                Duration server_time, Instant now) noexcept {
+    return shard_.progress(place, generation, what, kind, server_time, tick(now));
   }
   bool finished(PlaceId place, std::uint32_t generation, Outcome outcome, Handshake kind,
                 Duration server_time, Instant now) noexcept {

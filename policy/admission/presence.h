@@ -1,8 +1,8 @@
 // What a lane knows about how long its clients wait. Ages of attempts are coded logarithmically (16
 // steps per octave above half a second); per code an exponentially weighted share of clients that
-// were there when called at that age. From the first code where fewer than half were there, clients
-// of unknown habits count as gone. The edge inside that code is kept to the tick, because fleets of
-// one firmware leave at the same age to the millisecond.
+// were there when called at that age. From the first code where more than one in nine was not,
+// clients of unknown habits count as gone. The edge inside that code is kept to the tick, because
+// fleets of one firmware leave at the same age to the millisecond.
 //
 // Evidence fades (fade(), every few seconds), so a wrong belief is tested again.
 #pragma once
@@ -42,7 +42,7 @@ class Presence {
     for (AgeCode code = age_code(age); code > 0; --code) {
       std::uint8_t& absent = absent_[code];
       if (absent == 0) break;  // younger codes were settled before
-      absent = static_cast<std::uint8_t>(absent - (absent + 7) / 8);
+      absent = static_cast<std::uint8_t>(absent - (absent + 31) / 32);
     }
     if (age >= edge_) find_edge();
   }

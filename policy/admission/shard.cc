@@ -10,9 +10,10 @@ namespace sallyport::admission {
 
 namespace {
 
-// A client that has not retried for three and a half times its last interval (or, before its first
-// retry, for as long as the slowest known stack takes to make one) has gone.
-constexpr Tick kFirstRetryWithin = ticks(std::chrono::milliseconds(8600));
+// A client that has not retried for three and a half times its last interval has gone. Before its
+// first retry it may be in the middle of a schedule that began before this gateway did: up to 64 s
+// apart.
+constexpr Tick kFirstRetryWithin = ticks(std::chrono::seconds(70));
 constexpr Tick kRetrySlack = ticks(std::chrono::milliseconds(500));
 // Just after a SYN the client is there, whatever is believed of its habits.
 constexpr Tick kJustSeen = ticks(std::chrono::milliseconds(400));
@@ -270,7 +271,8 @@ bool Shard::presumed_gone(const Lane& lane, const Place& head, const Place& plac
   const AgeCode code = age_code(age);
   if (head.gone_at != 0 && code > head.gone_at) return true;
   if (code < head.seen_at) return false;
-  return age >= lane.presence.edge();
+  // Whoever is called must also have the time to finish.
+  return age + lane.flight16 / 16 >= lane.presence.edge();
 }
 
 // GCRA (as in RFC 2697's spirit, one token a turn) with a burst of the pair's parallel places. A
@@ -404,7 +406,8 @@ PlaceId Shard::spend_own(LaneId id, Tick now) {
   return place;
 }
 
-bool Shard::progress(PlaceId id, std::uint32_t generation, Progress what) noexcept {
+bool Shard::progress(PlaceId id, std::uint32_t generation, Progress what, Handshake kind,
+                     Duration server_time, Tick now) noexcept {
   if (id >= places_.size()) return false;
   Place& place = places_[id];
   if (!in_flight(place.state) || place.generation != generation) return false;
@@ -412,12 +415,24 @@ bool Shard::progress(PlaceId id, std::uint32_t generation, Progress what) noexce
                              : what == Progress::kClientHello  ? PlaceState::kHello
                                                                : PlaceState::kReplied;
   const LaneId lane = places_[pair_of(id)].lane;
+  if (what == Progress::kServerHello && place.state != PlaceState::kReplied)
+    note_reply(lanes_[lane], place, kind, server_time, now);
   if (what != Progress::kClientHello) {
     ++lanes_[lane].ledger.server_signs;
     mark(lane);
   }
   if (reached > place.state) place.state = reached;
   return true;
+}
+
+void Shard::note_reply(Lane& lane, const Place& place, Handshake kind, Duration server_time,
+                       Tick now) {
+  const auto k = static_cast<std::size_t>(kind);
+  const auto reply = static_cast<Tick>(std::max(1, tick_diff(now, place.newest)));
+  ++lane.ledger.replied[k];
+  lane.ledger.server_time_us[k] +=
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, server_time.count() / 1000));
+  lane.ledger.reply_time_us += (std::uint64_t{reply} << kTickShift) / 1000;
 }
 
 bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Handshake kind,
@@ -435,6 +450,8 @@ bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Hand
   LaneReport& ledger = lane.ledger;
   const Tick age = age_at(place, place.newest);
   const auto flight = static_cast<Tick>(std::max(1, tick_diff(now, place.newest)));
+  if (outcome == Outcome::kEstablished && place.state != PlaceState::kReplied)
+    note_reply(lane, place, kind, server_time, now);
   const bool worked = place.state >= PlaceState::kHello;  // the server spent something on it
   const std::uint64_t cost = outcome == Outcome::kEstablished || worked
                                  ? conduit.config.cost[static_cast<unsigned>(kind)]
@@ -448,10 +465,8 @@ bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Hand
       stats_.wait_ticks += static_cast<Tick>(std::max(0, tick_diff(place.newest, head.since)));
       ++ledger.established;
       ++ledger.server_signs;
-      ledger.server_time_us +=
-          static_cast<std::uint64_t>(std::max<std::int64_t>(0, server_time.count() / 1000));
       ledger.flight_time_us += (std::uint64_t{flight} << kTickShift) / 1000;
-      lane.flight16 += (flight * 16 - lane.flight16) / 16;
+      lane.flight16 = lane.flight16 - lane.flight16 / 16 + flight;
       if (const AgeCode code = age_code(age); code > head.seen_at) head.seen_at = code;
       lane.presence.was_there(age);
       head.pair_flags &= static_cast<std::uint8_t>(~Place::kSenior);

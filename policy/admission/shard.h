@@ -94,7 +94,8 @@ class Shard {
   PlaceId spend_own(LaneId lane, Tick now);
   std::uint32_t stash(LaneId lane) const { return lanes_[lane].stash; }
 
-  bool progress(PlaceId place, std::uint32_t generation, Progress what) noexcept;
+  bool progress(PlaceId place, std::uint32_t generation, Progress what, Handshake kind,
+                Duration server_time, Tick now) noexcept;
   bool finished(PlaceId place, std::uint32_t generation, Outcome outcome, Handshake kind,
                 Duration server_time, Tick now) noexcept;
 
@@ -176,6 +177,7 @@ class Shard {
   bool rate_allows(const Place& head, Tick now) const;
   Decision take_off(PairId pair, PlaceId id, Tick now);
   void end_flight(Lane& lane, PlaceId id);
+  void note_reply(Lane& lane, const Place& place, Handshake kind, Duration server_time, Tick now);
   void learn_gone(Lane& lane, Place& head, Tick age, bool of_lane);
   // Whether the flight must be taken back now, and why.
   bool overdue(const Lane& lane, const Place& place, Tick now, Cut& why) const;

@@ -1,7 +1,7 @@
 // The order of one round of one lane: cohorts of 8.6 s by seniority, within a cohort buckets of
-// 0.54 s by deadline, within a bucket the latest queued first. Links live in the places themselves;
-// each operation touches the given place, the bucket's head and nothing else, so a full queue costs
-// what an empty one does.
+// 0.54 s by deadline, within a bucket first come, first served. Links live in the places
+// themselves; each operation touches the given place, the one queued last in its bucket, and
+// nothing else, so a full queue costs what an empty one does.
 //
 // Order is decided when a pair is queued and not revised while it waits: whoever takes a pair out
 // judges it anew. Times before the window are served first, times after it share its last cell.
@@ -22,10 +22,6 @@ class TurnQueue {
   static constexpr unsigned kCohorts = 16, kCohortShift = 13;
   static constexpr unsigned kBuckets = 64, kBucketShift = 9;
 
-  TurnQueue() {
-    for (Cohort& cohort : cohorts_) cohort.heads.fill(kNone);
-  }
-
   std::uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
@@ -40,8 +36,13 @@ class TurnQueue {
     Cohort& cohort = cohorts_[row];
     cohort.advance(now);
     const unsigned bucket = cohort.bucket_of(deadline);
-    places[pair].queue_next = cohort.heads[bucket];
-    cohort.heads[bucket] = pair;
+    places[pair].queue_next = kNone;
+    if ((cohort.filled >> bucket & 1U) != 0) {
+      places[cohort.tails[bucket]].queue_next = pair;
+    } else {
+      cohort.heads[bucket] = pair;
+    }
+    cohort.tails[bucket] = pair;
     cohort.filled |= std::uint64_t{1} << bucket;
     filled_ |= static_cast<std::uint16_t>(1U << row);
     ++size_;
@@ -76,7 +77,9 @@ class TurnQueue {
 
  private:
   struct Cohort {
+    // Meaningful for filled buckets only.
     std::array<std::uint32_t, kBuckets> heads;
+    std::array<std::uint32_t, kBuckets> tails;
     std::uint64_t filled = 0;
     Tick cursor = 0;  // the earliest deadline bucket that may hold something, in buckets
 

@@ -141,19 +141,21 @@ struct LaneReport {
   WorkerId worker = 0;
   std::uint8_t reserved = 0;
   std::uint32_t generation = 0;
-  std::uint32_t waiting = 0;  // pairs that a turn could serve now
-  std::uint32_t seen = 0;     // turns received in grants
-  std::uint32_t held = 0;     // turns not yet given back: in flight or in the stash
-  std::uint32_t slow = 0;     // of these, handshakes in the slow allowance
+  std::uint32_t waiting = 0;       // pairs that a turn could serve now
+  std::uint32_t seen = 0;          // turns received in grants
+  std::uint32_t held = 0;          // turns not yet given back: in flight or in the stash
+  std::uint32_t slow = 0;          // of these, handshakes in the slow allowance
+  std::uint32_t failed = 0;        // by the server's fault
+  std::uint32_t unused = 0;        // turns that cost the server no handshake
+  std::uint32_t server_signs = 0;  // anything that proves the server alive
+  std::array<std::uint32_t, kHandshakes> replied{};  // first flights seen from the server
   std::uint32_t established = 0;
-  std::uint32_t failed = 0;          // by the server's fault
-  std::uint32_t unused = 0;          // turns that cost the server no handshake
-  std::uint32_t server_signs = 0;    // anything that proves the server alive
-  std::uint64_t cost = 0;            // sixteenths, of turns that came back used
-  std::uint64_t server_time_us = 0;  // sum over `established`
-  std::uint64_t flight_time_us = 0;  // sum over `established`
+  std::array<std::uint64_t, kHandshakes> server_time_us{};  // over `replied`: ClientHello to reply
+  std::uint64_t reply_time_us = 0;                          // over all replies: turn to reply
+  std::uint64_t flight_time_us = 0;                         // over `established`: turn to end
+  std::uint64_t cost = 0;  // sixteenths, of turns that came back used
 };
-static_assert(sizeof(LaneReport) == 64);
+static_assert(sizeof(LaneReport) == 112);
 
 // Owner to shard. `granted` is cumulative: what is missing between it and what the shard has seen
 // plus `count` was lost on the way, and the shard returns it unused.

@@ -145,8 +145,10 @@ class Duel {
     if (flights_.empty()) return std::nullopt;
     const Flight flight = flights_[choose(static_cast<unsigned>(flights_.size()))];
     const auto what = static_cast<Progress>(choose(3));
-    engine_->progress(flight.place, flight.generation, what);
-    naive_->progress(flight.place, what);
+    const auto kind = static_cast<Handshake>(choose(4));
+    const Duration server = std::chrono::milliseconds(choose(60));
+    engine_->progress(flight.place, flight.generation, what, kind, server, at(now_));
+    naive_->progress(flight.place, what, kind, server, at(now_));
     return std::nullopt;
   }
 

@@ -1,7 +1,8 @@
 // The naive twin of the admission engine: the same rules for one worker, told with plain vectors
 // and linear searches, without links, bitmaps, deltas or messages. Slow and plain on purpose, and
 // long because it is in one file, to be read against the rules from top to bottom. It
-// shares with the engine only what has tests of its own: Capacity, Presence and the plain types.
+// shares with the engine only what has tests of its own: Capacity, CostLedger, Presence and the
+// plain types.
 //
 // Rules are numbered as in docs/design/0003-admission.md, "Who is next".
 #pragma once
@@ -32,7 +33,7 @@ class NaiveEngine {
 
   NaiveEngine(const ConduitConfig& config, const std::vector<Engine::LaneSpec>& lanes, Instant now)
       : config_(config),
-        capacity_(config.rate_per_s, config.inflight - config.inflight / 4, now),
+        capacity_(config.rate_per_s, config.inflight - config.inflight / 4, config.cost, now),
         filled_(now) {
     std::uint64_t weights = 0;
     for (const auto& spec : lanes) weights += spec.weight;
@@ -83,9 +84,11 @@ class NaiveEngine {
     return Verdict::kHold;
   }
 
-  bool progress(PlaceId place, Progress what) {
+  bool progress(PlaceId place, Progress what, Handshake kind, Duration server_time, Instant now) {
     auto [pair, attempt] = find(place);
     if (!in_flight(attempt->state)) return false;
+    if (what == Progress::kServerHello && attempt->state != PlaceState::kReplied)
+      reply(*pair, *attempt, kind, server_time, to_tick(now));
     const PlaceState reached = what == Progress::kServerAnswered ? PlaceState::kAnswered
                                : what == Progress::kClientHello  ? PlaceState::kHello
                                                                  : PlaceState::kReplied;
@@ -102,18 +105,19 @@ class NaiveEngine {
     Capacity::Sample& sample = note(pair->lane);
     const Tick age = attempt->newest - attempt->started;
     const Tick flight = std::max<Tick>(1, at - attempt->newest);
+    if (outcome == Outcome::kEstablished && attempt->state != PlaceState::kReplied)
+      reply(*pair, *attempt, kind, server_time, at);
     const bool worked = attempt->state >= PlaceState::kHello;
     if (outcome == Outcome::kEstablished || worked) {
-      sample.cost += config_.cost[static_cast<std::size_t>(kind)];
+      lane.unsettled_cost += config_.cost[static_cast<std::size_t>(kind)];
     } else {
       ++sample.unused;
     }
     if (outcome == Outcome::kEstablished) {
-      ++sample.established;
       ++sample.server_signs;
-      sample.server_time_us += static_cast<std::uint64_t>(server_time.count() / 1000);
+      ++sample.established;
       sample.flight_time_us += (std::uint64_t{flight} << kTickShift) / 1000;
-      lane.flight16 += (flight * 16 - lane.flight16) / 16;
+      lane.flight16 = lane.flight16 - lane.flight16 / 16 + flight;
       pair->seen_at = std::max(pair->seen_at, age_code(age));
       lane.presence.was_there(age);
       pair->senior = false;
@@ -144,7 +148,9 @@ class NaiveEngine {
     settle(now);
     if (!active_) return acts;
     fill(now);
-    capacity_.tick(in_flight_total(), now);
+    std::uint32_t slow = 0;
+    for (const Lane& lane : lanes_) slow += lane.booked_slow;
+    capacity_.tick(in_flight_total() - slow, now);
     while (demand_total() > 0 && may_start(now)) {
       Lane* lane = next_lane();
       if (lane == nullptr) break;
@@ -154,8 +160,9 @@ class NaiveEngine {
         ++lane->given;
         launch(*owner_, *attempt, at);
       } else {  // nobody was there: as if it had not been given
-        tokens_ += kTurn;
-        lane->deficit += kFullCost;
+        lane->costs.undo();
+        tokens_ += lane->costs.price() * kNanos;
+        lane->deficit += lane->costs.price();
         lane->reported = 0;
       }
       if (lane->demand() == 0) leave_ring(*lane);
@@ -219,6 +226,8 @@ class NaiveEngine {
     std::int64_t deficit = 0;
     bool dirty = true;
     Capacity::Sample unsettled{};
+    std::uint64_t unsettled_cost = 0;
+    CostLedger costs;
     std::uint32_t unsettled_returns = 0;
     std::uint32_t demand() const { return reported > given ? reported - given : 0; }
     Tick slow_after() const { return std::max(flight16 / 4, ticks(kSlowAtLeast)); }
@@ -247,9 +256,19 @@ class NaiveEngine {
     ++landed_;
   }
 
+  void reply(const Pair& pair, const Attempt& attempt, Handshake kind, Duration server_time,
+             Tick at) {
+    Capacity::Sample& sample = note(pair.lane);
+    ++sample.replied[static_cast<std::size_t>(kind)];
+    sample.server_time_us[static_cast<std::size_t>(kind)] +=
+        static_cast<std::uint64_t>(server_time.count() / 1000);
+    sample.reply_time_us +=
+        (std::uint64_t{std::max<Tick>(1, at - attempt.newest)} << kTickShift) / 1000;
+  }
+
   static bool silent_too_long(const Attempt& a, Tick at) {
     const Tick within =
-        a.retried ? a.interval16 * 56 + ticks(Duration(500ms)) : ticks(Duration(8600ms));
+        a.retried ? a.interval16 * 56 + ticks(Duration(500ms)) : ticks(Duration(70s));
     return tick_diff(at, a.newest) > static_cast<std::int32_t>(within);
   }
 
@@ -361,7 +380,7 @@ class NaiveEngine {
       if (it->lane != id || it->next_round) continue;
       if (best == queue_.end() || it->cohort < best->cohort ||
           (it->cohort == best->cohort &&
-           (it->bucket < best->bucket || (it->bucket == best->bucket && it->order > best->order))))
+           (it->bucket < best->bucket || (it->bucket == best->bucket && it->order < best->order))))
         best = it;
     }
     lane.first_cohort[lane.current] = best->cohort;
@@ -377,7 +396,7 @@ class NaiveEngine {
     const Tick age = at - a.started;
     if (pair.gone_at != 0 && age_code(age) > pair.gone_at) return true;
     if (age_code(age) < pair.seen_at) return false;
-    return age >= lane.presence.edge();
+    return age + lane.flight16 / 16 >= lane.presence.edge();
   }
 
   Tick turn_interval() const {
@@ -507,7 +526,7 @@ class NaiveEngine {
   void take_back(Pair& pair, Attempt& a, Cut why, Tick at) {
     const Tick age = a.newest - a.started;
     if (a.state >= PlaceState::kHello) {
-      note(pair.lane).cost += kFullCost;
+      lanes_[pair.lane].unsettled_cost += kFullCost;
     } else {
       ++note(pair.lane).unused;
     }
@@ -554,14 +573,18 @@ class NaiveEngine {
       if (!lane.dirty) continue;
       lane.dirty = false;
       const Capacity::Sample s = std::exchange(lane.unsettled, Capacity::Sample{});
-      const std::int64_t change =
-          std::int64_t{lane.unsettled_returns} * kFullCost - static_cast<std::int64_t>(s.cost);
-      landed_ -= std::exchange(lane.unsettled_returns, 0);
+      const std::uint32_t returns = std::exchange(lane.unsettled_returns, 0);
+      const auto settled =
+          lane.costs.settle(returns - s.unused, s.unused, std::exchange(lane.unsettled_cost, 0));
+      landed_ -= returns;
       fill(now);
       const std::int64_t most = bucket_size();
-      tokens_ = std::clamp(tokens_ + change * kNanos, -most, most);
-      lane.deficit = std::clamp<std::int64_t>(lane.deficit + change, -64 * std::int64_t{kFullCost},
-                                              64 * std::int64_t{kFullCost});
+      repay_ = std::min(repay_ + settled.unused * kNanos,
+                        static_cast<std::int64_t>(capacity_.rate16()) * kNanos);
+      tokens_ = std::clamp(tokens_ + settled.change * kNanos, -most, most);
+      lane.deficit =
+          std::clamp<std::int64_t>(lane.deficit + settled.change + settled.unused,
+                                   -64 * std::int64_t{kFullCost}, 64 * std::int64_t{kFullCost});
       capacity_.learn(s, now);
       const LaneId id = lane_id(lane);
       lane.reported = static_cast<std::uint32_t>(
@@ -591,13 +614,16 @@ class NaiveEngine {
     return n;
   }
   std::int64_t bucket_size() const {
-    return std::max(kTurn, static_cast<std::int64_t>(capacity_.rate16()) * Budget::kBurst.count());
+    const auto rate = static_cast<std::int64_t>(capacity_.rate16());
+    return std::max(kTurn + rate * Budget::kPollSlack.count(), rate * Budget::kBurst.count());
   }
   void fill(Instant now) {
     const std::int64_t elapsed = std::clamp<std::int64_t>((now - filled_).count(), 0, kNanos);
     filled_ = now;
-    tokens_ =
-        std::min(tokens_ + static_cast<std::int64_t>(capacity_.rate16()) * elapsed, bucket_size());
+    const std::int64_t earned = static_cast<std::int64_t>(capacity_.rate16()) * elapsed;
+    const std::int64_t repaid = std::min(repay_, earned / Budget::kRepayShare);
+    repay_ -= repaid;
+    tokens_ = std::min(tokens_ + earned + repaid, bucket_size());
   }
   bool may_start(Instant now) {
     const std::uint32_t flying = in_flight_total();
@@ -608,8 +634,9 @@ class NaiveEngine {
     return tokens_ >= kTurn && flying - slow < capacity_.window();
   }
   void pay(Lane& lane, Instant now) {
-    tokens_ -= kTurn;
-    lane.deficit -= kFullCost;
+    tokens_ -= lane.costs.price() * kNanos;
+    lane.deficit -= lane.costs.price();
+    lane.costs.charge();
     capacity_.granted(1, now);
     const LaneId id = lane_id(lane);
     auto first = std::ranges::find_if(
@@ -669,6 +696,7 @@ class NaiveEngine {
   Capacity capacity_;
   Instant filled_;
   std::int64_t tokens_ = kTurn;
+  std::int64_t repay_ = 0;
   std::map<PairId, Pair> pairs_;
   std::vector<Lane> lanes_;
   std::vector<Entry> queue_;

@@ -116,8 +116,10 @@ class World {
   bool finish(const Released& r, Outcome outcome, Duration server_time = 10ms,
               Handshake kind = Handshake::kFull) {
     if (outcome == Outcome::kEstablished) {
-      engine_.progress(r.place, r.generation, Progress::kServerAnswered);
-      engine_.progress(r.place, r.generation, Progress::kClientHello);
+      engine_.progress(r.place, r.generation, Progress::kServerAnswered, Handshake::kFull, 0ms,
+                       at(now));
+      engine_.progress(r.place, r.generation, Progress::kClientHello, Handshake::kFull, 0ms,
+                       at(now));
     }
     return engine_.finished(r.place, r.generation, outcome, kind, server_time, at(now));
   }
