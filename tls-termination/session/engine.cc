@@ -55,6 +55,14 @@ Engine::ConduitState Engine::load(ConduitPlan plan) const {
   return state;
 }
 
+// What a revision may do without: after a start anything, later what was closed before it.
+bool Engine::may_stay_closed(const std::string& name, const ConduitPlan& plan) const {
+  if (in_force_.revision == 0) return true;
+  const auto known = in_force_.conduits.find(name);
+  return known != in_force_.conduits.end() && known->second.closed &&
+         same_meaning(known->second.terms->plan, plan);
+}
+
 void Engine::prepare(os::Mapping snapshot, std::uint64_t revision, Done done) {
   if (preparation_) {
     const auto older = std::exchange(preparation_, nullptr);
@@ -74,15 +82,11 @@ void Engine::prepare(os::Mapping snapshot, std::uint64_t revision, Done done) {
   preparation->done = std::move(done);
   preparation->next.revision = revision;
   preparation->next.snapshot = std::make_shared<const Snapshot>(std::move(snapshot), *view);
-  const bool first = in_force_.revision == 0;
   std::vector<std::pair<ListenAddress, std::string>> missing;
   for (ConduitPlan& plan : *plans) {
     const std::string name = plan.name;
     ConduitState state = load(std::move(plan));
-    const bool was_closed =
-        in_force_.conduits.contains(name) && in_force_.conduits.at(name).closed &&
-        same_meaning(in_force_.conduits.at(name).terms->plan, state.terms->plan);
-    if (state.closed && !first && !was_closed)
+    if (state.closed && !may_stay_closed(name, state.terms->plan))
       return std::exchange(preparation->done, nullptr)(
           fail(state.closed->kind, state.closed->code,
                fmt::format("conduit {}: {}", name, state.closed->context)));
@@ -119,8 +123,9 @@ void Engine::listener_done(Preparation& preparation, const ListenAddress& where,
                            const std::string& conduit, Result<std::unique_ptr<Listener>> outcome) {
   if (outcome) {
     preparation.opened[where] = *std::move(outcome);
-  } else if (in_force_.revision == 0) {
-    preparation.next.conduits.at(conduit).closed = outcome.error();
+  } else if (ConduitState& state = preparation.next.conduits.at(conduit);
+             may_stay_closed(conduit, state.terms->plan)) {
+    state.closed = outcome.error();
   } else if (!preparation.error) {
     preparation.error = outcome.error();
   }

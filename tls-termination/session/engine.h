@@ -3,8 +3,8 @@
 //
 //   prepare  loads credentials and opens the listeners that the revision adds; the old ones stay.
 //            Refused (nothing changed) if a credential or a listener is not to be had, except when
-//            no revision is in force yet (after a start): then such a conduit stays closed, is
-//            reported, and is tried again every kMendInterval; the others run.
+//            no revision is in force yet (after a start) or the conduit was closed already: then it
+//            stays closed, is reported, and is tried again every kMendInterval; the others run.
 //   commit   lets go of what the revision removes: its listeners close, and sessions of conduits
 //            that are gone or mean something else are cut with RST.
 //   abort    closes what prepare opened.
@@ -119,6 +119,7 @@ class Engine : public ConversationHost, private TimerTarget {
 
   void on_timer() override;
   ConduitState load(ConduitPlan plan) const;
+  bool may_stay_closed(const std::string& name, const ConduitPlan& plan) const;
   void open_listener(const ListenAddress& where, const std::string& conduit,
                      const std::weak_ptr<Preparation>& preparation);
   void listener_done(Preparation& preparation, const ListenAddress& where,

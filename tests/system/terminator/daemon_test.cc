@@ -2,6 +2,7 @@
 // plaintext inside, each in the segment's own namespace.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -209,12 +210,12 @@ TEST_F(TerminatorDaemon, ComesBackFromKillAndEndsWhenAsked) {
 
 TEST_F(TerminatorDaemon, RunsAgainWhenSetupDoes) {
   const compile::Compiled snapshot = camera_over_https();
+  // Accepted whether or not the terminator has found the new setup yet: its conduit opens by
+  // itself.
   restart_after(SIGKILL);
-  ASSERT_TRUE(wait_until([&] {
-    const auto prepared = apply(snapshot, 1, wire::Phase::Prepare);
-    return prepared && apply(snapshot, 1, wire::Phase::Commit) &&
-           query("status")["conduits"][0]["open"] == true;
-  }));
+  ASSERT_TRUE(apply(snapshot, 1, wire::Phase::Prepare));
+  ASSERT_TRUE(apply(snapshot, 1, wire::Phase::Commit));
+  EXPECT_TRUE(wait_until([&] { return query("status")["conduits"][0]["open"] == true; }));
 }
 
 }  // namespace
