@@ -18,6 +18,15 @@ namespace {
 
 auto nothing_yet() { return fail(ErrorKind::kInternal, "not-asked"); }
 
+// The version that the client came by is tried first; else the order stays.
+std::vector<IpAddress> preferring(const std::vector<IpAddress>& addresses, IpVersion version) {
+  std::vector<IpAddress> out;
+  for (const bool wanted : {true, false})
+    for (const IpAddress& address : addresses)
+      if ((address.version() == version) == wanted) out.push_back(address);
+  return out;
+}
+
 // A peer that vanished without a word is noticed within a few minutes even on an idle conversation.
 void keep_alive(int fd) {
   const int on = 1;
@@ -125,11 +134,7 @@ void Conversation::handshake_client() {
 void Conversation::find_server() {
   const ConduitPlan& plan = terms_->plan;
   if (!plan.server_addresses.empty()) {
-    candidates_ = plan.server_addresses;
-    // The version that the client came by is tried first.
-    std::ranges::stable_partition(candidates_, [this](const IpAddress& address) {
-      return address.version() == client_.address.version();
-    });
+    candidates_ = preferring(plan.server_addresses, client_.address.version());
     return open_server();
   }
   phase_ = Phase::kResolve;
@@ -170,10 +175,7 @@ void Conversation::open_server() {
 void Conversation::answered() {
   if (phase_ == Phase::kResolve) {
     if (!address_answer_) return end(address_answer_.error(), false);
-    candidates_ = *address_answer_;
-    std::ranges::stable_partition(candidates_, [this](const IpAddress& address) {
-      return address.version() == client_.address.version();
-    });
+    candidates_ = preferring(*address_answer_, client_.address.version());
     return open_server();
   }
   if (!socket_answer_) return end(socket_answer_.error(), false);

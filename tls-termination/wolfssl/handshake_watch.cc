@@ -150,7 +150,8 @@ bool HandshakeWatch::handshake_bytes(Direction& direction, ConstBytes bytes) {
   while (!bytes.empty()) {
     if (!direction.in_message) {
       const std::size_t take = std::min(bytes.size(), 4 - direction.message.size());
-      direction.message.insert(direction.message.end(), bytes.begin(), bytes.begin() + take);
+      direction.message.insert(direction.message.end(), bytes.begin(),
+                               bytes.begin() + static_cast<std::ptrdiff_t>(take));
       bytes = bytes.subspan(take);
       if (direction.message.size() < 4) return true;
       const auto& m = direction.message;
