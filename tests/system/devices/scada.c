@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { kMostRegisters = 100, kAnswerSeconds = 3 };
+enum { kMostRegisters = 100, kAnswerSeconds = 3, kPollSeconds = 10 };
 
 static int read_registers(modbus_t* modbus, int address, int count) {
   uint16_t values[kMostRegisters];
@@ -45,12 +45,13 @@ int main(int count, char** arguments) {
   const int number = atoi(arguments[5]);
   modbus_t* modbus = modbus_new_tcp_pi(arguments[1], arguments[2]);
   if (modbus == NULL) return 1;
-  modbus_set_response_timeout(modbus, kAnswerSeconds, 0);
+  const int polls = strcmp(arguments[3], "poll") == 0;
+  modbus_set_response_timeout(modbus, polls ? kPollSeconds : kAnswerSeconds, 0);
   modbus_set_slave(modbus, 1);
   int done = 0;
   if (modbus_connect(modbus) == 0) {
     if (strcmp(arguments[3], "read") == 0) done = read_registers(modbus, address, number);
-    if (strcmp(arguments[3], "poll") == 0) done = poll_for_ever(modbus, address, number);
+    if (polls) done = poll_for_ever(modbus, address, number);
     if (strcmp(arguments[3], "write") == 0) {
       done = modbus_write_register(modbus, address, (uint16_t)number) == 1;
       if (done) printf("written\n");

@@ -121,7 +121,7 @@ def kill_dataplane(lab):
         shown = capture.describe(lab.captures.since(mark))
         lab.gateway["dataplane"].start()
         returned = load.flows_return(20)
-        ended = wait.holds(lambda: not poller.running(), 10)
+        ended = wait.holds(lambda: not poller.running(), 15) and "reset" in "".join(poller.lost())
         how = poller.lost()[0] if poller.lost() else "no end"
         tls_back = wait.holds(lambda: tls_works(lab), 10)
         clean, crossed = load.crossed()

@@ -35,7 +35,8 @@ class Tunnel:
 
 def try_modbus(lab, address, certificate=None, port=802, version=None, seconds=5):
     """A TLS client that sends one Modbus request. Returns {"handshake", "answer", "end"}: whether its own handshake got
-    through, the bytes of the application that came, and how it ended (an alert's name, "closed", "silent", "refused")."""
+    through, the bytes of the application that came, and how it ended: an alert's name, "answered", "refused", "silent", or "closed" for any
+    end without a word (whether the client meets it as an end of file or a reset depends on what it was just writing)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(lab.pki.certificate("plant-ca"))
     if version:
@@ -53,11 +54,11 @@ def try_modbus(lab, address, certificate=None, port=802, version=None, seconds=5
                     outcome["answer"] = secure.recv(512)
                     outcome["end"] = "answered" if outcome["answer"] else "closed"
         except ssl.SSLError as error:
-            outcome["end"] = error.reason or "tls error"
+            outcome["end"] = error.reason if "ALERT" in (error.reason or "") else "closed"
         except ConnectionRefusedError:
             outcome["end"] = "refused"
-        except ConnectionResetError:
-            outcome["end"] = "reset"
+        except (ConnectionResetError, BrokenPipeError):
+            outcome["end"] = "closed"
         except OSError:
             outcome["end"] = "silent"
         return outcome

@@ -85,15 +85,19 @@ class Network:
         if host.name == "cloud":
             self._make_cloud(host.namespace)
         if host.name == "rogue":
-            # An attacker knows the gateway's MAC without asking.
-            for address in host.gateway:
+            # An attacker knows the gateway's MAC without asking, and sends it what is for its neighbours.
+            near = [address for other in self.hosts.values() if other.segment == "field" and other is not host
+                    for address in other.addresses]
+            for address in (*host.gateway, *near):
                 host.namespace.ip("neigh", "add", address, "lladdr", host.gateway_mac, "dev", "eth0", "nud", "permanent")
 
     @staticmethod
     def _make_cloud(space):
         for address in (*BROKER, *NAME_SERVER):
             space.ip("addr", "add", address, "dev", "lo")
-        space.ip("route", "add", "fd00:20::/64", "via", GATEWAY_ADDRESS["uplink"][1])
+        # An attacker on the uplink sends to the gateway what is for the inside.
+        for inside, version in (("10.20.0.0/24", 0), ("10.30.0.0/24", 0), ("fd00:20::/64", 1), ("fd00:30::/64", 1)):
+            space.ip("route", "add", inside, "via", GATEWAY_ADDRESS["uplink"][version])
 
     def __getitem__(self, name):
         return self.hosts[name]
