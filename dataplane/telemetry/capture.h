@@ -1,6 +1,6 @@
 // A capture of what passed, with the verdict on each packet: the newest kSlots packets as they came
-// in, and packets that the gateway made itself. Filled by the worker without allocation; turned into
-// pcapng by the control thread once the worker has let go of it.
+// in, and packets that the gateway made itself. Filled by the worker without allocation; turned
+// into pcapng by the control thread once the worker has let go of it.
 #pragma once
 
 #include <vector>

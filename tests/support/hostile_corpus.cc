@@ -1,4 +1,5 @@
-// One function per class of frame, so longer than most files: a class is found by its name in the table at the end.
+// One function per class of frame, so longer than most files: a class is found by its name in the
+// table at the end.
 #include "tests/support/hostile_corpus.h"
 
 #include <algorithm>

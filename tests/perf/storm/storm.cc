@@ -1,4 +1,5 @@
-// The storm itself: clients, delays, mishaps. One thread, virtual time, repeatable by seed.
+// The storm itself: clients, delays, mishaps. One thread, virtual time, repeatable by seed. Long
+// because it is one simulation whose events call each other.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

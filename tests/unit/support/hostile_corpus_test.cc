@@ -13,7 +13,8 @@ HostileWorld world() {
   const auto host = [](std::uint8_t n) {
     std::array<std::uint8_t, 16> v6{0xfd, 0, 0, 0x20};
     v6[15] = n;
-    return HostileHost{MacAddress({2, 0, 0, 0, 0x20, n}), IpAddress::v4(0x0a140000U + n), IpAddress::v6(v6)};
+    return HostileHost{MacAddress({2, 0, 0, 0, 0x20, n}), IpAddress::v4(0x0a140000U + n),
+                       IpAddress::v6(v6)};
   };
   return {host(5), host(1), {host(6), host(7)}};
 }

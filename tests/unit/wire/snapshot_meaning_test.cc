@@ -266,9 +266,7 @@ const Case kCases[] = {
      },
      "listener port out of range"},
     {"a name that is none",
-     [](Draft& d) {
-       *const_cast<char*>(d.root().names()->Get(0)->name()->c_str()) = '/';
-     },
+     [](Draft& d) { *const_cast<char*>(d.root().names()->Get(0)->name()->c_str()) = '/'; },
      "not a host name"},
     {"a device's name with a slash",
      [](Draft& d) { *const_cast<char*>(d.root().device_names()->Get(0)->c_str()) = '/'; },
