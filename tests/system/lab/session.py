@@ -1,7 +1,8 @@
 """One run of the lab: everything that it starts, in order, and everything that it ends, in the opposite order."""
 import os
+import signal
 
-from . import capture, devices, gateway, netns, pki, process, topology, variants, wait
+from . import capture, container, devices, gateway, netns, pki, process, topology, variants, wait
 
 
 class Session:
@@ -96,14 +97,18 @@ class Session:
         return left
 
     def explore(self):
+        """The gateway with gateway.yaml in force, until a signal comes."""
+        self.policy()
+        enter = f"nsenter --target {self.outer_pid} --mount --pid"
+        ctl = f"{self.gateway.bin}/sallyctl --run-dir {self.gateway.run_dir}"
         print(f"""
-the lab is running; its process is {self.outer_pid}
-  into its namespaces    nsenter --target {self.outer_pid} --mount --pid
-  then, a shell on a host    ip netns exec rogue bash     (plc meter camera rogue scada cloud)
-  captures, logs         {self.work_dir}/captures {self.log_dir}
+the lab is running, with tests/system/lab/gateway.yaml in force
+  what the gateway says    {ctl} status
+                           {ctl} show drops
+                           {ctl} explain --in office 10.30.0.10:40000 10.30.0.1:802 tcp
+  a shell on a host        {enter} ip netns exec rogue bash      (plc meter camera rogue scada cloud)
+  a shell in a segment     {enter} ip netns exec {container.GATEWAY_PREFIX}field bash  (field office uplink ports)
+  captures and logs        {self.work_dir}/captures {self.log_dir}
 Ctrl-C takes it down.""", flush=True)
-        try:
-            import signal
+        while True:
             signal.pause()
-        except KeyboardInterrupt:
-            pass
