@@ -242,7 +242,7 @@ void Control::write_services() {
              std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   const auto configs = dnsmasq_configs(*view);
   for (const auto& [segment, text] : configs)
-    if (!write_file(folder + "dnsmasq-" + segment + ".conf", text))
+    if (!write_file(fmt::format("{}dnsmasq-{}.conf", folder, segment), text))
       events_.add(os::wall_ns() / kNsPerSecond, "control", "service-file-failed",
                   fmt::format("cannot write {}dnsmasq-{}.conf", folder, segment));
   std::error_code error;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "policy/base/check.h"
 #include "policy/wire/digest.h"
@@ -60,7 +61,8 @@ std::vector<std::string> History::load(const std::vector<nlohmann::json>& rows) 
                       revision->number));
       continue;
     }
-    revisions_.emplace(revision->number, *std::move(revision));
+    const auto number = revision->number;
+    revisions_.emplace(number, *std::move(revision));
   }
   // The oldest row's predecessor may have been pruned; from there on each link must hold. Discarded
   // numbers leave gaps but never had a successor chained to them.
@@ -105,9 +107,10 @@ const Revision* History::find(std::uint64_t number) const {
 }
 
 const Revision* History::last_confirmed() const {
-  for (auto it = revisions_.rbegin(); it != revisions_.rend(); ++it)
-    if (it->second.confirmed) return &it->second;
-  return nullptr;
+  const auto newest_first = std::views::reverse(revisions_);
+  const auto found =
+      std::ranges::find_if(newest_first, [](const auto& entry) { return entry.second.confirmed; });
+  return found == newest_first.end() ? nullptr : &found->second;
 }
 
 void History::prune() {

@@ -35,7 +35,6 @@ class Instant {
 template <class Unit>
 class Quantity {
  public:
-  constexpr Quantity() = default;
   friend constexpr auto operator<=>(const Quantity&, const Quantity&) = default;
   static constexpr std::optional<Unit> add(Unit a, Unit b) {
     std::uint64_t sum = 0;
@@ -44,8 +43,12 @@ class Quantity {
   }
 
  protected:
-  constexpr explicit Quantity(std::uint64_t value) : value_(value) {}
   std::uint64_t value_ = 0;
+
+ private:
+  friend Unit;
+  constexpr Quantity() = default;
+  constexpr explicit Quantity(std::uint64_t value) : value_(value) {}
 };
 
 class ByteCount : public Quantity<ByteCount> {
