@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "policy/explain/explain.h"
+#include "policy/model/diagnostic.h"
 #include "policy/model/model.h"
 #include "policy/wire/snapshot.h"
 
@@ -62,6 +63,9 @@ inline constexpr std::size_t kMaxDifferences = 64;
 
 Proof prove(const wire::SnapshotView& snapshot, const model::Gateway& gateway,
             std::optional<std::int32_t> today);
+
+// A proof that does not hold, as the commit's refusal.
+model::Diagnostics refusal(const Proof& proof);
 
 std::string to_json(const Proof& proof);
 std::string to_text(const Proof& proof);
