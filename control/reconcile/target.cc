@@ -1,7 +1,6 @@
 #include "control/reconcile/target.h"
 
 #include "control/config/load.h"
-#include "policy/prove/prove.h"
 
 namespace sallyport::control {
 namespace {
@@ -36,9 +35,6 @@ std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
   target->mapping = *std::move(mapping);
   const auto view = target->view();
   if (!view) return std::unexpected(broken(view.error()));
-  // The last word before anything is handed out: the sealed bytes against the text. 2.4.7.3
-  const prove::Proof proof = prove::prove(*view, *gateway, input.today);
-  if (!proof.holds()) return std::unexpected(prove::refusal(proof));
   for (const wire::Port* port : *view->root().ports())
     target->ports.push_back({port->slot(), port->name()->str(), port->device()->str()});
   target->plan = host_plan(*view);

@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "policy/explain/explain.h"
-#include "policy/model/diagnostic.h"
 #include "policy/model/model.h"
 #include "policy/wire/snapshot.h"
 
@@ -63,9 +62,6 @@ inline constexpr std::size_t kMaxDifferences = 64;
 
 Proof prove(const wire::SnapshotView& snapshot, const model::Gateway& gateway,
             std::optional<std::int32_t> today);
-
-// A proof that does not hold, as the commit's refusal.
-model::Diagnostics refusal(const Proof& proof);
 
 std::string to_json(const Proof& proof);
 std::string to_text(const Proof& proof);

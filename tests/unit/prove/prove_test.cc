@@ -197,17 +197,6 @@ TEST(Prove, SaysWhatCannotBeEnforced) {
   EXPECT_TRUE(proof_of(g, g).not_enforceable.empty());
 }
 
-TEST(Prove, ARefusalNamesTheFaultAndTheWitness) {
-  const Gateway meant = testing::bare_gateway();
-  EXPECT_TRUE(refusal(proof_of(meant, meant)).empty());
-  Gateway made = meant;
-  made.segments[2].services |= model::kDns;
-  const model::Diagnostics refused = refusal(proof_of(made, meant));
-  ASSERT_FALSE(refused.empty());
-  EXPECT_EQ(refused[0].code, "proof-undescribed");
-  EXPECT_THAT(refused[0].message, HasSubstr("builtin:dns:office"));
-}
-
 TEST(Prove, JsonSaysTheSame) {
   const Gateway meant = testing::bare_gateway();
   Gateway made = meant;
