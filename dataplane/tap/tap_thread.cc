@@ -126,7 +126,7 @@ void TapThread::run() {
     }
     if (any) continue;
     // Announce the sleep, look once more, then sleep: a packet put in between rings the bell.
-    sleeping_.store(true, std::memory_order_seq_cst);
+    sleeping_.exchange(1, std::memory_order_acq_rel);
     bool waiting = false;
     {
       const std::scoped_lock hold(lock_);
@@ -134,7 +134,7 @@ void TapThread::run() {
           std::ranges::any_of(taps_, [](const auto& t) { return !t->rings->to_host.empty(); });
     }
     if (!waiting) poll(wait.data(), wait.size(), kLongestSleepMs);
-    sleeping_.store(false, std::memory_order_seq_cst);
+    sleeping_.store(0, std::memory_order_relaxed);
     std::uint64_t rung = 0;
     static_cast<void>(!read(bell_.get(), &rung, sizeof rung));
   }

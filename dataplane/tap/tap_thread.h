@@ -30,9 +30,10 @@ class TapThread {
   // Takes a TAP queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR). kSystem "tap-attach".
   Result<void> attach(SegmentSlot segment, os::UniqueFd tap, HostStackRings& rings);
   void detach(SegmentSlot segment);
-  // From the worker, after it has put packets into a ring.
+  // From the worker, after it has put packets into a ring. A read-modify-write, as run()'s is: of
+  // two such one comes first, so the worker sees the sleeper or the sleeper sees the packet.
   void wake() noexcept {
-    if (sleeping_.load(std::memory_order_seq_cst)) ring_bell();
+    if (sleeping_.fetch_add(0, std::memory_order_acq_rel) != 0) ring_bell();
   }
 
   struct Counters {
@@ -60,7 +61,7 @@ class TapThread {
   os::UniqueFd bell_;
   std::mutex lock_;  // of taps_: control thread against one pass of the thread, never the worker
   std::vector<std::unique_ptr<Tap>> taps_;
-  std::atomic<bool> sleeping_{false};
+  std::atomic<std::uint32_t> sleeping_{0};
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

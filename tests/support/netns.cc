@@ -155,8 +155,8 @@ void Wire::send(ConstBytes frame) const {
     throw std::runtime_error("frame not sent");
 }
 
-std::optional<Frame> Wire::next() {
-  Frame out;
+std::optional<WireFrame> Wire::next() {
+  WireFrame out;
   out.bytes.resize(65536);
   sockaddr_ll from = {};
   socklen_t from_size = sizeof(from);
@@ -168,14 +168,14 @@ std::optional<Frame> Wire::next() {
   return out;
 }
 
-std::vector<Frame> Wire::take() {
-  std::vector<Frame> out;
+std::vector<WireFrame> Wire::take() {
+  std::vector<WireFrame> out;
   while (auto frame = next()) out.push_back(std::move(*frame));
   return out;
 }
 
-std::optional<Frame> Wire::wait_for(const std::function<bool(const Frame&)>& fits,
-                                    std::chrono::milliseconds longest) {
+std::optional<WireFrame> Wire::wait_for(const std::function<bool(const WireFrame&)>& fits,
+                                        std::chrono::milliseconds longest) {
   const auto end = std::chrono::steady_clock::now() + longest;
   while (true) {
     while (auto frame = next()) {

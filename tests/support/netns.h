@@ -9,7 +9,7 @@
 //   Wire wire(device, "eth0");                 // raw frames of eth0, both directions
 //   gateway.run([&] { ... });                  // on a thread inside
 //   wire.send(frame);
-//   auto answer = wire.wait_for([](const Frame& f) { return !f.outgoing; });
+//   auto answer = wire.wait_for([](const WireFrame& f) { return !f.outgoing; });
 #pragma once
 
 #include <sched.h>
@@ -66,7 +66,7 @@ class Namespace {
 void join(const Namespace& a, const std::string& a_name, const Namespace& b,
           const std::string& b_name);
 
-struct Frame {
+struct WireFrame {
   std::vector<std::uint8_t> bytes;
   bool outgoing = false;  // sent by this end
 };
@@ -77,13 +77,13 @@ class Wire {
   Wire(const Namespace& where, const std::string& interface);
   void send(ConstBytes frame) const;
   // All that has come since the last call, without waiting.
-  std::vector<Frame> take();
+  std::vector<WireFrame> take();
   // The first frame that fits (others are dropped); nothing at the deadline.
-  std::optional<Frame> wait_for(const std::function<bool(const Frame&)>& fits,
-                                std::chrono::milliseconds longest = std::chrono::seconds(5));
+  std::optional<WireFrame> wait_for(const std::function<bool(const WireFrame&)>& fits,
+                                    std::chrono::milliseconds longest = std::chrono::seconds(5));
 
  private:
-  std::optional<Frame> next();
+  std::optional<WireFrame> next();
   os::UniqueFd socket_;
 };
 

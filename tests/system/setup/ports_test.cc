@@ -59,10 +59,10 @@ TEST_F(SetupPorts, RaisedPortSaysNothingAndAnswersNothing) {
   const Ran ping = run({"ip", "netns", "exec", device_->name(), "ping", "-6", "-c", "2", "-i",
                         "0.2", "-W", "1", "fd00:20::9"});
   EXPECT_NE(ping.status, 0) << ping.output;
-  EXPECT_TRUE(port.wait_for([&](const Frame& f) { return !f.outgoing && f.bytes == arp; }))
+  EXPECT_TRUE(port.wait_for([&](const WireFrame& f) { return !f.outgoing && f.bytes == arp; }))
       << "the question did arrive";
-  for (const Frame& frame : port.take()) EXPECT_FALSE(frame.outgoing);
-  for (const Frame& frame : wire.take())
+  for (const WireFrame& frame : port.take()) EXPECT_FALSE(frame.outgoing);
+  for (const WireFrame& frame : wire.take())
     EXPECT_TRUE(frame.outgoing) << "a frame came out of the port, type "
                                 << static_cast<int>(frame.bytes[12]) << " "
                                 << static_cast<int>(frame.bytes[13]);

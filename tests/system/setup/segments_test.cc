@@ -161,7 +161,7 @@ TEST_F(SetupDaemon, TapCarriesFramesBothWays) {
   frame.insert(frame.end(), arp.begin(), arp.end());
   ASSERT_EQ(::write(tap.descriptors[0].get(), frame.data(), frame.size()),
             static_cast<ssize_t>(frame.size()));
-  EXPECT_TRUE(inside.wait_for([&](const Frame& f) { return !f.outgoing && f.bytes == arp; }));
+  EXPECT_TRUE(inside.wait_for([&](const WireFrame& f) { return !f.outgoing && f.bytes == arp; }));
   const auto is_answer = [&](const std::uint8_t* f, std::size_t size) {
     return size >= 42 && f[12] == 8 && f[13] == 6 && f[21] == 2 &&
            std::memcmp(f + 22, kTapMac.bytes().data(), 6) == 0;

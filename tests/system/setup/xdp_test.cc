@@ -25,8 +25,8 @@ const std::vector<std::uint8_t> kQuestion = {
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0,  0,  0, 0x20, 5, 8, 6, 0, 1, 8, 0,  6,  4, 0,
     1,    2,    0,    0,    0,    0x20, 5, 10, 20, 0, 5,    0, 0, 0, 0, 0, 0, 10, 20, 0, 9};
 
-bool is_question(const Frame& frame) { return frame.bytes == kQuestion; }
-bool is_answer(const Frame& frame) {
+bool is_question(const WireFrame& frame) { return frame.bytes == kQuestion; }
+bool is_answer(const WireFrame& frame) {
   return !frame.outgoing && frame.bytes.size() >= 42 && frame.bytes[12] == 8 &&
          frame.bytes[13] == 6 && frame.bytes[21] == 2;
 }
@@ -74,7 +74,7 @@ TEST_P(XdpDefaultDrop, NothingReachesTheKernelWhileNoSocketIsBound) {
   device.take();
   for (int i = 0; i < 20; ++i) device.send(kQuestion);
   const auto ours = std::chrono::milliseconds(300);
-  EXPECT_FALSE(kernel.wait_for([](const Frame& f) { return !f.outgoing; }, ours));
+  EXPECT_FALSE(kernel.wait_for([](const WireFrame& f) { return !f.outgoing; }, ours));
   EXPECT_FALSE(device.wait_for(is_answer, ours));
 }
 

@@ -1,0 +1,134 @@
+// The worker, the TAP thread and the control thread at once, with a real TAP: what tsan watches.
+// Needs root, for a network namespace of its own.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <atomic>
+#include <thread>
+
+#include "dataplane/app/worker.h"
+#include "tests/support/netns.h"
+#include "tests/support/pipeline_world.h"
+#include "tests/support/process.h"
+
+namespace sallyport::testing {
+namespace {
+
+using dataplane::Pipeline;
+
+constexpr std::uint64_t kFrames = 20000;
+
+// A wire that brings the same frame over and over, and counts what goes out by it.
+class BusyWire final : public dataplane::PortDriver {
+ public:
+  explicit BusyWire(std::vector<std::uint8_t> frame) : frame_(std::move(frame)) {}
+  std::size_t transmit(std::span<dataplane::Packet> burst) noexcept override {
+    for (dataplane::Packet& packet : burst) packet.reset();
+    sent_.fetch_add(burst.size(), std::memory_order_relaxed);
+    return burst.size();
+  }
+  std::size_t receive(std::span<dataplane::Packet> burst) noexcept override {
+    std::size_t count = 0;
+    while (count < burst.size() && !frame_.empty()) {
+      burst[count] = test_pool().copy_of(frame_);
+      if (!burst[count]) break;
+      ++count;
+    }
+    return count;
+  }
+  std::uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
+
+ private:
+  std::vector<std::uint8_t> frame_;
+  std::atomic<std::uint64_t> sent_{0};
+};
+
+os::UniqueFd make_tap(const Namespace& where) {
+  os::UniqueFd tap;
+  where.run([&] {
+    tap.reset(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    ifreq request{};
+    std::string("tap0").copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    if (::ioctl(tap.get(), TUNSETIFF, &request) != 0) tap.reset();
+  });
+  return tap;
+}
+
+std::vector<std::uint8_t> meter_pings_gateway(const PipelineWorld& world) {
+  const Host& meter = plant_hosts().at("meter");
+  return PacketBuilder({meter.mac, meter.v4, 7},
+                       {world.segment_mac("field"), *IpAddress::parse("10.20.0.1"), 0})
+      .echo(true);
+}
+
+std::vector<std::uint8_t> scada_polls_plc(const PipelineWorld& world) {
+  const Host& scada = plant_hosts().at("scada");
+  const Host& plc = plant_hosts().at("plc");
+  return PacketBuilder({scada.mac, scada.v4, 7}, {world.segment_mac("office"), plc.v4, 0})
+      .echo(true);
+}
+
+TEST(Threads, WorkerTapThreadAndControlThreadShareNothingUnguarded) {
+  if (!is_root()) GTEST_SKIP() << "needs root for a network namespace";
+  PipelineWorld world;
+  Pipeline& pipeline = world.pipeline();
+  const dataplane::Tables* const tables = pipeline.tables();
+  const std::uint16_t field = world.segment_slot("field");
+  BusyWire lan1({});
+  BusyWire lan2(meter_pings_gateway(world));
+  BusyWire lan3(scada_polls_plc(world));
+  pipeline.exits().attach_port(world.port_slot("lan1"), lan1);
+  pipeline.exits().attach_port(world.port_slot("lan2"), lan2);
+  pipeline.exits().attach_port(world.port_slot("lan3"), lan3);
+  pipeline.exits().observe(nullptr);
+
+  Namespace inside("field");
+  os::UniqueFd tap = make_tap(inside);
+  ASSERT_TRUE(tap);
+  inside.ip({"link", "set", "tap0", "address", world.segment_mac("field").to_string(), "up"});
+  inside.ip({"addr", "add", "10.20.0.1/24", "dev", "tap0"});
+  dataplane::TapThread taps(test_pool());
+  ASSERT_TRUE(taps.start());
+  dataplane::HostStackRings rings;
+  ASSERT_TRUE(taps.attach(field, std::move(tap), rings));
+  pipeline.exits().attach_host_stack(field, rings);
+
+  dataplane::Worker worker(pipeline, taps,
+                           {{world.port_slot("lan1"), &lan1},
+                            {world.port_slot("lan2"), &lan2},
+                            {world.port_slot("lan3"), &lan3}});
+  worker.start();
+  std::uint64_t received = 0;
+  std::uint64_t swaps = 0;
+  // The host stack hears the meter and questions come back out of it, while tables are swapped and
+  // counters read.
+  ASSERT_TRUE(wait_until(
+      [&] {
+        worker.do_between_bursts([&](Pipeline& p) {
+          EXPECT_GE(p.counters().received, received);
+          received = p.counters().received;
+          p.set_tables(++swaps % 4 == 0 ? nullptr : tables);
+        });
+        return received > kFrames && lan1.sent() > kFrames / 100 && taps.counters().to_host > 100 &&
+               taps.counters().from_host > 0;
+      },
+      std::chrono::seconds(60)))
+      << received << " received, " << lan1.sent() << " forwarded, " << taps.counters().to_host
+      << " to and " << taps.counters().from_host << " from the host stack";
+  // The TAP goes while both of its rings are busy.
+  worker.do_between_bursts([&](Pipeline& p) { p.exits().detach_host_stack(field); });
+  taps.detach(field);
+  worker.do_between_bursts([&](Pipeline& p) { received = p.counters().received; });
+  EXPECT_TRUE(wait_until([&] {
+    std::uint64_t later = 0;
+    worker.do_between_bursts([&](Pipeline& p) { later = p.counters().received; });
+    return later > received;
+  }));
+}
+
+}  // namespace
+}  // namespace sallyport::testing
