@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -24,8 +25,6 @@ bool is_namespace(int fd) {
 
 // An empty file for the namespace to be mounted on; one left behind by a crash will do.
 Outcome<void> make_mount_point(const std::string& path) {
-  const std::string folder(kNamespaceFolder);
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return failed(errno, folder);
   const os::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0444));
   if (!file) return failed(errno, path);
   return {};
@@ -35,6 +34,25 @@ Outcome<void> make_mount_point(const std::string& path) {
 
 std::string namespace_path(const std::string& name) {
   return std::string(kNamespaceFolder) + "/" + name;
+}
+
+Outcome<void> share_namespace_folder() {
+  const std::string folder(kNamespaceFolder);
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return failed(errno, folder);
+  const os::UniqueFd lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock) return failed(errno, folder);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return failed(errno, folder);
+  }
+  const auto share = [&] {
+    return ::mount("none", folder.c_str(), nullptr, MS_SHARED | MS_REC, nullptr) == 0;
+  };
+  if (share()) return {};
+  // EINVAL: no mount point yet.
+  if (errno != EINVAL ||
+      ::mount(folder.c_str(), folder.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0 || !share())
+    return failed(errno, folder);
+  return {};
 }
 
 Outcome<os::UniqueFd> open_namespace(const std::string& name) {
@@ -67,9 +85,10 @@ Outcome<os::UniqueFd> make_namespace(const std::string& name) {
 
 Outcome<void> remove_namespace(const std::string& name) {
   const std::string path = namespace_path(name);
-  if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL &&
-      errno != ENOENT)
-    return failed(errno, path);
+  // Mounted as often as somebody bound the folder over itself.
+  while (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+  }
+  if (errno != EINVAL && errno != ENOENT) return failed(errno, path);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed(errno, path);
   return {};
 }

@@ -14,6 +14,7 @@ namespace sallyport::setup {
 using wire::SetupOp;
 
 Outcome<Operations> Operations::open(const std::string& prefix, const os::UniqueFd& home) {
+  SALLYPORT_TRY_VOID(share_namespace_folder());
   SALLYPORT_TRY(Ports ports, Ports::open(prefix + "ports", home));
   return Operations(prefix, std::move(ports));
 }

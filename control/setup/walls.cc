@@ -17,7 +17,7 @@ Result<void> build_walls() {
   SALLYPORT_TRY_VOID(os::forbid_dumps());
   os::SyscallFilter filter;
   filter.allow(os::common_syscalls());
-  filter.allow({"openat", "mkdir", "unlink", "getdents64", "fstatfs", "umount2", "bind", "ioctl"});
+  filter.allow({"openat", "unlink", "getdents64", "fstatfs", "umount2", "bind", "ioctl"});
   filter.allow_when("mount", 3, MS_BIND);
   filter.allow_when("unshare", 0, CLONE_NEWNET);
   filter.allow_when("setns", 1, CLONE_NEWNET);

@@ -1,7 +1,7 @@
 #include "tests/support/netns.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -15,6 +15,8 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "tests/support/process.h"
@@ -24,17 +26,21 @@ namespace {
 
 constexpr const char* kFolder = "/run/netns";
 
+std::vector<std::string> names_in_folder() {
+  std::vector<std::string> out;
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder, absent))
+    out.push_back(entry.path().filename());
+  return out;
+}
+
 void remove_namespaces(const std::string& prefix) {
-  DIR* folder = ::opendir(kFolder);
-  if (folder == nullptr) return;
-  while (const dirent* entry = ::readdir(folder)) {
-    const std::string name(entry->d_name);
+  for (const std::string& name : names_in_folder()) {
     if (!name.starts_with(prefix)) continue;
     const std::string path = std::string(kFolder) + "/" + name;
     ::umount2(path.c_str(), MNT_DETACH);
     ::unlink(path.c_str());
   }
-  ::closedir(folder);
 }
 
 // A child that outlives the test by a moment. It learns of the test's end from a pipe that only the
@@ -90,7 +96,21 @@ Namespace Namespace::existing(const std::string& name) {
 Namespace::~Namespace() {
   if (!owned_ || name_.empty()) return;
   fd_.reset();
-  static_cast<void>(testing::run({"ip", "netns", "del", name_}));
+  const Ran ran = testing::run({"ip", "netns", "del", name_});
+  EXPECT_EQ(ran.status, 0) << name_ << " stays: " << ran.output;
+}
+
+std::vector<std::string> left_behind(const std::string& prefix) {
+  std::vector<std::string> out;
+  for (std::string& name : names_in_folder()) {
+    if (name.starts_with(prefix)) out.push_back(std::move(name));
+  }
+  std::ifstream mounts("/proc/self/mountinfo");
+  const std::string mark = std::string(" ") + kFolder + "/" + prefix;
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.contains(mark)) out.push_back(line);
+  }
+  return out;
 }
 
 void Namespace::run(const std::function<void()>& work) const {

@@ -2,7 +2,8 @@
 // ip(8), so that nothing of the product stands in judgement over itself. Needs root.
 //
 // Every name opens with unique_prefix(), which also starts a guardian process: when the test
-// ends in whatever way, the guardian removes every namespace with the prefix.
+// ends in whatever way, the guardian removes every namespace with the prefix. A test that ends by
+// itself removes its own and fails if one of them stays.
 //
 //   Namespace device("device"), gateway("gateway");
 //   join(device, "eth0", gateway, "lan1");
@@ -31,6 +32,10 @@ namespace sallyport::testing {
 const std::string& unique_prefix();
 
 bool is_root();
+
+// Names below /run/netns, and mounts of them (one that was hidden by another included), that open
+// with `prefix`: empty when a test has cleaned up.
+std::vector<std::string> left_behind(const std::string& prefix);
 
 class Namespace {
  public:

@@ -28,6 +28,7 @@
 #include "policy/os/memfd.h"
 #include "policy/os/sandbox.h"
 #include "policy/os/seqpacket.h"
+#include "tests/support/netns.h"
 #include "tests/support/pipeline_world.h"
 #include "tests/support/process.h"
 
@@ -38,7 +39,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const char* const kHosts[] = {"plc", "meter", "scada", "cloud"};
-const char* const kSegments[] = {"field", "office", "uplink", "yard"};
 
 constexpr const char* kTcpServer = R"(
 import socket, sys
@@ -79,10 +79,9 @@ except OSError:
 class Plant : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (getuid() != 0) GTEST_SKIP() << "needs root for network namespaces";
-    prefix_ = fmt::format("sd{}", getpid());
-    run_dir_ = std::filesystem::temp_directory_path() / (prefix_ + "-run");
-    ASSERT_TRUE(sh("ip netns add {0}ports"));
+    if (!is_root()) GTEST_SKIP() << "needs root for network namespaces";
+    run_dir_ = std::filesystem::temp_directory_path() / (prefix_ + "run");
+    spaces_.emplace_back("ports");
     for (const char* name : kHosts) make_host(name, plant_hosts().find(name)->second);
     gateway_ = plant();
     for (model::Port& port : gateway_.ports) {
@@ -95,9 +94,8 @@ class Plant : public ::testing::Test {
 
   void TearDown() override {
     if (dataplane_) stop(SIGTERM);
-    for (const char* name : kHosts) sh("ip netns del {0}{1}", name);
-    for (const char* name : kSegments) sh("ip netns del {0}s{1}", name);
-    sh("ip netns del {0}ports");
+    spaces_.clear();
+    EXPECT_EQ(left_behind(prefix_), std::vector<std::string>{});
     std::error_code ignored;
     std::filesystem::remove_all(run_dir_, ignored);
   }
@@ -121,7 +119,7 @@ class Plant : public ::testing::Test {
                             (host.segment == "uplink" ? ".2" : ".1");
     const std::string v6 = host.v6.to_string();
     const std::string gw6 = v6.substr(0, v6.rfind(':')) + (host.segment == "uplink" ? ":2" : ":1");
-    ASSERT_TRUE(sh("ip netns add {0}{1}", name));
+    spaces_.emplace_back(name);
     ASSERT_TRUE(sh("ip -n {0}{1} link add eth0 address {2} type veth peer name {3} netns {0}ports",
                    name, host.mac.to_string(), host.port));
     // A veth leaves sums to hardware that is not there.
@@ -129,7 +127,6 @@ class Plant : public ::testing::Test {
     ASSERT_TRUE(sh("ip -n {0}{1} addr add {2}/24 dev eth0", name, host.v4.to_string()));
     ASSERT_TRUE(sh("ip -n {0}{1} addr add {2}/64 dev eth0 nodad", name, v6));
     ASSERT_TRUE(sh("ip -n {0}{1} link set eth0 up", name));
-    ASSERT_TRUE(sh("ip -n {0}{1} link set lo up", name));
     ASSERT_TRUE(sh("ip -n {0}{1} route add default via {2}", name, gw4));
     ASSERT_TRUE(sh("ip -n {0}{1} route add default via {2}", name, gw6));
   }
@@ -205,7 +202,7 @@ class Plant : public ::testing::Test {
     ASSERT_TRUE(view.has_value());
     for (const wire::Segment* segment : *view->root().segments()) {
       const std::string name = segment->name()->str();
-      ASSERT_TRUE(sh("ip netns add {0}s{1}", name));
+      spaces_.emplace_back("s" + name);
       os::UniqueFd tap;
       std::thread inside([&] {
         if (!os::enter_netns("/run/netns/" + prefix_ + "s" + name)) return;
@@ -251,8 +248,9 @@ class Plant : public ::testing::Test {
     return std::strtoull(ran.output.c_str(), nullptr, 10);
   }
 
-  std::string prefix_;
+  const std::string prefix_ = unique_prefix();
   std::string run_dir_;
+  std::vector<Namespace> spaces_;
   model::Gateway gateway_;
   std::optional<Process> dataplane_;
   os::UniqueFd socket_;

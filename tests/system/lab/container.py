@@ -55,6 +55,7 @@ def _inside(body, read_end):
         linux.unshare(linux.CLONE_NEWNS)
         linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
         linux.mount("proc", "/proc", "proc")
+        _forget_foreign_namespaces()
         os.makedirs("/run/netns", exist_ok=True)
         linux.mount("lab", "/run/netns", "tmpfs")
         status = body(outer_pid)
@@ -66,6 +67,18 @@ def _inside(body, read_end):
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def _forget_foreign_namespaces():
+    """Named namespaces that the machine had before are not the lab's: taken out of the lab's own mount namespace, so that what the
+    lab finds at its end is what it left itself. Those hidden by another mount come to light as that one goes."""
+    while True:
+        with open("/proc/self/mounts", encoding="utf-8") as stream:
+            points = [line.split()[1] for line in stream]
+        points = [point for point in points if point == "/run/netns" or point.startswith("/run/netns/")]
+        if not points:
+            return
+        linux.umount("/run/netns" if "/run/netns" in points else points[-1])
 
 
 def outside_state():

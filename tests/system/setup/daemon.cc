@@ -97,6 +97,7 @@ void SetupDaemon::TearDown() {
   if (!home_) return;
   daemon_.reset();
   cleanup();
+  EXPECT_EQ(left_behind(prefix_), std::vector<std::string>{});
   std::filesystem::remove_all(folder_);
 }
 
@@ -134,7 +135,8 @@ void SetupDaemon::make_segment(const std::string& name) {
 }
 
 std::string SetupDaemon::cleanup() {
-  return must_run({"ip", "netns", "exec", home_->name(), SETUP_PROGRAM, "--prefix", prefix_,
+  // Not by `ip netns exec`: that has a mount namespace of its own.
+  return must_run({"nsenter", "--net=" + home_->path(), SETUP_PROGRAM, "--prefix", prefix_,
                    "--run-dir", folder_, "--cleanup"});
 }
 
