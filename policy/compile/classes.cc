@@ -78,6 +78,12 @@ Points collect(const PlanInput& input, const Plan& plan) {
   boundary(kEverything);
   boundary(kAllV4);
   for (const Geography::Region& region : input.geography.regions()) boundary(region.range);
+  for (const model::Segment& segment : input.gateway.segments) {
+    for (const model::InterfaceAddress& a : segment.addresses) {
+      const AddressNumber n = to_number(a.address);
+      boundary({n, n});
+    }
+  }
   for (std::size_t d = 0; d < input.gateway.devices.size(); ++d) {
     for (const IpAddress& address : input.gateway.devices[d].addresses) {
       const AddressNumber n = to_number(address);
@@ -112,9 +118,11 @@ Points collect(const PlanInput& input, const Plan& plan) {
   return out;
 }
 
+// An address that somebody owns stays alone, also beside another of the same owner: so the verifier
+// finds each where it is listed.
 bool same_but_start(const ClassTable::Interval& a, const ClassTable::Interval& b) {
-  return a.segment == b.segment && a.gateway == b.gateway && a.is_virtual == b.is_virtual &&
-         a.device == b.device && a.source_class == b.source_class &&
+  return !a.gateway && !a.device && a.segment == b.segment && a.gateway == b.gateway &&
+         a.is_virtual == b.is_virtual && a.device == b.device && a.source_class == b.source_class &&
          a.destination_class == b.destination_class;
 }
 

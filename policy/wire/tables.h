@@ -40,7 +40,8 @@ inline constexpr std::size_t kMaxIntervals = 1U << 20;
 inline constexpr std::size_t kMaxClasses = 1U << 24;
 inline constexpr std::size_t kMaxPairs = 1U << 22;  // occupied
 inline constexpr std::size_t kMaxRanges = 1U << 22;
-inline constexpr std::size_t kMaxTableSlots = 1U << 24;
+// One doubling more would not fit into kMaxSnapshotSize.
+inline constexpr std::size_t kMaxTableSlots = 1U << 23;
 
 // No lookup in a snapshot's hash table takes more steps than this; the verifier checks it for every
 // entry, so a lookup is bounded whatever the snapshot says.
