@@ -25,8 +25,9 @@ std::string namespace_path(const std::string& name);
 
 // Makes the folder a mount point of its own whose mounts are seen in every mount namespace, under
 // the lock that ip-netns(8) takes for the same. Call before the first make_namespace.
-// Rationale: whoever is second finds it done. If ip-netns(8) came after us and bound the folder over
-// itself, our names would be mounted twice, once out of reach, and could not be removed any more.
+// Rationale: whoever is second finds it done. If ip-netns(8) came after us and bound the folder
+// over itself, our names would be mounted twice, once out of reach, and could not be removed any
+// more.
 Outcome<void> share_namespace_folder();
 // A namespace of this name, new or found; its descriptor.
 Outcome<os::UniqueFd> make_namespace(const std::string& name);
