@@ -1,6 +1,6 @@
 # ./dev check: what takes longer than a test run. Every part runs, also after one failed; SALLYPORT_CHECK="tidy fuzz"
 # runs only the parts named (see check_parts).
-readonly check_parts="lint format headers tidy tsan coverage hardening wolfssl fuzz"
+readonly check_parts="lint format headers tidy tsan coverage hardening wolfssl memory fuzz"
 readonly fuzz_budget_s=600
 
 cmd_check() {
@@ -80,6 +80,28 @@ check_wolfssl() {
     fi
   done
 }
+
+# ./dev test ran the lab with the hugepages that the machine happens to have. Here it runs the other way, which also makes it the
+# second run in a row. What the machine had is put back, also after Ctrl-C.
+readonly nr_hugepages=/proc/sys/vm/nr_hugepages
+check_memory() {
+  local had other
+  had=$(<"$nr_hugepages")
+  other=$((had >= 128 ? 0 : 320))
+  build_preset dev programs || { tally 0 1; return 0; }
+  # shellcheck disable=SC2064
+  trap "echo $had >$nr_hugepages" EXIT
+  echo "$other" >"$nr_hugepages"
+  if (($(<"$nr_hugepages") != other)); then
+    echo "the machine gives $(<"$nr_hugepages") hugepages instead of $other"
+    tally 0 1
+  else
+    tally_step "the lab with $other hugepages" run_lab_programs
+  fi
+  echo "$had" >"$nr_hugepages"
+  trap - EXIT
+}
+run_lab_programs() { SALLYPORT_BUILD="$root/build/dev" run_lab "$root/build/lab-memory.json"; }
 
 check_fuzz() {
   build_preset fuzz fuzzers || { tally 0 1; return 0; }

@@ -5,6 +5,7 @@ from . import bare, capture, traffic, wait
 from .checks import check
 
 HOSTILE_FRAMES = 20000
+ENOUGH_HUGEPAGES = 128  # dataplane/dpdk/eal.h: EalOptions::memory_mb, in pages of 2 MiB
 QUIET_SECONDS = 1.0
 
 
@@ -56,6 +57,13 @@ def dark_no_policy(lab):
     met, seen = dark(lab, "no policy")
     dropped = lab.bare.query("counters")["drops"]["no-snapshot"] - before
     return met and dropped > 1000, f"{seen}; {dropped} dropped as no-snapshot"
+
+
+@check("dark-memory", "the dataplane keeps its packets in hugepages if the machine has enough of them free, and works without if not")
+def dark_memory(lab):
+    bare_gateway(lab)
+    uses = lab.bare.query("status")["hugepages"]
+    return uses == (lab.free_hugepages >= ENOUGH_HUGEPAGES), f"{lab.free_hugepages} were free, hugepages {'used' if uses else 'not used'}"
 
 
 @check("dark-hostile-corpus", f"{HOSTILE_FRAMES} hostile frames over the six wires into a dataplane without policy: nothing out, and the "

@@ -5,6 +5,14 @@ import signal
 from . import capture, container, devices, gateway, netns, pki, process, topology, variants, wait
 
 
+def free_hugepages():
+    try:
+        with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as stream:
+            return int(stream.read())
+    except OSError:
+        return 0
+
+
 class Session:
     def __init__(self, build_dir, work_dir, outer_pid):
         self.build_dir, self.work_dir, self.outer_pid = build_dir, work_dir, outer_pid
@@ -12,6 +20,7 @@ class Session:
         self.network = self.captures = self.devices = self.pki = self.gateway = None
         self.bare = None  # bare.BareControl while it stands in for control
         self.programs = []
+        self.free_hugepages = 0  # of 2 MiB, before the gateway took its own
 
     @property
     def config_path(self):
@@ -23,6 +32,7 @@ class Session:
 
     def start(self):
         os.makedirs(self.log_dir)
+        self.free_hugepages = free_hugepages()
         capture_dir = os.path.join(self.work_dir, "captures")
         os.makedirs(capture_dir)
         devices.make_users()
