@@ -3,12 +3,13 @@
 import sys
 
 import arrows
+import docs
 import source
 import style
 import symbols
 import words
 
-LINTS = {"arrows": arrows, "symbols": symbols, "style": style, "words": words}
+LINTS = {"arrows": arrows, "symbols": symbols, "style": style, "words": words, "docs": docs}
 
 
 def self_test(name, lint):
