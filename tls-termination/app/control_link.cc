@@ -19,8 +19,8 @@ ControlLink::~ControlLink() {
   hang_up();
 }
 
-void ControlLink::serve(Engine& engine) {
-  engine_ = &engine;
+void ControlLink::serve(Terminator& terminator) {
+  terminator_ = &terminator;
   loop_.watch(listener_.get(), EPOLLIN, *this);
 }
 
@@ -77,50 +77,48 @@ void ControlLink::handle(const wire::Envelope& envelope, std::vector<os::UniqueF
 void ControlLink::apply(std::uint64_t id, const wire::Apply& request,
                         std::vector<os::UniqueFd> descriptors) {
   const std::uint64_t revision = request.revision();
-  if (request.phase() == wire::Phase::Commit)
-    return acknowledge(id, revision, engine_->commit(revision));
-  if (request.phase() == wire::Phase::Abort)
-    return acknowledge(id, revision, engine_->abort(revision));
+  // Whoever asked may be gone when the answer comes.
+  Terminator::Done done = [this, id, revision,
+                           connection = connection_](const Result<void>& outcome) {
+    if (!outcome)
+      os::log::warning(fmt::format("revision {} refused: {}: {}", revision, outcome.error().code,
+                                   outcome.error().context));
+    if (connection == connection_) acknowledge(id, revision, outcome);
+  };
+  if (request.phase() == wire::Phase::Commit) return terminator_->commit(revision, std::move(done));
+  if (request.phase() == wire::Phase::Abort) return terminator_->abort(revision, std::move(done));
   if (request.phase() != wire::Phase::Prepare || descriptors.size() != 1)
-    return acknowledge(id, revision,
-                       fail(ErrorKind::kUsage, "bad-apply", "prepare comes with one snapshot"));
+    return done(fail(ErrorKind::kUsage, "bad-apply", "prepare comes with one snapshot"));
   auto mapping = os::map_sealed(descriptors.front().get(), wire::kMaxSnapshotSize);
-  if (!mapping) return acknowledge(id, revision, fail(mapping.error()));
-  engine_->prepare(*std::move(mapping), revision,
-                   [this, id, revision, connection = connection_](const Result<void>& outcome) {
-                     if (!outcome)
-                       os::log::warning(fmt::format("revision {} refused: {}: {}", revision,
-                                                    outcome.error().code, outcome.error().context));
-                     if (connection == connection_) acknowledge(id, revision, outcome);
-                   });
+  if (!mapping) return done(fail(mapping.error()));
+  terminator_->prepare(*std::move(mapping), revision, std::move(done));
 }
 
-void ControlLink::attach_ring(std::uint64_t id, const wire::AttachRing& request,
+void ControlLink::attach_ring(std::uint64_t id, const wire::AttachRing& /*request*/,
                               std::vector<os::UniqueFd> descriptors) {
   if (descriptors.size() != 1)
     return acknowledge(id, 0, fail(ErrorKind::kUsage, "bad-ring", "the ring comes with one memfd"));
   auto memory = os::map_shared(descriptors.front().get(), sizeof(wire::HandoverMemory));
   if (!memory) return acknowledge(id, 0, fail(memory.error()));
-  engine_->attach_ring(*std::move(memory), request.generation());
+  terminator_->attach_ring(*std::move(memory));
   acknowledge(id, 0, {});
 }
 
 void ControlLink::answer(std::uint64_t id, const wire::Query& query) {
   const std::string what = query.what()->str();
-  std::string json;
-  if (what == "status") {
-    json = engine_->status_json();
-  } else if (what == "sessions") {
-    json = engine_->sessions_json();
-  } else if (what == "crypto") {
-    json = policy_json();
-  } else if (what == "reload") {
-    json = engine_->reload();
-  } else {
-    return send_bytes(os::encode_answer_error(
-        id, {ErrorKind::kUsage, "unknown-query",
-             "the terminator answers status, sessions, crypto and reload"}));
-  }
+  if (what == "status") return answer_json(id, terminator_->status_json());
+  if (what == "crypto") return answer_json(id, policy_json());
+  if (what == "reload") return answer_json(id, terminator_->reload());
+  if (what == "sessions")
+    return terminator_->sessions([this, id, connection = connection_](const std::string& json) {
+      if (connection == connection_) answer_json(id, json);
+    });
+  send_bytes(
+      os::encode_answer_error(id, {ErrorKind::kUsage, "unknown-query",
+                                   "the terminator answers status, sessions, crypto and reload"}));
+}
+
+void ControlLink::answer_json(std::uint64_t id, const std::string& json) {
   auto message = os::encode_answer(id, json);
   if (message) {
     send(*std::move(message));

@@ -1,6 +1,8 @@
 // The terminator's end of control's connection: messages.fbs envelopes over one seqpacket socket,
 // accepted from control's user only. A newer connection replaces an older one. Every request gets
-// exactly one answer, Apply's when its listeners are open; events are dropped when nobody listens.
+// exactly one answer, Apply's when its listeners are open or every engine has let go of what it was
+// to let go of, that to "sessions" when every engine has told its own; events are dropped when
+// nobody listens.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +13,7 @@
 
 #include "policy/os/envelope.h"
 #include "tls-termination/relay/loop.h"
-#include "tls-termination/session/engine.h"
+#include "tls-termination/session/terminator.h"
 
 namespace sallyport::terminator {
 
@@ -24,8 +26,8 @@ class ControlLink : public Journal, private Watcher {
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
-  // Before the first message; the engine outlives the link.
-  void serve(Engine& engine);
+  // Before the first message; `terminator` must live as long as the loop is run.
+  void serve(Terminator& terminator);
 
   void event(std::string_view kind, const std::string& json) override;
 
@@ -38,6 +40,7 @@ class ControlLink : public Journal, private Watcher {
   void attach_ring(std::uint64_t id, const wire::AttachRing& request,
                    std::vector<os::UniqueFd> descriptors);
   void answer(std::uint64_t id, const wire::Query& query);
+  void answer_json(std::uint64_t id, const std::string& json);
   void acknowledge(std::uint64_t id, std::uint64_t revision, const Result<void>& outcome);
   void send(os::Outgoing message);
   void send_bytes(os::Bytes bytes);
@@ -47,7 +50,7 @@ class ControlLink : public Journal, private Watcher {
   Loop& loop_;
   os::UniqueFd listener_;
   uid_t control_;
-  Engine* engine_ = nullptr;
+  Terminator* terminator_ = nullptr;
   os::UniqueFd client_;
   std::uint64_t connection_ = 0;
   std::deque<os::Outgoing> queue_;

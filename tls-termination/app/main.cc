@@ -1,13 +1,15 @@
 // sallyport-terminator: TLS outside, plaintext inside, and the only holder of private keys. Start
 // order and messages: docs/design/0001-borders.md.
 #include <fmt/core.h>
-#include <signal.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <optional>
 #include <string>
 
@@ -20,7 +22,7 @@
 #include "tls-termination/app/control_link.h"
 #include "tls-termination/app/setup_sockets.h"
 #include "tls-termination/app/walls.h"
-#include "tls-termination/session/engine.h"
+#include "tls-termination/session/terminator.h"
 
 namespace sallyport::terminator {
 namespace {
@@ -31,10 +33,18 @@ struct Options {
   std::string state_dir = "/var/lib/sallyport";
   std::string user = "sallyport-terminator";
   std::string control = "sallyport-control";
+  unsigned threads = 0;  // 0: one for each core that the process may use
 };
 
 constexpr std::int64_t kNanoPerSecond = 1'000'000'000;
 constexpr std::chrono::milliseconds kLongestSleep{1000};
+constexpr unsigned kMostThreads = 256;
+
+unsigned usable_cores() {
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, kMostThreads);
+}
 
 std::int64_t wall_seconds() { return os::wall_ns() / kNanoPerSecond; }
 
@@ -95,14 +105,22 @@ Result<void> run(const Options& options) {
 
   SetupSockets sockets(loop, options.run_dir + "/setup/socket");
   ControlLink link(loop, std::move(listener), control.uid);
-  Engine engine(loop, sockets, KeyStore(walls.keys), link,
-                {.timeouts = {}, .wall_s = &wall_seconds});
-  link.serve(engine);
+  // Threads are made behind the walls and have them all.
+  SALLYPORT_TRY(
+      const auto terminator,
+      Terminator::create(loop, sockets, KeyStore(walls.keys), link,
+                         {.timeouts = {},
+                          .engines = options.threads > 0 ? options.threads : usable_cores(),
+                          .places = places_within(descriptors_allowed()),
+                          .clock = &os::steady_now,
+                          .wall_s = &wall_seconds}));
+  link.serve(*terminator);
   notifier.ready();
-  os::log::info("ready");
+  os::log::info(fmt::format("ready, {} engines", terminator->engines()));
   while (!stop.seen()) {
     loop.run_once(kLongestSleep);
-    notifier.watchdog();
+    // A stuck engine is a stuck daemon: the service manager starts another.
+    if (terminator->alive()) notifier.watchdog();
   }
   notifier.stopping();
   return {};
@@ -121,6 +139,9 @@ int main(int argc, char** argv) {
   app.add_option("--user", options.user, "user name or number to become")->capture_default_str();
   app.add_option("--control-uid", options.control, "user name or number of control")
       ->capture_default_str();
+  app.add_option("--threads", options.threads,
+                 "engines, each a thread of its own (default: as many as cores may be used)")
+      ->check(CLI::Range(1U, sallyport::terminator::kMostThreads));
   CLI11_PARSE(app, argc, argv);
   sallyport::os::log::open("terminator");
   if (auto done = sallyport::terminator::run(options); !done) {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "policy/os/log.h"
@@ -13,8 +14,10 @@
 namespace sallyport::terminator {
 namespace {
 
-// Each conversation needs two; the rest is for listeners, resolvers and the daemon itself.
 constexpr rlim_t kDescriptors = 16384;
+// Listeners of a large plant, resolvers' sockets, and the daemon itself.
+constexpr std::size_t kDescriptorsBeside = 512;
+constexpr std::size_t kMostPlaces = 4096;
 
 // As much as is wanted, or as much as we may have.
 Result<rlim_t> raise_limit(int which, rlim_t wanted, const char* name) {
@@ -67,6 +70,15 @@ Result<void> build_walls(const WallOptions& options) {
   filter.allow({"openat", "bind", "listen", "connect", "mlock2"});
   filter.allow_socket_family(AF_UNIX);
   return filter.install();
+}
+
+std::size_t descriptors_allowed() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+std::size_t places_within(std::size_t descriptors) {
+  return std::min(kMostPlaces, (descriptors - std::min(kDescriptorsBeside, descriptors / 2)) / 2);
 }
 
 }  // namespace sallyport::terminator

@@ -3,6 +3,7 @@
 // nothing else, no socket(2) but AF_UNIX. 2.4.7.18.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "policy/base/result.h"
@@ -17,7 +18,13 @@ struct WallOptions {
 
 // While still root: the namespace, memory limits, the user.
 Result<void> leave_the_world(const WallOptions& options);
-// When every descriptor is open: paths and system calls.
+// When every descriptor is open: paths and system calls. Reaches every thread there is, and those
+// that are made later have it from their makers.
 Result<void> build_walls(const WallOptions& options);
+
+// How many descriptors the process may have, and how many conversations that is room for: two each,
+// beside listeners, resolvers' sockets and what the daemon itself needs.
+std::size_t descriptors_allowed();
+std::size_t places_within(std::size_t descriptors);
 
 }  // namespace sallyport::terminator

@@ -1,8 +1,8 @@
 #include "tls-termination/credentials/secret.h"
 
-#include <string.h>
 #include <sys/mman.h>
 
+#include <cstring>
 #include <utility>
 
 namespace sallyport::terminator {

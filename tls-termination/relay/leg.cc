@@ -59,6 +59,8 @@ Io Leg::close_write() {
   return Io::kOk;
 }
 
+Io Leg::flush() { return tls_ ? keep(tls_->flush()) : Io::kOk; }
+
 void Leg::reset() {
   const linger now{.l_onoff = 1, .l_linger = 0};
   if (socket_) ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));

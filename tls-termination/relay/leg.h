@@ -30,6 +30,10 @@ class Leg {
   // No more from us: close_notify, then FIN. Reading goes on.
   Io close_write();
 
+  // Sends what TLS still has to send; `pending` if it waits for the socket.
+  Io flush();
+  bool pending() const { return tls_ && tls_->pending(); }
+
   // Ends the leg: in order, or with RST so that the peer sees that it was cut.
   void close() { socket_.reset(); }
   void reset();

@@ -10,7 +10,6 @@ namespace {
 
 // Rounds of one step before others get their turn.
 constexpr int kRoundsPerStep = 16;
-constexpr std::size_t kMaxRefusedKept = 64;
 
 }  // namespace
 
@@ -38,13 +37,11 @@ bool Relay::take(ConstBytes bytes, Pipe& pipe, Pipe& back) {
   }
   const bool good = &pipe == &up_ ? inspector_->from_client(bytes, pipe.bytes, back.bytes, refused_)
                                   : inspector_->from_device(bytes, pipe.bytes);
-  if (refused_.size() > kMaxRefusedKept) refused_.resize(kMaxRefusedKept);
   if (!good) fail_with({ErrorKind::kRefused, "inspect-malformed", inspector_->fault()});
   return good;
 }
 
 bool Relay::fill(Leg& source, Pipe& pipe, Pipe& back) {
-  pipe.source_wants_write = false;
   if (pipe.source_ended || !room(pipe, back)) return false;
   std::array<std::uint8_t, kPipeSize> buffer;
   const std::size_t space =
@@ -60,8 +57,6 @@ bool Relay::fill(Leg& source, Pipe& pipe, Pipe& back) {
       fail_with(source.failure());
       return false;
     case Io::kWantWrite:
-      pipe.source_wants_write = true;
-      return false;
     case Io::kWantRead:
       return false;
   }
@@ -69,7 +64,6 @@ bool Relay::fill(Leg& source, Pipe& pipe, Pipe& back) {
 }
 
 bool Relay::drain(Pipe& pipe, Leg& sink) {
-  pipe.sink_wants_read = false;
   pipe.sink_blocked = false;
   if (pipe.ended) return false;
   if (pipe.waiting() == 0) {
@@ -82,7 +76,6 @@ bool Relay::drain(Pipe& pipe, Leg& sink) {
   }
   const IoResult put = sink.write(ConstBytes(pipe.bytes).subspan(pipe.done));
   if (put.io == Io::kFailed) fail_with(sink.failure());
-  pipe.sink_wants_read = put.io == Io::kWantRead;
   pipe.sink_blocked = put.io != Io::kOk;
   if (put.io != Io::kOk) return false;
   pipe.done += put.size;
@@ -95,8 +88,15 @@ bool Relay::drain(Pipe& pipe, Leg& sink) {
   return put.size > 0;
 }
 
+bool Relay::flush(Leg& leg) {
+  if (leg.flush() != Io::kFailed) return true;
+  fail_with(leg.failure());
+  return false;
+}
+
 RelayState Relay::step() {
   again_ = false;
+  if (!flush(client_) || !flush(server_)) return RelayState::kFailed;
   for (int round = 0; !failed_; ++round) {
     bool moved = drain(up_, server_);
     moved |= !failed_ && drain(down_, client_);
@@ -113,16 +113,14 @@ RelayState Relay::step() {
 }
 
 // `from` is filled by the leg, `to` is drained into it.
-std::uint32_t Relay::events(const Pipe& from, const Pipe& to) const {
+std::uint32_t Relay::events(const Leg& leg, const Pipe& from, const Pipe& to) const {
   std::uint32_t out = 0;
-  const bool reading = !from.source_ended && room(from, to);
-  if ((reading && !from.source_wants_write) || to.sink_wants_read) out |= EPOLLIN;
-  if ((to.sink_blocked && !to.sink_wants_read) || (reading && from.source_wants_write))
-    out |= EPOLLOUT;
+  if (!from.source_ended && room(from, to)) out |= EPOLLIN;
+  if (to.sink_blocked || leg.pending()) out |= EPOLLOUT;
   return out;
 }
 
-std::uint32_t Relay::client_events() const { return events(up_, down_); }
-std::uint32_t Relay::server_events() const { return events(down_, up_); }
+std::uint32_t Relay::client_events() const { return events(client_, up_, down_); }
+std::uint32_t Relay::server_events() const { return events(server_, down_, up_); }
 
 }  // namespace sallyport::terminator

@@ -34,12 +34,13 @@ class Relay {
   std::uint32_t server_events() const;
   bool again() const { return again_; }
 
-  bool half_closed() const { return up_.ended || down_.ended; }
+  // One side has said that it will send no more.
+  bool half_closed() const { return up_.source_ended || down_.source_ended; }
   std::uint64_t bytes_up() const { return up_.moved; }
   std::uint64_t bytes_down() const { return down_.moved; }
   std::size_t buffered() const { return up_.bytes.size() + down_.bytes.size(); }
   const Error& failure() const { return failure_; }
-  // Refusals since the last call.
+  // Refusals since the last call; one step brings no more than its rounds can read.
   std::vector<RefusedRequest> take_refused() { return std::exchange(refused_, {}); }
 
  private:
@@ -49,8 +50,6 @@ class Relay {
     std::size_t done = 0;
     bool source_ended = false;  // the source said goodbye
     bool ended = false;         // and the sink was told
-    bool source_wants_write = false;
-    bool sink_wants_read = false;
     bool sink_blocked = false;
     std::uint64_t moved = 0;
     std::size_t waiting() const { return bytes.size() - done; }
@@ -60,7 +59,8 @@ class Relay {
   bool drain(Pipe& pipe, Leg& sink);
   bool take(ConstBytes bytes, Pipe& pipe, Pipe& back);
   bool room(const Pipe& pipe, const Pipe& back) const;
-  std::uint32_t events(const Pipe& from, const Pipe& to) const;
+  bool flush(Leg& leg);
+  std::uint32_t events(const Leg& leg, const Pipe& from, const Pipe& to) const;
   void fail_with(Error error);
 
   Leg& client_;

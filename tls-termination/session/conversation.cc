@@ -227,32 +227,37 @@ void Conversation::handshake_server() {
 void Conversation::begin_relay() {
   phase_ = Phase::kRelay;
   credit_.settle(wire::HandoverOutcome::kEstablished);
-  host_.established(*this);
   std::unique_ptr<ModbusInspector> inspector;
   if (terms_->plan.modbus) inspector = std::make_unique<ModbusInspector>(terms_->modbus);
   relay_ = std::make_unique<Relay>(client_leg_, server_leg_, std::move(inspector));
-  touch();
+  last_moved_ = host_.loop().now();
+  wait_until(patience_ends());
   relay();
 }
 
-// One deadline is moved only when it comes near: most conversations never pay for the timer.
-void Conversation::touch() {
-  const Duration patience = relay_->half_closed() ? std::min<Duration>(host_.timeouts().half_closed,
-                                                                       terms_->plan.idle_timeout)
-                                                  : terms_->plan.idle_timeout;
-  host_.loop().set_timer(*this, host_.loop().now() + patience);
+Instant Conversation::patience_ends() const {
+  const Duration idle = terms_->plan.idle_timeout.value_or(host_.timeouts().idle);
+  return last_moved_ +
+         (half_closed_ ? std::min<Duration>(host_.timeouts().half_closed, idle) : idle);
+}
+
+void Conversation::wait_until(Instant when) {
+  timer_ = when;
+  host_.loop().set_timer(*this, when);
 }
 
 void Conversation::relay() {
   const RelayState state = relay_->step();
-  for (const RefusedRequest& request : relay_->take_refused())
-    host_.refused_request(*this, request);
+  if (auto refused = relay_->take_refused(); !refused.empty())
+    host_.refused_requests(*this, refused);
   if (state == RelayState::kFinished) return end(std::nullopt, false);
   if (state == RelayState::kFailed) return end(relay_->failure(), true);
   const std::uint64_t moved = relay_->bytes_up() + relay_->bytes_down();
-  if (moved != last_moved_) {
-    last_moved_ = moved;
-    touch();
+  if (std::exchange(moved_, moved) != moved || half_closed_ != relay_->half_closed()) {
+    half_closed_ = relay_->half_closed();
+    last_moved_ = host_.loop().now();
+    // A timer that is too early looks again when it fires: bytes on the move cost none.
+    if (patience_ends() < timer_) wait_until(patience_ends());
   }
   update_interest();
   if (!relay_->again()) return;
@@ -283,6 +288,7 @@ void Conversation::too_late() {
 }
 
 void Conversation::idle() {
+  if (host_.loop().now() < patience_ends()) return wait_until(patience_ends());
   end(Error{ErrorKind::kTimeout, "idle-timeout", "no byte moved for too long"}, true);
 }
 
@@ -291,7 +297,7 @@ void Conversation::cut(std::string why) {
   if (phase_ != Phase::kEnded) end(Error{ErrorKind::kRefused, "cut", std::move(why)}, true);
 }
 
-void Conversation::end(std::optional<Error> error, bool reset) {
+void Conversation::end(const std::optional<Error>& error, bool reset) {
   if (phase_ == Phase::kEnded) return;
   credit_.settle(wire::HandoverOutcome::kFailed);
   for (Leg* leg : {&client_leg_, &server_leg_}) {

@@ -3,7 +3,8 @@
 // has a deadline; until the relay starts not one byte of plaintext is read from either side.
 //
 // Owned by the engine through shared_ptr; what is asked of setup and the resolver holds it weakly.
-// One thread. The engine is told of the end exactly once (Host::ended) and may then let go.
+// One thread, its engine's. The engine is told of the end exactly once (ConversationHost::ended)
+// and may then let go.
 #pragma once
 
 #include <array>
@@ -27,8 +28,10 @@ struct Timeouts {
   Duration handshake = std::chrono::seconds(10);
   // For each address of the server.
   Duration connect = std::chrono::seconds(4);
-  // Once one direction has ended, the other may stay silent for this long.
+  // Once one side has said that it is done, nothing may stand still for longer than this.
   Duration half_closed = std::chrono::seconds(120);
+  // And else for longer than this, unless the conduit says otherwise.
+  Duration idle = std::chrono::hours(1);
 };
 
 // What sessions of one conduit share. A reload makes a new one; sessions keep theirs.
@@ -61,11 +64,10 @@ class ConversationHost {
   virtual SocketSource& sockets() = 0;
   virtual Resolver& resolver(const ConduitPlan& plan) = 0;
   virtual const Timeouts& timeouts() const = 0;
-  // Bytes flow from now on; its credit is given back.
-  virtual void established(Conversation& conversation) = 0;
   // `error` is nothing when both directions ended in order. The conversation is still alive.
   virtual void ended(Conversation& conversation, const std::optional<Error>& error) = 0;
-  virtual void refused_request(Conversation& conversation, const RefusedRequest& request) = 0;
+  virtual void refused_requests(Conversation& conversation,
+                                const std::vector<RefusedRequest>& requests) = 0;
 };
 
 class Conversation : public std::enable_shared_from_this<Conversation>,
@@ -90,6 +92,9 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
   const Terms& terms() const { return *terms_; }
   const Client& client() const { return client_; }
   Phase phase() const { return phase_; }
+  // Its handshake credit is still out.
+  bool in_flight() const { return !credit_.settled(); }
+  Account* account() const { return credit_.ticket().account; }
   Instant began() const { return began_; }
   std::uint64_t bytes_up() const { return relay_ ? relay_->bytes_up() : 0; }
   std::uint64_t bytes_down() const { return relay_ ? relay_->bytes_down() : 0; }
@@ -127,8 +132,9 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
   void begin_relay();
   void wait_for(Leg& leg, Io io);
   void update_interest();
-  void touch();
-  void end(std::optional<Error> error, bool reset);
+  Instant patience_ends() const;
+  void wait_until(Instant when);
+  void end(const std::optional<Error>& error, bool reset);
 
   ConversationHost& host_;
   std::shared_ptr<const Terms> terms_;
@@ -143,7 +149,10 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
   Result<os::UniqueFd> socket_answer_;
   Result<std::vector<IpAddress>> address_answer_;
   std::unique_ptr<Relay> relay_;
-  std::uint64_t last_moved_ = 0;
+  std::uint64_t moved_ = 0;
+  bool half_closed_ = false;
+  Instant last_moved_;
+  Instant timer_;
 };
 
 }  // namespace sallyport::terminator

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "policy/base/check.h"
+
 namespace sallyport::terminator {
 
 using wire::HandoverKind;
@@ -9,17 +11,30 @@ using wire::HandoverMemory;
 using wire::HandoverOutcome;
 using wire::HandoverRecord;
 
-void HandoverEnd::attach(os::Mapping memory, std::uint32_t) {
+void AdmissionCounts::settle(HandoverOutcome outcome) {
+  SALLYPORT_CHECK(in_flight > 0);
+  --in_flight;
+  if (outcome == HandoverOutcome::kEstablished) {
+    ++established;
+  } else if (outcome == HandoverOutcome::kTimedOut) {
+    ++timed_out;
+  } else {
+    ++failed;
+  }
+}
+
+void HandoverEnd::attach(os::Mapping memory) {
   from_dataplane_.reset();
   to_dataplane_.reset();
   waiting_.clear();
+  ++ring_;
   memory_ = std::move(memory);
   auto* rings = static_cast<HandoverMemory*>(memory_.data());
   from_dataplane_.emplace(rings->to_terminator);
   to_dataplane_.emplace(rings->to_dataplane);
 }
 
-void HandoverEnd::poll(Instant now, Duration patience) {
+void HandoverEnd::poll(Instant now) {
   if (!from_dataplane_) return;
   HandoverRecord record;
   for (std::size_t i = 0; i < wire::kHandoverSlots && from_dataplane_->pop(record); ++i) {
@@ -29,62 +44,46 @@ void HandoverEnd::poll(Instant now, Duration patience) {
     waiting_[record.id] = {record, now};
     ++granted_;
   }
+}
+
+void HandoverEnd::expire(Instant now, Duration patience) {
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     if (now - at->second.since < patience) {
       ++at;
       continue;
     }
-    give_back(at->second.record, HandoverOutcome::kNoShow);
+    give_back({at->second.record, ring_}, HandoverOutcome::kNoShow);
     at = waiting_.erase(at);
   }
 }
 
-std::optional<HandoverRecord> HandoverEnd::claim(std::uint64_t connection) {
+std::optional<Grant> HandoverEnd::claim(std::uint64_t connection) {
   const auto at = waiting_.find(connection);
   if (at == waiting_.end()) return std::nullopt;
-  const HandoverRecord record = at->second.record;
+  const Grant grant{at->second.record, ring_};
   waiting_.erase(at);
-  return record;
+  return grant;
 }
 
-void HandoverEnd::give_back(const HandoverRecord& grant, HandoverOutcome outcome) {
-  if (!to_dataplane_) return;
-  HandoverRecord record = grant;
+void HandoverEnd::give_back(const Grant& grant, HandoverOutcome outcome) {
+  if (!to_dataplane_ || grant.ring != ring_) return;
+  HandoverRecord record = grant.record;
   record.kind = HandoverKind::kCreditReturned;
   record.detail = static_cast<std::uint8_t>(outcome);
   // A full ring loses the return; the dataplane reclaims the grant by its own clock.
   if (!to_dataplane_->push(record)) ++lost_returns_;
 }
 
-Credit::Credit(AdmissionCounts& counts, HandoverEnd& handover, std::optional<HandoverRecord> grant)
-    : counts_(&counts), handover_(&handover), grant_(grant) {
-  ++counts_->admitted;
-  ++counts_->in_flight;
-}
-
-Credit& Credit::operator=(Credit&& other) noexcept {
-  if (this != &other) {
-    settle(HandoverOutcome::kFailed);
-    counts_ = std::exchange(other.counts_, nullptr);
-    handover_ = other.handover_;
-    grant_ = std::exchange(other.grant_, std::nullopt);
-  }
-  return *this;
+Credit::~Credit() {
+  if (books_ == nullptr) return;
+  settle(HandoverOutcome::kFailed);
+  books_->left(ticket_);
 }
 
 void Credit::settle(HandoverOutcome outcome) noexcept {
-  if (counts_ == nullptr) return;
-  --counts_->in_flight;
-  if (outcome == HandoverOutcome::kEstablished) {
-    ++counts_->established;
-  } else if (outcome == HandoverOutcome::kTimedOut) {
-    ++counts_->timed_out;
-  } else {
-    ++counts_->failed;
-  }
-  if (grant_) handover_->give_back(*grant_, outcome);
-  counts_ = nullptr;
-  grant_.reset();
+  if (settled_ || books_ == nullptr) return;
+  settled_ = true;
+  books_->settled(ticket_, outcome);
 }
 
 }  // namespace sallyport::terminator

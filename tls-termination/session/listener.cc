@@ -19,10 +19,10 @@ constexpr int kIpv6FreeBind = 78;
 
 }  // namespace
 
-Result<std::unique_ptr<Engine::Listener>> Engine::Listener::open(Engine& engine,
-                                                                 os::UniqueFd socket,
-                                                                 const ListenAddress& where,
-                                                                 std::string conduit) {
+Result<std::unique_ptr<Terminator::Listener>> Terminator::Listener::open(Terminator& front,
+                                                                         os::UniqueFd socket,
+                                                                         const ListenAddress& where,
+                                                                         std::string conduit) {
   const int on = 1;
   const bool v4 = where.address.is_v4();
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -36,15 +36,24 @@ Result<std::unique_ptr<Engine::Listener>> Engine::Listener::open(Engine& engine,
   const SocketAddress at = socket_address(where.address, where.port);
   if (::bind(socket.get(), at.raw(), at.size) != 0 || ::listen(socket.get(), kBacklog) != 0)
     return fail(ErrorKind::kSystem, "listener-failed",
-                fmt::format("{} port {} in segment {}: {}", where.address.to_string(), where.port,
+                fmt::format("{} in segment {}: {}", endpoint(where.address, where.port),
                             where.segment, std::strerror(errno)));
   return std::unique_ptr<Listener>(
-      new Listener(engine, std::move(socket), where, std::move(conduit)));
+      new Listener(front, std::move(socket), where, std::move(conduit)));
 }
 
-Engine::Listener::~Listener() { engine_.loop_.forget(socket_.get()); }
+Terminator::Listener::~Listener() {
+  front_.forget_waiting(*this);
+  front_.loop_.cancel_timer(*this);
+  pause();
+}
 
-void Engine::Listener::pause() { engine_.loop_.forget(socket_.get()); }
-void Engine::Listener::resume() { engine_.loop_.watch(socket_.get(), EPOLLIN, *this); }
+void Terminator::Listener::pause() { front_.loop_.forget(socket_.get()); }
+void Terminator::Listener::resume() { front_.loop_.watch(socket_.get(), EPOLLIN, *this); }
+
+void Terminator::Listener::rest() {
+  pause();
+  front_.loop_.set_timer(*this, front_.loop_.now() + kRest);
+}
 
 }  // namespace sallyport::terminator

@@ -1,14 +1,17 @@
-// One listening socket of one conduit. Only the engine looks inside.
+// One listening socket of one conduit. Only the front looks inside.
 #pragma once
 
-#include "tls-termination/session/engine.h"
+#include "tls-termination/session/terminator.h"
 
 namespace sallyport::terminator {
 
-class Engine::Listener : public Watcher {
+class Terminator::Listener : public Watcher, private TimerTarget {
  public:
+  // How long it rests when the process has no descriptor left.
+  static constexpr std::chrono::milliseconds kRest{100};
+
   // Binds and listens on `socket`. kSystem "listener-failed".
-  static Result<std::unique_ptr<Listener>> open(Engine& engine, os::UniqueFd socket,
+  static Result<std::unique_ptr<Listener>> open(Terminator& front, os::UniqueFd socket,
                                                 const ListenAddress& where, std::string conduit);
   ~Listener() override;
   Listener(const Listener&) = delete;
@@ -21,12 +24,15 @@ class Engine::Listener : public Watcher {
   // While paused nothing is accepted; clients wait in the kernel's queue.
   void pause();
   void resume();
+  // Paused for kRest.
+  void rest();
 
  private:
-  Listener(Engine& engine, os::UniqueFd socket, const ListenAddress& where, std::string conduit)
-      : engine_(engine), socket_(std::move(socket)), where_(where), conduit_(std::move(conduit)) {}
-  void on_ready(int, std::uint32_t) override { engine_.accept_from(*this); }
-  Engine& engine_;
+  Listener(Terminator& front, os::UniqueFd socket, const ListenAddress& where, std::string conduit)
+      : front_(front), socket_(std::move(socket)), where_(where), conduit_(std::move(conduit)) {}
+  void on_ready(int /*fd*/, std::uint32_t /*events*/) override { front_.accept_from(*this); }
+  void on_timer() override { resume(); }
+  Terminator& front_;
   os::UniqueFd socket_;
   ListenAddress where_;
   std::string conduit_;

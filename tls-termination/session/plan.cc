@@ -66,7 +66,6 @@ Result<ConduitPlan> plan_of(const wire::SnapshotView& snapshot, const wire::Cond
   const wire::Termination& from = *conduit.termination();
   ConduitPlan plan;
   plan.name = wire::text(conduit.name());
-  plan.idle_timeout = kDefaultIdle;
   add_rule(snapshot, conduit.slot(), plan);
   SALLYPORT_TRY_VOID(add_listeners(snapshot, from, plan));
   plan.tls_listener = from.tls_listener();

@@ -41,7 +41,7 @@ struct ConduitPlan {
   std::uint16_t server_segment_slot = 0;
   std::string server_segment;
   std::uint32_t inflight = 0;
-  Duration idle_timeout{};
+  std::optional<Duration> idle_timeout;  // nothing: Timeouts::idle
   std::optional<ModbusPlan> modbus;
 
   // Names of the credentials it uses.
@@ -52,7 +52,6 @@ struct ConduitPlan {
 bool same_meaning(const ConduitPlan& a, const ConduitPlan& b);
 
 inline constexpr std::uint32_t kDefaultInflight = 64;
-inline constexpr auto kDefaultIdle = std::chrono::hours(1);
 
 // Plans of all reviewed conduits with a termination. kInvalid "plan-..." if the snapshot asks for
 // what cannot be (verify() has checked the references already).

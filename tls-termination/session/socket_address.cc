@@ -1,6 +1,7 @@
 #include "tls-termination/session/socket_address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -39,6 +40,11 @@ std::pair<IpAddress, std::uint16_t> address_and_port(const sockaddr_storage& fro
   std::array<std::uint8_t, 16> bytes{};
   std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
   return {IpAddress::v6(bytes), ntohs(v6.sin6_port)};
+}
+
+std::string endpoint(const IpAddress& address, std::uint16_t port) {
+  return address.is_v4() ? fmt::format("{}:{}", address.to_string(), port)
+                         : fmt::format("[{}]:{}", address.to_string(), port);
 }
 
 }  // namespace sallyport::terminator

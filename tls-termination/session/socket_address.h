@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "policy/base/net.h"
@@ -19,5 +20,8 @@ struct SocketAddress {
 SocketAddress socket_address(const IpAddress& address, std::uint16_t port);
 // An IPv4-mapped IPv6 address is an IPv4 one.
 std::pair<IpAddress, std::uint16_t> address_and_port(const sockaddr_storage& from);
+
+// For people: "192.0.2.1:443", "[2001:db8::1]:443".
+std::string endpoint(const IpAddress& address, std::uint16_t port);
 
 }  // namespace sallyport::terminator

@@ -131,6 +131,7 @@ bool HandshakeWatch::judge(std::uint8_t type, ConstBytes body) {
   if (type == kTypeServerHello) {
     const auto hello = parse_server_hello(body);
     if (!hello) return refuse("malformed ServerHello");
+    agreed_ = true;
     tls13_ = hello->tls13;
     if (!hello->tls13 && !hello->extended_master_secret)
       return refuse("TLS 1.2 without extended_master_secret");
@@ -187,9 +188,10 @@ bool HandshakeWatch::begin_record(Direction& direction) {
   const std::uint8_t type = direction.header[0];
   direction.record_left = static_cast<std::size_t>(direction.header[3]) << 8 | direction.header[4];
   if (direction.record_left > kMaxRecord) return refuse("record too large");
-  // In TLS 1.3 a ChangeCipherSpec in the middle means nothing (RFC 8446 appendix D.4); what is
-  // encrypted there has the type of application data.
-  if (type == kApplicationData || (type == kChangeCipherSpec && !tls13_)) direction.blind = true;
+  // Only in TLS 1.2, and only once that is agreed, does a ChangeCipherSpec hide what follows. In
+  // TLS 1.3 it means nothing (RFC 8446 appendix D.4), what is encrypted has the type of application
+  // data there, and the library forgives a server that sends one before its ServerHello.
+  if (type == kChangeCipherSpec && agreed_ && !tls13_) direction.blind = true;
   return true;
 }
 

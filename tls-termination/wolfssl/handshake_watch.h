@@ -75,7 +75,7 @@ class HandshakeWatch {
     std::array<std::uint8_t, 5> header{};
     std::size_t header_size = 0;
     std::size_t record_left = 0;
-    bool blind = false;  // encrypted from here on
+    bool blind = false;  // TLS 1.2: encrypted from here on
     std::vector<std::uint8_t> message;
     std::size_t message_left = 0;
     bool in_message = false;
@@ -91,6 +91,7 @@ class HandshakeWatch {
   Direction out_;
   bool finished_ = false;
   bool sent_encrypted_ = false;
+  bool agreed_ = false;  // a ServerHello has passed
   bool tls13_ = false;
   std::size_t ahead_ = 0;  // judged, not yet sent
   std::array<std::uint8_t, 7> alert_{};

@@ -84,7 +84,9 @@ Io Session::State::outcome(int code, const char* while_doing) {
     broken = false;
     return Io::kClosed;
   }
-  if (io.refused) {
+  if (!io.flood.empty()) {
+    failure = {ErrorKind::kRefused, "tls-flood", io.flood};
+  } else if (io.refused) {
     failure = {ErrorKind::kRefused, "tls-policy", io.watch.fault()};
   } else if (io.error != 0) {
     failure = {ErrorKind::kUnavailable, "tls-connection",
@@ -105,6 +107,8 @@ Io Session::State::outcome(int code, const char* while_doing) {
 
 void Session::State::learn() {
   established = true;
+  io.established = true;
+  io.without_data = 0;
   io.watch.finish();
   facts.version = wolfSSL_get_version(ssl.get());
   const char* suite = wolfSSL_get_cipher(ssl.get());
@@ -144,6 +148,7 @@ Io Session::handshake() {
   State& s = *state_;
   if (s.established) return Io::kOk;
   if (s.broken) return Io::kFailed;
+  s.io.turn = kReadTurn;
   const int code = wolfSSL_negotiate(s.ssl.get());
   if (code == WOLFSSL_SUCCESS) {
     s.learn();
@@ -157,15 +162,19 @@ bool Session::established() const { return state_->established; }
 IoResult Session::read(MutableBytes into) {
   State& s = *state_;
   if (!s.established || s.broken) return {Io::kFailed, 0};
+  s.io.turn = kReadTurn;
   const int code = wolfSSL_read(s.ssl.get(), into.data(), static_cast<int>(into.size()));
-  if (code > 0) return {Io::kOk, static_cast<std::size_t>(code)};
-  return {s.outcome(code, "reading"), 0};
+  if (code <= 0) return {s.outcome(code, "reading"), 0};
+  s.io.without_data = 0;
+  return {Io::kOk, static_cast<std::size_t>(code)};
 }
 
 IoResult Session::write(ConstBytes bytes) {
   State& s = *state_;
-  if (!s.established || s.broken || s.close_sent) return {Io::kFailed, 0};
-  const int code = wolfSSL_write(s.ssl.get(), bytes.data(), static_cast<int>(bytes.size()));
+  if (!s.established || s.broken || s.io.writing_ended) return {Io::kFailed, 0};
+  if (const Io io = flush(); io != Io::kOk) return {io, 0};
+  const std::size_t size = std::min(bytes.size(), kMostWritten);
+  const int code = wolfSSL_write(s.ssl.get(), bytes.data(), static_cast<int>(size));
   if (code > 0) return {Io::kOk, static_cast<std::size_t>(code)};
   return {s.outcome(code, "writing"), 0};
 }
@@ -173,14 +182,26 @@ IoResult Session::write(ConstBytes bytes) {
 Io Session::close_write() {
   State& s = *state_;
   if (!s.established || s.broken) return Io::kFailed;
-  if (s.close_sent) return Io::kOk;
-  const int code = wolfSSL_shutdown(s.ssl.get());
-  if (code == WOLFSSL_SUCCESS || code == WOLFSSL_SHUTDOWN_NOT_DONE) {
+  if (!s.close_sent) {
+    const int code = wolfSSL_shutdown(s.ssl.get());
+    if (code != WOLFSSL_SUCCESS && code != WOLFSSL_SHUTDOWN_NOT_DONE)
+      return s.outcome(code, "closing");
     s.close_sent = true;
-    return Io::kOk;
   }
-  return s.outcome(code, "closing");
+  const Io io = flush();
+  if (io == Io::kOk) s.io.writing_ended = true;
+  return io;
 }
+
+Io Session::flush() {
+  State& s = *state_;
+  if (s.broken) return Io::kFailed;
+  if (s.io.flush()) return Io::kOk;
+  if (s.io.error == 0) return Io::kWantWrite;
+  return s.outcome(0, "writing");
+}
+
+bool Session::pending() const { return !state_->io.unsent.empty(); }
 
 const SessionFacts& Session::facts() const { return state_->facts; }
 const Error& Session::failure() const { return state_->failure; }

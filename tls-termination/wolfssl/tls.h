@@ -97,11 +97,17 @@ class Session {
   Io handshake();
   bool established() const;
 
+  // Of the handshake steps only handshake() waits for writing; kWantRead may also mean that it is
+  // others' turn.
   IoResult read(MutableBytes into);
-  // After kWantWrite the same bytes (more may follow them) must be offered again.
+  // Takes one record's worth at most, or nothing while an earlier one still waits (kWantWrite).
   IoResult write(ConstBytes bytes);
-  // Sends close_notify; reading goes on (RFC 8446 §6.1).
+  // Sends close_notify; reading goes on (RFC 8446 §6.1). To be repeated until kOk.
   Io close_write();
+  // Sends what the socket did not take: kOk when nothing waits any more. Reading may make something
+  // wait, too.
+  Io flush();
+  bool pending() const;
 
   const SessionFacts& facts() const;
   // Of the last kFailed: code is stable ("tls-handshake", "tls-peer-certificate", ...), context has

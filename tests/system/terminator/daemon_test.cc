@@ -1,14 +1,18 @@
 // sallyport-terminator and sallyport-setup as processes: control's messages in, TLS outside,
 // plaintext inside, each in the segment's own namespace.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "policy/os/envelope.h"
@@ -24,6 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using terminator::Io;
 using terminator::Leg;
 
@@ -66,10 +71,19 @@ class TerminatorDaemon : public SetupDaemon {
     fs::remove_all(state_);
   }
 
-  void start_terminator() {
-    terminator_.emplace(std::vector<std::string>{
-        TERMINATOR_PROGRAM, "--run-dir", folder_, "--state-dir", state_, "--user",
-        std::to_string(kTerminator), "--control-uid", std::to_string(::getuid())});
+  void start_terminator(const std::vector<std::string>& more = {},
+                        const std::function<void()>& prepare = {}) {
+    std::vector<std::string> words = {TERMINATOR_PROGRAM,
+                                      "--run-dir",
+                                      folder_,
+                                      "--state-dir",
+                                      state_,
+                                      "--user",
+                                      std::to_string(kTerminator),
+                                      "--control-uid",
+                                      std::to_string(::getuid())};
+    words.insert(words.end(), more.begin(), more.end());
+    terminator_.emplace(words, prepare);
     ASSERT_TRUE(wait_until([&] {
       auto connected = os::connect_to(folder_ + "/terminator/socket");
       if (!connected) return false;
@@ -91,6 +105,16 @@ class TerminatorDaemon : public SetupDaemon {
       if (envelope && (*envelope)->id() == id_) return *std::move(datagram);
     }
     return std::nullopt;
+  }
+  // The status files of its threads.
+  std::vector<std::string> threads() const {
+    std::vector<std::string> out;
+    for (const auto& entry :
+         fs::directory_iterator("/proc/" + std::to_string(terminator_->pid()) + "/task")) {
+      std::ifstream in(entry.path() / "status");
+      out.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+    }
+    return out;
   }
   nlohmann::json query(const std::string& what) {
     auto answer = ask(os::encode_query(++id_, what, {}));
@@ -216,6 +240,42 @@ TEST_F(TerminatorDaemon, RunsAgainWhenSetupDoes) {
   ASSERT_TRUE(apply(snapshot, 1, wire::Phase::Prepare));
   ASSERT_TRUE(apply(snapshot, 1, wire::Phase::Commit));
   EXPECT_TRUE(wait_until([&] { return query("status")["conduits"][0]["open"] == true; }));
+}
+
+TEST_F(TerminatorDaemon, RunsAsManyEnginesAsItIsToldBehindTheSameWallsEach) {
+  terminator_.reset();
+  start_terminator({"--threads", "5"});
+  EXPECT_EQ(5U, query("status")["engines"].size());
+  const std::vector<std::string> all = threads();
+  EXPECT_EQ(6U, all.size());  // and the front
+  const std::string user = fmt::format("\nUid:\t{0}\t{0}\t{0}\t{0}\n", kTerminator);
+  for (const std::string& status : all)
+    for (const std::string& line :
+         {"\nSeccomp:\t2\n"s, "\nNoNewPrivs:\t1\n"s, "\nCapPrm:\t0000000000000000\n"s,
+          "\nCapEff:\t0000000000000000\n"s, "\nCapBnd:\t0000000000000000\n"s, user})
+      EXPECT_NE(std::string::npos, status.find(line)) << line << status;
+}
+
+// The first `count` of the cores that this test may use.
+cpu_set_t cores_of_ours(int count) {
+  cpu_set_t ours;
+  cpu_set_t out;
+  CPU_ZERO(&out);
+  EXPECT_EQ(0, ::sched_getaffinity(0, sizeof(ours), &ours));
+  for (std::size_t core = 0; core < CPU_SETSIZE && CPU_COUNT(&out) < count; ++core)
+    if (CPU_ISSET(core, &ours)) CPU_SET(core, &out);
+  return out;
+}
+
+TEST_F(TerminatorDaemon, RunsAnEngineForEachCoreThatItMayUse) {
+  for (const int count : {1, 2}) {
+    const cpu_set_t cores = cores_of_ours(count);
+    const auto given = static_cast<std::size_t>(CPU_COUNT(&cores));  // a machine may have only one
+    terminator_.reset();
+    start_terminator({}, [&cores] { ::sched_setaffinity(0, sizeof(cores), &cores); });
+    EXPECT_EQ(given, query("status")["engines"].size());
+    EXPECT_EQ(given + 1, threads().size());
+  }
 }
 
 }  // namespace

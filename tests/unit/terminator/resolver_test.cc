@@ -78,7 +78,7 @@ TEST(Resolver, ServerNameIsAskedOfTheReviewedResolverAndKept) {
     EXPECT_TRUE(peer.secure(server_context("broker")));
   }
   EXPECT_LE(dns.questions, 2);  // A and AAAA, once
-  EXPECT_EQ(2U, rig.counts("meter").established);
+  EXPECT_TRUE(rig.established("meter", 2));
 }
 
 struct MartianCase {
@@ -128,9 +128,7 @@ TEST(Resolver, WithoutAReviewedResolverNobodyIsAsked) {
 }
 
 TEST(Resolver, DeadServerEndsTheSessionInTime) {
-  Rig rig({.handshake = std::chrono::milliseconds(300),
-           .connect = std::chrono::milliseconds(100),
-           .half_closed = std::chrono::seconds(1)});
+  Rig rig({.timeouts = {.handshake = std::chrono::milliseconds(300)}});
   rig.apply(named_plant());
   const ListenAddress where = rig.listener("meter");
   const os::UniqueFd mute(::socket(AF_INET, SOCK_DGRAM, 0));
@@ -138,7 +136,7 @@ TEST(Resolver, DeadServerEndsTheSessionInTime) {
   ASSERT_EQ(0, ::bind(mute.get(), at.raw(), at.size));
   Peer meter(rig, connect_to(where.address, where.port));
   EXPECT_TRUE(meter.sees_cut());
-  EXPECT_EQ(1U, rig.counts("meter").timed_out);
+  EXPECT_TRUE(rig.timed_out("meter", 1));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
-// An engine in a network namespace of its own, with every address of the sample plant on loopback:
-// sockets are real, the wires are not. The loop is run by the test (`until`), which checks after
-// each round that no handshake credit was lost or made up.
+// A terminator in a network namespace of its own, with every address of the sample plant on
+// loopback: sockets are real, threads are real, the wires are not. The front's loop is run by the
+// test (`until`), which checks after each round that no handshake credit was lost or made up; each
+// engine checks its own.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,7 +16,7 @@
 #include "policy/model/model.h"
 #include "tests/support/netns.h"
 #include "tests/unit/terminator/pki.h"
-#include "tls-termination/session/engine.h"
+#include "tls-termination/session/terminator.h"
 
 namespace sallyport::terminator::testing {
 
@@ -23,6 +25,8 @@ class LocalSockets : public SocketSource {
  public:
   void open(const std::string& segment, IpVersion version, SocketKind kind, Done done) override;
   std::string broken_segment;  // asked for a socket there, setup fails
+  std::string mute_segment;    // asked for a socket there, setup says nothing
+  std::vector<Done> unanswered;
 };
 
 class MemoryJournal : public Journal {
@@ -37,16 +41,22 @@ class MemoryJournal : public Journal {
 // Enters the namespace on first use; the calling thread stays in it.
 void enter_plant();
 
+struct RigOptions {
+  Timeouts timeouts = {};
+  unsigned engines = 2;
+  std::size_t places = 4096;
+};
+
 class Rig {
  public:
-  explicit Rig(Timeouts timeouts = {});
+  explicit Rig(const RigOptions& options = {});
 
   // Compiles and prepares; the outcome of prepare.
   Result<void> prepare(const model::Gateway& gateway);
   // And commits; aborts the test when refused.
   void apply(const model::Gateway& gateway);
-  Result<void> commit() { return engine->commit(revision_); }
-  Result<void> abort() { return engine->abort(revision_); }
+  Result<void> commit();
+  Result<void> abort();
 
   // Runs the loop until the condition holds; false at the deadline.
   bool until(const std::function<bool()>& condition,
@@ -56,13 +66,21 @@ class Rig {
   // Where a conduit listens for IPv4 or IPv6.
   ListenAddress listener(const std::string& conduit, IpVersion version = IpVersion::k4) const;
   AdmissionCounts counts(const std::string& conduit) const;
-  bool failed_with(std::string_view code) const;
+  // Waits for it.
+  bool failed_with(std::string_view code);
+  // Waits until that many handshakes of the conduit came to this end.
+  bool established(const std::string& conduit, std::uint64_t count);
+  bool failed(const std::string& conduit, std::uint64_t count);
+  bool timed_out(const std::string& conduit, std::uint64_t count);
+  // What the daemon would answer.
+  nlohmann::json sessions();
+  nlohmann::json status() const;
 
   std::string keys;  // its key folder: a copy of the test PKI
   Loop loop;
   LocalSockets sockets;
   MemoryJournal journal;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Terminator> terminator;
   ~Rig();
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
@@ -84,11 +102,15 @@ ConstBytes bytes(std::string_view text);
 // A peer of the gateway: a leg whose steps are taken while the rig's loop runs.
 class Peer {
  public:
-  Peer(Rig& rig, os::UniqueFd socket) : rig_(rig), leg_(std::move(socket)) {}
+  Peer(Rig& rig, os::UniqueFd socket) : rig_(&rig), leg_(std::move(socket)) {}
   // Puts TLS on it and completes the handshake; false if it fails.
   bool secure(const Context& context);
   // Everything that arrives until `wanted` bytes are there or it ends.
   std::string read(std::size_t wanted);
+  // What is there now, at most `most` bytes.
+  std::string take(std::size_t most);
+  // How the last read ended.
+  Io last() const { return last_; }
   bool write(std::string_view text);
   // True once the peer has ended its stream in order.
   bool sees_end();
@@ -97,8 +119,9 @@ class Peer {
   Leg& leg() { return leg_; }
 
  private:
-  Rig& rig_;
+  Rig* rig_;
   Leg leg_;
+  Io last_ = Io::kWantRead;
 };
 
 Context client_context(const std::string& name, const std::string& ca, const std::string& own = {});
