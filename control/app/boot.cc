@@ -2,112 +2,81 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <ranges>
+#include <chrono>
+#include <nlohmann/json.hpp>
 
-#include "control/app/commits.h"
-#include "control/app/derived.h"
+#include "control/app/gateway_row.h"
 #include "control/app/publisher.h"
 #include "policy/os/log.h"
 
 namespace sallyport::control {
 namespace {
 
-// The revision to use, and those that may have left traces in the host stacks.
-constexpr std::size_t kMaxJobs = 3;
-
-struct Job {
-  std::string text;
-  compile::CompileInput input;
-};
-
-// The slots of the snapshot that was in force when control last ran, while dataplane and terminator
-// may have lived on: the same names must keep them. Nothing if there is none, or it is damaged.
-compile::Slots slots_in_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const auto size = file ? static_cast<std::streamoff>(file.tellg()) : 0;
-  if (size <= 0 || static_cast<std::size_t>(size) > wire::kMaxSnapshotSize) return {};
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  file.seekg(0);
-  file.read(reinterpret_cast<char*>(bytes.data()), size);
-  const auto view = file ? wire::SnapshotView::verify(bytes) : Result<wire::SnapshotView>(fail({}));
-  return view ? compile::slots_of(*view) : compile::Slots{};
-}
-
-std::vector<TargetPtr> compile_all(const std::vector<Job>& jobs, const compile::Slots& slots) {
-  std::vector<TargetPtr> targets;
-  for (const Job& job : jobs) {
-    compile::CompileInput input = job.input;
-    input.previous = slots;
-    auto made = make_target(job.text, std::move(input));
-    targets.push_back(made ? *made : nullptr);
-  }
-  return targets;
-}
+using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
 void Boot::run() {
-  if (loaded_ || !parts_.database.connected()) return;
-  loaded_ = true;
-  commits_.loaded();
-  load();
-  for (const char* table :
-       {"Revision", "Gateway", "Port", "Segment", "Device", "Conduit", "Process"})
-    parts_.database.manage(table);
-  Rows revisions;
-  for (const auto& [number, revision] : parts_.history.all())
-    revisions[std::to_string(number)] = History::to_row(revision);
-  parts_.database.replace("Revision", revisions);
+  if (step_ == Step::kDone || step_ == Step::kTakingStock || !parts_.database.connected()) return;
+  if (step_ == Step::kConnecting) {
+    keys_ = parts_.database.keys("Revision");
+    step_ = Step::kReading;
+  }
+  read_some();
+  if (keys_.empty()) judge();
 }
 
-void Boot::load() {
-  for (const std::string& problem : parts_.history.load(parts_.database.read("Revision")))
-    parts_.alert("revision-damaged", problem);
-  std::vector<Job> jobs;
-  const Revision* last = parts_.history.last_confirmed();
-  if (last != nullptr) jobs.push_back({last->text, parts_.compile_input(last->number)});
-  for (const auto& [number, revision] : std::views::reverse(parts_.history.all()))
-    if (last != nullptr && number != last->number && jobs.size() < kMaxJobs)
-      jobs.push_back({revision.text, parts_.compile_input(number)});
-  discard_pending();
-  parts_.beside.start(
-      [jobs = std::move(jobs), kept = Publisher::snapshot_path(parts_.settings)] {
-        return compile_all(jobs, slots_in_file(kept));
-      },
-      [this](const std::vector<TargetPtr>& targets) {
-        commits_.set_ready();
-        restore(targets);
-      });
+void Boot::wait() const {
+  if (step_ == Step::kReading) Loop::wake_now();
 }
 
-void Boot::discard_pending() {
-  std::vector<std::uint64_t> pending;
-  for (const auto& [number, revision] : parts_.history.all())
-    if (!revision.confirmed) pending.push_back(number);
-  for (const std::uint64_t number : pending) {
-    parts_.alert("pending-revision-discarded",
-                 fmt::format("revision {} was being brought into force when control ended; it is "
-                             "discarded",
-                             number));
-    parts_.history.discard(number);
+void Boot::read_some() {
+  const Clock::time_point end = Clock::now() + Database::kBudget;
+  while (!keys_.empty() && Clock::now() < end) {
+    if (auto row = parts_.database.row("Revision", keys_.back()))
+      past_.rows.push_back(*std::move(row));
+    keys_.pop_back();
   }
 }
 
-void Boot::restore(const std::vector<TargetPtr>& targets) {
-  if (targets.empty())
-    return os::log::info(
-        "no revision was ever confirmed: everything is denied until `config apply`");
-  const Revision* last = parts_.history.last_confirmed();
-  if (targets.front() == nullptr)
-    return parts_.alert(
-        "revision-unusable",
-        fmt::format("revision {} no longer compiles; nothing is changed", last->number));
-  std::vector<HostPlan> stale;
-  for (const TargetPtr& target : targets | std::views::drop(1))
-    if (target) stale.push_back(target->plan);
-  os::log::info(fmt::format("revision {} of {} is to be in force", last->number, last->user));
-  parts_.reconciler.restore(targets.front(), std::move(stale));
+void Boot::judge() {
+  step_ = Step::kTakingStock;
+  if (const auto row = parts_.database.row("Gateway", GatewayRow::kKey))
+    past_.head = nlohmann::json::parse(*row, nullptr, false).value("head", "");
+  past_.recovery_path = Ledger::recovery_path(parts_.settings);
+  past_.snapshot_path = Publisher::snapshot_path(parts_.settings);
+  past_.input = parts_.compile_input(0);
+  past_.now_s = parts_.now_s();
+  past_.boot = parts_.settings.boot_id;
+  past_.boot_ms = parts_.boot_now().count();
+  parts_.beside.start([past = std::move(past_)] { return take_stock(past); },
+                      [this](Present present) { restore(std::move(present)); });
+}
+
+void Boot::restore(Present present) {
+  step_ = Step::kDone;
+  for (const std::string& mended : parts_.settings.mended) parts_.alert("database-mended", mended);
+  for (const auto& [kind, text] : present.alerts) parts_.alert(kind, text);
+  std::vector<std::string> quarantined;
+  for (const std::string& key : parts_.database.keys("Quarantine"))
+    if (auto row = parts_.database.row("Quarantine", key)) quarantined.push_back(*std::move(row));
+  parts_.history = std::move(present.history);
+  if (present.target) {
+    const Revision& revision = *parts_.history.find(present.target->revision);
+    os::log::info(
+        fmt::format("revision {} of {} is to be in force", revision.number, revision.user));
+    parts_.reconciler.restore(present.target, std::move(present.stale));
+  } else {
+    os::log::info("no revision is to be in force: everything is denied until `config apply`");
+  }
+  for (const char* table :
+       {"Revision", "Quarantine", "Gateway", "Port", "Segment", "Device", "Conduit", "Process"})
+    parts_.database.manage(table);
+  ledger_.keep_quarantined(quarantined);
+  ledger_.open(present.copy_outdated);
+  if (!present.damaged.empty())
+    ledger_.quarantine(present.damaged, "it did not verify when control started");
+  commits_.set_ready();
 }
 
 }  // namespace sallyport::control

@@ -17,7 +17,9 @@ namespace sallyport::control {
 
 struct Parts;
 class Commits;
-class FileWatch;
+class Confirmation;
+class Ledger;
+class Writer;
 
 enum class Access : std::uint8_t {
   kRead,   // everybody on the machine
@@ -43,15 +45,13 @@ class Commands {
 };
 
 // The families. What they are lent must outlive `commands`.
-void add_status_commands(Commands& commands, const Parts& parts, const Commits& commits,
-                         const FileWatch& file);
-void add_show_commands(Commands& commands, Parts& parts);
+void add_status_commands(Commands& commands, std::function<nlohmann::json()> status);
+void add_show_commands(Commands& commands, Parts& parts, const Ledger& ledger);
 void add_query_commands(Commands& commands, Parts& parts);    // passed on to the siblings
 void add_explain_commands(Commands& commands, Parts& parts);  // and --candidate
-void add_revision_commands(Commands& commands, Parts& parts, Commits& commits);
+void add_revision_commands(Commands& commands, Parts& parts, Commits& commits,
+                           Confirmation& confirmation, Writer& writer);
 
-// `status` as JSON; also what `ovs-appctl sallyport/status` answers.
-nlohmann::json status_json(const Parts& parts, const Commits& commits, const FileWatch& file);
 // setup, dataplane and terminator as control sees them now.
 nlohmann::json processes_json(const Parts& parts);
 

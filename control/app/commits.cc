@@ -2,17 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "control/app/arguments.h"
-#include "policy/os/log.h"
+#include "policy/base/check.h"
 
 namespace sallyport::control {
-namespace {
 
-constexpr Millis kStoreTimeout{5000};
-constexpr Millis kLook{50};
-constexpr std::size_t kMaxComment = 500;
-
-nlohmann::json to_json(const model::Diagnostics& diagnostics) {
+nlohmann::json problems_json(const model::Diagnostics& diagnostics) {
   nlohmann::json out = nlohmann::json::array();
   for (const model::Diagnostic& one : diagnostics)
     out.push_back({{"line", one.at.line},
@@ -23,29 +17,15 @@ nlohmann::json to_json(const model::Diagnostics& diagnostics) {
   return out;
 }
 
-// Journal and history show it in one line each.
-std::string one_line(std::string text) {
-  text.resize(std::min(text.size(), kMaxComment));
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  return text;
-}
-
-}  // namespace
-
 std::optional<Error> Commits::obstacle() const {
   const auto error = [](std::string code, std::string text) {
     return Error{ErrorKind::kUnavailable, std::move(code), std::move(text)};
   };
-  if (applying_)
-    return error("busy", fmt::format("{} is applying a revision; try again when that has ended",
-                                     applying_->user));
-  if (loaded_ && !ready_)
-    return error("busy", "the revision in force is being compiled; try again");
-  if (!loaded_ || !parts_.database.connected())
+  if (!parts_.database.connected())
     return error("no-database",
-                 "the database (ovsdb-server) is not reachable, so the revision could not be kept; "
-                 "start it, then apply again");
+                 "the database (ovsdb-server) is not reachable, so the revision could not be "
+                 "kept\n  next: systemctl status sallyport-db");
+  if (!ready_) return error("starting", "control is still reading what is in force; try again");
   for (const auto& [up, name] :
        {std::pair(parts_.setup.up(), "setup"), std::pair(parts_.terminator.up(), "terminator"),
         std::pair(parts_.dataplane.up(), "dataplane")})
@@ -55,95 +35,120 @@ std::optional<Error> Commits::obstacle() const {
   return std::nullopt;
 }
 
-void Commits::apply(Request request, const Responder& responder) {
-  if (const auto error = obstacle()) return responder.refuse(error->code, error->context);
-  Applying applying;
-  applying.user = request.user;
-  applying.comment = one_line(text_of(request.body, "comment"));
-  applying.yes = flag_of(request.body, "yes");
-  applying.text = *std::move(request.text);
-  applying.responder = responder;
-  applying.number = parts_.history.next_number();
-  applying_ = std::move(applying);
-  ++serial_;
+void Commits::start(Wish wish, Done done) {
+  SALLYPORT_CHECK(!under_way());
+  wish_ = std::move(wish);
+  done_ = std::move(done);
+  since_s_ = parts_.now_s();
+  number_ = parts_.history.next_number();
   parts_.beside.start(
-      [text = applying_->text, input = parts_.compile_input(applying_->number)]() mutable {
+      [text = wish_->text, input = parts_.compile_input(number_)]() mutable {
         return make_target(std::move(text), std::move(input));
       },
-      [this, serial = serial_](auto result) {
-        if (applying_ && serial == serial_) compiled(std::move(result));
-      });
+      [this](std::expected<TargetPtr, model::Diagnostics> result) { compiled(std::move(result)); });
 }
 
-void Commits::refuse(const std::string& code, const std::string& message, nlohmann::json more) {
-  const Responder responder = *applying_->responder;
-  applying_.reset();
-  responder.refuse(code, message, std::move(more));
+void Commits::refuse(Error error, nlohmann::json more) {
+  Outcome outcome;
+  outcome.error = std::move(error);
+  outcome.more = std::move(more);
+  end(std::move(outcome));
+}
+
+void Commits::end(Outcome outcome) {
+  outcome.revision = number_;
+  if (target_) outcome.warnings = problems_json(target_->warnings);
+  target_.reset();
+  wish_.reset();
+  // It may start the next one.
+  if (const Done done = std::exchange(done_, nullptr)) done(outcome);
 }
 
 void Commits::compiled(std::expected<TargetPtr, model::Diagnostics> result) {
   if (!result)
-    return refuse("config-invalid", "the configuration has mistakes; nothing was changed",
-                  {{"problems", to_json(result.error())}});
-  applying_->target = *std::move(result);
-  if (!applying_->yes && parts_.reconciler.needs_restart(*applying_->target))
-    return refuse("confirmation-needed",
-                  "this revision changes ports: the dataplane restarts, and every flow is "
-                  "interrupted for some seconds");
-  const Revision& revision = parts_.history.add(parts_.now_s(), applying_->user, applying_->comment,
-                                                std::move(applying_->text));
-  applying_->number = revision.number;
-  parts_.database.set("Revision", std::to_string(revision.number), History::to_row(revision));
-  applying_->stage = Applying::Stage::kStoring;
-  applying_->deadline = Loop::now() + kStoreTimeout;
-  Loop::wake_now();
+    return refuse({ErrorKind::kInvalid, "config-invalid",
+                   "the configuration has mistakes; nothing was changed"},
+                  {{"problems", problems_json(result.error())}});
+  target_ = *std::move(result);
+  if (!wish_->yes && !wish_->must && parts_.reconciler.needs_restart(*target_))
+    return refuse({ErrorKind::kRefused, "confirmation-needed",
+                   "this revision changes ports: the dataplane restarts, and every flow is "
+                   "interrupted for some seconds"});
+  Revision revision;
+  revision.time_s = parts_.now_s();
+  revision.user = wish_->user;
+  revision.comment = wish_->comment;
+  revision.text = std::move(wish_->text);
+  revision.window.seconds = wish_->window_s;
+  // Control's own does not wait for a database.
+  const bool wait = !wish_->must;
+  const std::uint64_t number = ledger_.propose(
+      std::move(revision),
+      wait ? [this](const Result<void>& outcome) { stored(outcome); } : Ledger::Stored());
+  SALLYPORT_CHECK(number == number_);
+  if (!wait) bring_into_force();
 }
 
-void Commits::run() {
-  if (!applying_) return;
-  const bool late = Loop::now() > applying_->deadline;
-  const bool stored = parts_.database.connected() && parts_.database.settled();
-  if (applying_->stage == Applying::Stage::kStoring && (stored || late)) {
-    if (!stored)
-      return applied(fail(ErrorKind::kUnavailable, "no-database",
-                          "the revision could not be stored in time; nothing was changed"));
-    applying_->stage = Applying::Stage::kReconciling;
-    parts_.reconciler.commit(Loop::now(), applying_->target,
-                             [this](const Result<void>& outcome) { applied(outcome); });
-    Loop::wake_now();
-  } else if (applying_->stage == Applying::Stage::kConfirming && (stored || late)) {
-    const Applying done = std::move(*applying_);
-    applying_.reset();
-    nlohmann::json result = {{"revision", done.number},
-                             {"warnings", to_json(done.target->warnings)}};
-    if (!stored)
-      result["note"] = "in force, but the database has not stored that yet; it is tried again";
-    done.responder->result(result);
-  }
+void Commits::stored(const Result<void>& outcome) {
+  if (outcome) return bring_into_force();
+  Error error = outcome.error();
+  error.context += "\nnothing was changed";
+  ledger_.discard(number_, error.code);
+  parts_.alert("revision-not-stored", fmt::format("revision {}: {}", number_, error.context));
+  refuse(std::move(error));
+}
+
+// Somebody who has just come back is being given the revision in force; that ends first.
+void Commits::bring_into_force() {
+  idle_deadline_ = Loop::now() + kIdleTimeout;
+  run(Loop::now());
+}
+
+void Commits::run(Millis now) {
+  if (!idle_deadline_) return;
+  if (parts_.reconciler.step() != Reconciler::Step::kIdle && now < *idle_deadline_) return;
+  idle_deadline_.reset();
+  parts_.reconciler.commit(Loop::now(), target_,
+                           [this](const Result<void>& outcome) { acknowledged(outcome); });
+  Loop::wake_now();
 }
 
 void Commits::wait() const {
-  if (applying_) Loop::wake_at(Loop::now() + kLook);
+  if (idle_deadline_) Loop::wake_at(*idle_deadline_);
 }
 
-void Commits::applied(const Result<void>& outcome) {
-  const std::uint64_t number = applying_->number;
+void Commits::acknowledged(const Result<void>& outcome) {
   if (!outcome) {
-    parts_.history.discard(number);
-    parts_.database.erase("Revision", std::to_string(number));
-    parts_.alert("revision-refused",
-                 fmt::format("revision {}: {}", number, outcome.error().context));
-    return refuse(outcome.error().code, outcome.error().context);
+    const bool away = outcome.error().kind == ErrorKind::kUnavailable ||
+                      outcome.error().kind == ErrorKind::kTimeout;
+    if (!wish_->must || !away) {
+      ledger_.discard(number_, outcome.error().code);
+      parts_.alert("revision-refused",
+                   fmt::format("revision {}: {}", number_, outcome.error().context));
+      return refuse(outcome.error());
+    }
+    // Whoever is there is given it now, the others when they come.
+    parts_.reconciler.force(target_);
   }
-  parts_.history.confirm(number);
-  const Revision& revision = *parts_.history.find(number);
-  // The audit line: with the journal forwarded, history cannot be rewritten unseen.
-  os::log::info(fmt::format("revision {} confirmed: user={} sha256={} chain={} comment={}", number,
-                            revision.user, revision.sha256, revision.chain, revision.comment));
-  parts_.database.set("Revision", std::to_string(number), History::to_row(revision));
-  applying_->stage = Applying::Stage::kConfirming;
-  applying_->deadline = Loop::now() + kStoreTimeout;
-  Loop::wake_now();
+  const bool confirmed = wish_->window_s == 0;
+  Window window;
+  window.seconds = wish_->window_s;
+  if (!confirmed) {
+    window.boot = parts_.settings.boot_id;
+    window.deadline_ms = parts_.boot_now().count() + window.seconds * 1000;
+  }
+  ledger_.decide(number_, confirmed ? RevisionState::kConfirmed : RevisionState::kUnconfirmed,
+                 confirmed ? wish_->user : "", window,
+                 [this](const Result<void>& stored) { decided(stored); });
+}
+
+void Commits::decided(const Result<void>& outcome) {
+  Outcome result;
+  if (!outcome) {
+    result.note = "in force, but not stored yet: " + outcome.error().context;
+    parts_.alert("revision-not-stored", fmt::format("revision {} is {}", number_, result.note));
+  }
+  end(std::move(result));
 }
 
 }  // namespace sallyport::control

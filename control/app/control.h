@@ -7,13 +7,21 @@
 
 #include <optional>
 
+#include "control/app/audit.h"
 #include "control/app/boot.h"
+#include "control/app/chain_watch.h"
 #include "control/app/commands.h"
 #include "control/app/commits.h"
+#include "control/app/confirmation.h"
 #include "control/app/file_watch.h"
+#include "control/app/gateway_row.h"
+#include "control/app/ledger.h"
+#include "control/app/loop_watch.h"
 #include "control/app/parts.h"
 #include "control/app/publisher.h"
+#include "control/app/review_watch.h"
 #include "control/app/server.h"
+#include "control/app/writer.h"
 
 namespace sallyport::control {
 
@@ -24,19 +32,32 @@ class Control {
 
   void run();
   void wait() const;
-  nlohmann::json status() const { return status_json(parts_, commits_, file_); }
+  nlohmann::json status() const;
+  const LoopWatch& watch() const { return watch_; }
 
  private:
+  void run_parts(Millis now);
   void note_foreign_writes();
+  void note_database();
 
   Parts parts_;
+  Audit audit_;
   FileWatch file_;
+  GatewayRow gateway_;
+  Ledger ledger_;
   Commits commits_;
+  Confirmation confirmation_;
+  Writer writer_;
+  ReviewWatch reviews_;
+  ChainWatch chain_;
   Boot boot_;
   Publisher publisher_;
   Commands commands_;
   ControlServer server_;
   ReadOnlyAppctl appctl_;
+  LoopWatch watch_;
+  std::string database_error_;  // last alerted
+  bool audit_failing_ = false;
 };
 
 }  // namespace sallyport::control

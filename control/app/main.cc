@@ -7,14 +7,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "control/app/control.h"
+#include "control/app/database_file.h"
 #include "control/app/version.h"
 #include "control/schema/schema_text.h"
 #include "policy/os/clock.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr const char* kWriters = "sallyport";
 constexpr unsigned kSocketMode = 0666;  // who may do what is judged per request
+constexpr mode_t kFolderMode = 0700;
 
 struct Options {
   std::string run_dir = "/run/sallyport";
@@ -35,6 +37,7 @@ struct Options {
   std::string prefix = "sp-";
   std::string config = "/etc/sallyport/gateway.yaml";
   std::string user = "sallyport-control";
+  std::string audit_socket;
   bool create_database = false;
 };
 
@@ -49,39 +52,35 @@ std::uint64_t unit_id() {
   return id;
 }
 
-Result<void> run_program(std::vector<std::string> arguments) {
-  const pid_t child = fork();
-  if (child == 0) {
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    execvp(argv[0], argv.data());
-    _exit(127);
-  }
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
-      WEXITSTATUS(status) != 0)
-    return fail(ErrorKind::kSystem, "database-tool",
-                fmt::format("{} {} failed", arguments[0], arguments[1]));
-  return {};
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string text;
+  file >> text;
+  return text;
 }
 
-// `--create-database`: what a launcher runs before ovsdb-server. Makes the file if it is absent and
-// brings an older one to this program's schema; never touches one that fits.
+std::string own_folder(const Options& options) { return options.state_dir + "/control"; }
+
+// `--create-database`: what a launcher runs before ovsdb-server.
 Result<void> create_database(const Options& options) {
-  const std::string file = options.state_dir + "/gateway.db";
-  const std::string schema = options.state_dir + "/gateway.ovsschema";
   SALLYPORT_TRY(const os::User user, os::find_user(options.user));
   if (geteuid() == 0 || getuid() != user.uid) SALLYPORT_TRY_VOID(os::become_user(user, {}));
-  std::ofstream(schema) << schema_text();
-  if (!std::filesystem::exists(file)) return run_program({"ovsdb-tool", "create", file, schema});
-  return run_program({"ovsdb-tool", "convert", file, schema});
+  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+  return prepare_database(options.state_dir, schema_text(), os::wall_ns() / kNsPerSecond);
+}
+
+// Where the recovery copy lives; made by whoever comes first.
+Result<void> make_own_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), kFolderMode) != 0 && errno != EEXIST)
+    return fail(os::system_error("state-folder", path));
+  return {};
 }
 
 Result<void> raise_walls(const Options& options) {
   SALLYPORT_TRY_VOID(os::drop_all_capabilities());
   SALLYPORT_TRY_VOID(os::forbid_dumps());
-  std::vector<os::PathRule> rules = {{options.run_dir + "/control", true}};
+  std::vector<os::PathRule> rules = {{options.run_dir + "/control", true},
+                                     {own_folder(options), true}};
   const auto folder = std::filesystem::path(options.config).parent_path();
   for (const std::string& path :
        {folder.string(), std::string("/etc/passwd"), std::string("/dev/urandom"),
@@ -145,8 +144,13 @@ Result<void> serve(const Options& options) {
   settings.config_path = options.config;
   settings.version = kVersion;
   settings.unit_id = unit_id();
+  settings.state_dir = own_folder(options);
+  settings.audit_socket = options.audit_socket;
+  settings.boot_id = boot_id();
   SALLYPORT_TRY_VOID(os::become_user(user, {}));
   umask(022);
+  SALLYPORT_TRY_VOID(make_own_folder(settings.state_dir));
+  settings.mended = take_mended(settings.state_dir);
   SALLYPORT_TRY(os::UniqueFd listener,
                 os::listen_at(options.run_dir + "/control/socket", kSocketMode));
   Loop::quiet();
@@ -181,8 +185,11 @@ int main_of(int argc, char** argv) {
                  "the operator's file, compared and never used by itself")
       ->capture_default_str();
   app.add_option("--user", options.user, "user to become")->capture_default_str();
+  app.add_option("--audit-socket", options.audit_socket,
+                 "local syslog socket that gets each head of the chain of revisions, such as "
+                 "/dev/log; its daemon sends them to another machine");
   app.add_flag("--create-database", options.create_database,
-               "make or convert STATE-DIR/gateway.db for ovsdb-server, then end");
+               "make, mend or convert STATE-DIR/gateway.db for ovsdb-server, then end");
   app.set_version_flag("--version", std::string("sallyport-control ") + kVersion);
   CLI11_PARSE(app, argc, argv);
   os::log::open("control");

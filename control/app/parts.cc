@@ -1,5 +1,7 @@
 #include "control/app/parts.h"
 
+#include <time.h>
+
 #include <filesystem>
 
 #include "policy/os/clock.h"
@@ -32,6 +34,20 @@ std::int64_t Parts::now_s() const {
   return settings.wall_clock ? settings.wall_clock() : os::wall_ns() / kNsPerSecond;
 }
 
+Millis Parts::boot_now() const {
+  if (settings.boot_clock) return settings.boot_clock();
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::duration_cast<Millis>(std::chrono::seconds(now.tv_sec) +
+                                            std::chrono::nanoseconds(now.tv_nsec));
+}
+
+std::optional<std::int32_t> Parts::today() const {
+  const std::int64_t now = now_s();
+  if (now <= kPlausibleTime) return std::nullopt;
+  return static_cast<std::int32_t>(now / kSecondsPerDay);
+}
+
 void Parts::alert(const std::string& kind, const std::string& detail) {
   events.add(now_s(), "control", kind, detail);
 }
@@ -46,8 +62,7 @@ compile::CompileInput Parts::compile_input(std::uint64_t revision) const {
   input.revision = revision;
   input.unit_id = settings.unit_id;
   input.config_name = std::filesystem::path(settings.config_path).filename().string();
-  const std::int64_t now = now_s();
-  if (now > kPlausibleTime) input.today = static_cast<std::int32_t>(now / kSecondsPerDay);
+  input.today = today();
   if (const TargetPtr target = reconciler.in_force()) input.previous = target->slots;
   return input;
 }

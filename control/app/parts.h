@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "control/app/beside.h"
 #include "control/app/events.h"
@@ -21,8 +23,15 @@ struct Settings {
   std::string config_path = "/etc/sallyport/gateway.yaml";
   std::string version;
   std::uint64_t unit_id = 0;
-  // Seconds since 1970-01-01 UTC; the system's clock if empty.
+  std::string state_dir = "/var/lib/sallyport/control";  // what control alone keeps there
+  std::string audit_socket;                              // of a syslog daemon; empty: none
+  std::string boot_id;  // tells one start of the machine from the next
+  // What the launcher of the database had to mend, in words.
+  std::vector<std::string> mended;
+  Millis verify_interval{60'000};  // of the chain of revisions
+  // Seconds since 1970-01-01 UTC, and CLOCK_BOOTTIME; the system's clocks if empty.
   std::function<std::int64_t()> wall_clock;
+  std::function<Millis()> boot_clock;
 };
 
 struct Parts {
@@ -31,6 +40,9 @@ struct Parts {
   Parts& operator=(const Parts&) = delete;
 
   std::int64_t now_s() const;
+  Millis boot_now() const;
+  // Days since 1970-01-01; nothing while the clock has never been set.
+  std::optional<std::int32_t> today() const;
   // What an operator must hear of, from control itself: `detail` as Events::add().
   void alert(const std::string& kind, const std::string& detail);
   // 0 = nothing is in force.

@@ -6,9 +6,7 @@
 #include <fstream>
 
 #include "control/app/commands.h"
-#include "control/app/commits.h"
 #include "control/app/derived.h"
-#include "control/app/file_watch.h"
 
 namespace sallyport::control {
 namespace {
@@ -32,44 +30,20 @@ bool write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-std::string Publisher::snapshot_path(const Settings& settings) {
-  return settings.run_dir + "/control/snapshot";
-}
-
-void Publisher::run() {
-  const TargetPtr target = parts_.reconciler.in_force();
-  const std::uint64_t current = target ? target->revision : 0;
-  parts_.database.set("Gateway", "gateway",
-                      {{"name", "gateway"},
-                       {"cur_cfg", current},
-                       {"next_cfg", commits_.reconciling() ? commits_.next() : current},
-                       {"file_state", to_string(file_.state())},
-                       {"version", parts_.settings.version}});
-  for (const nlohmann::json& process : processes_json(parts_))
-    parts_.database.set("Process", process["name"], process);
-  if (target == shown_) return;
-  shown_ = target;
-  Rows revisions;
-  for (const auto& [number, revision] : parts_.history.all())
-    revisions[std::to_string(number)] = History::to_row(revision);
-  parts_.database.replace("Revision", revisions);
-  if (const auto view = target ? target->view() : Result<wire::SnapshotView>(fail({}))) {
-    for (const auto& [table, rows] : derived_tables(*view)) parts_.database.replace(table, rows);
-    write_services();
-  }
-}
-
-void Publisher::write_services() {
-  const auto view = shown_->view();
-  if (!view) return;
-  const std::string folder = parts_.settings.run_dir + "/control/";
-  const auto bytes = shown_->mapping.bytes();
-  write_file(snapshot_path(parts_.settings),
-             std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+Publisher::Made Publisher::make(const Target& target, const std::string& folder,
+                                const std::string& snapshot) {
+  Made out;
+  const auto view = target.view();
+  if (!view) return out;
+  for (const auto& [table, rows] : derived_tables(*view))
+    for (const auto& [key, row] : rows) out.tables[table][key] = row_text(row);
+  const auto bytes = target.mapping.bytes();
+  if (!write_file(snapshot, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+    out.failed.push_back(snapshot);
   const auto configs = dnsmasq_configs(*view);
   for (const auto& [segment, text] : configs) {
     const std::string path = fmt::format("{}{}{}{}", folder, kPrefix, segment, kSuffix);
-    if (!write_file(path, text)) parts_.alert("service-file-failed", "cannot write " + path);
+    if (!write_file(path, text)) out.failed.push_back(path);
   }
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
@@ -79,6 +53,32 @@ void Publisher::write_services() {
             name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size())))
       std::filesystem::remove(entry.path(), error);
   }
+  return out;
+}
+
+void Publisher::made(const TargetPtr& target, const Made& result) {
+  for (const std::string& path : result.failed)
+    parts_.alert("file-not-written", "cannot write " + path);
+  if (target != shown_) return;
+  for (const auto& [table, rows] : result.tables) parts_.database.replace(table, rows);
+  asked_ = target->revision;
+}
+
+void Publisher::run() {
+  if (asked_ != gateway_.rows && parts_.database.connected() && parts_.database.settled())
+    gateway_.rows = asked_;
+  for (const nlohmann::json& process : processes_json(parts_))
+    parts_.database.set("Process", process["name"], row_text(process));
+  parts_.database.set("Gateway", GatewayRow::kKey, gateway_.text());
+  const TargetPtr target = parts_.reconciler.in_force();
+  if (target == shown_) return;
+  shown_ = target;
+  asked_ = gateway_.rows = 0;
+  if (!target) return;
+  parts_.beside.start(
+      [target, folder = parts_.settings.run_dir + "/control/",
+       snapshot = snapshot_path(parts_.settings)] { return make(*target, folder, snapshot); },
+      [this, target](const Made& result) { made(target, result); });
 }
 
 }  // namespace sallyport::control

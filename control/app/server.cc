@@ -15,6 +15,13 @@
 namespace sallyport::control {
 namespace {
 
+// It goes into rows, logs and chains.
+std::string printable(std::string name) {
+  for (char& c : name)
+    if (c <= ' ' || c > '~') c = '?';
+  return name;
+}
+
 // From the password file itself: the name service may load code and open sockets.
 std::string user_name(uid_t uid) {
   std::ifstream file("/etc/passwd");
@@ -24,7 +31,7 @@ std::string user_name(uid_t uid) {
     const std::size_t second = line.find(':', first + 1);
     const std::size_t third = line.find(':', second + 1);
     if (third != std::string::npos && line.substr(second + 1, third - second - 1) == number)
-      return line.substr(0, first);
+      return printable(line.substr(0, first));
   }
   return "uid " + number;
 }
@@ -63,18 +70,31 @@ void Responder::refuse(const std::string& code, const std::string& message,
   send(more.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {});
 }
 
-ControlServer::ControlServer(os::UniqueFd listener, std::optional<gid_t> group, Handler handler)
-    : listener_(std::move(listener)), group_(group), handler_(std::move(handler)) {}
+ControlServer::ControlServer(os::UniqueFd listener, std::optional<gid_t> group, Handler handler,
+                             Gone gone, Keep keep)
+    : listener_(std::move(listener)),
+      group_(group),
+      handler_(std::move(handler)),
+      gone_(std::move(gone)),
+      keep_(std::move(keep)) {}
+
+void ControlServer::end(std::uint64_t id) {
+  if (clients_.erase(id) != 0) gone_(id);
+}
+
+// Idle connections must not keep others out: the oldest goes.
+bool ControlServer::make_room() {
+  if (clients_.size() < kMaxClients) return true;
+  const auto idle = std::find_if(clients_.begin(), clients_.end(), [this](const auto& entry) {
+    return !entry.second.busy && !keep_(entry.first);
+  });
+  if (idle == clients_.end()) return false;
+  end(idle->first);
+  return true;
+}
 
 void ControlServer::accept_all() {
-  while (true) {
-    if (clients_.size() >= kMaxClients) {
-      // Idle connections must not keep others out: the oldest goes.
-      const auto idle = std::find_if(clients_.begin(), clients_.end(),
-                                     [](const auto& entry) { return !entry.second.busy; });
-      if (idle == clients_.end()) return;
-      clients_.erase(idle);
-    }
+  while (make_room()) {
     auto accepted = os::accept_from(listener_.get());
     if (!accepted || !*accepted) return;
     const int socket = (*accepted)->get();
@@ -108,8 +128,7 @@ void ControlServer::send(std::uint64_t id, const std::string& text, std::vector<
   for (const os::UniqueFd& fd : fds) numbers.push_back(fd.get());
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(datagram.data());
   // A client that does not read its one answer is not worth a queue.
-  if (!os::send_datagram(client.socket.get(), {bytes, datagram.size()}, numbers))
-    clients_.erase(found);
+  if (!os::send_datagram(client.socket.get(), {bytes, datagram.size()}, numbers)) end(id);
 }
 
 // False: the client is gone or must go.
@@ -126,7 +145,7 @@ bool ControlServer::serve(std::uint64_t id, Client& client) {
     responder.refuse("bad-request", body ? "too many descriptors" : body.error().context);
     return false;
   }
-  Request request{*std::move(body), std::nullopt, client.user, client.may_write};
+  Request request{*std::move(body), std::nullopt, client.user, id, client.may_write};
   if (!datagram.descriptors.empty()) {
     const auto memory = os::map_sealed(datagram.descriptors[0].get(), kMaxRequestText);
     if (!memory) {
@@ -150,13 +169,14 @@ void ControlServer::run() {
     const auto found = clients_.find(id);
     if (found == clients_.end() || found->second.busy) continue;
     // serve() may answer at once, and sending may already have removed the client.
-    if (!serve(id, found->second)) clients_.erase(id);
+    if (!serve(id, found->second)) end(id);
   }
 }
 
 void ControlServer::wait() const {
-  const bool room = std::any_of(clients_.begin(), clients_.end(),
-                                [](const auto& entry) { return !entry.second.busy; });
+  const bool room = std::any_of(clients_.begin(), clients_.end(), [this](const auto& entry) {
+    return !entry.second.busy && !keep_(entry.first);
+  });
   if (room || clients_.size() < kMaxClients) Loop::wake_on(listener_.get(), true, false);
   for (const auto& [id, client] : clients_)
     if (!client.busy) Loop::wake_on(client.socket.get(), true, false);

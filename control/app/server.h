@@ -15,17 +15,19 @@
 #include <vector>
 
 #include "control/app/request.h"
+#include "control/config/tree.h"
 #include "policy/os/fd.h"
 #include "policy/os/seqpacket.h"
 
 namespace sallyport::control {
 
-inline constexpr std::size_t kMaxRequestText = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxRequestText = kMaxConfigSize;
 
 struct Request {
   nlohmann::json body;              // an object with a string "op"
   std::optional<std::string> text;  // of the attached memory
   std::string user;                 // who asks, for attribution
+  std::uint64_t client = 0;         // the connection; never used twice
   bool may_write = false;
 };
 
@@ -49,10 +51,15 @@ class Responder {
 class ControlServer {
  public:
   using Handler = std::function<void(Request, Responder)>;
+  // A connection has ended.
+  using Gone = std::function<void(std::uint64_t client)>;
+  // Whether this idle connection must not be ended to make room for another.
+  using Keep = std::function<bool(std::uint64_t client)>;
   static constexpr std::size_t kMaxClients = 64;
 
   // `group` may write besides root.
-  ControlServer(os::UniqueFd listener, std::optional<gid_t> group, Handler handler);
+  ControlServer(os::UniqueFd listener, std::optional<gid_t> group, Handler handler, Gone gone,
+                Keep keep);
 
   void run();
   void wait() const;
@@ -65,12 +72,16 @@ class ControlServer {
     bool busy = false;
   };
   void accept_all();
+  bool make_room();
+  void end(std::uint64_t id);
   bool serve(std::uint64_t id, Client& client);
   void send(std::uint64_t id, const std::string& text, std::vector<os::UniqueFd> fds);
 
   os::UniqueFd listener_;
   std::optional<gid_t> group_;
   Handler handler_;
+  Gone gone_;
+  Keep keep_;
   std::map<std::uint64_t, Client> clients_;
   std::uint64_t next_id_ = 1;
 };

@@ -20,8 +20,9 @@
 
 namespace sallyport::control {
 
-inline constexpr std::size_t kMaxConfigSize = std::size_t{1} << 20;
-inline constexpr std::size_t kMaxConfigNodes = 200'000;
+// Enough for ten thousand conduits.
+inline constexpr std::size_t kMaxConfigSize = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxConfigNodes = 500'000;
 inline constexpr std::size_t kMaxConfigDepth = 16;
 
 enum class NodeKind { kNull, kScalar, kSequence, kMapping };

@@ -1,8 +1,8 @@
 #include "control/ovsdb/database.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "control/ovsdb/shim.h"
 #include "policy/base/check.h"
@@ -11,25 +11,8 @@ namespace sallyport::control {
 namespace {
 
 constexpr Millis kRetry{1000};
-// Rows per transaction: bounds the time of one turn of the loop.
-constexpr std::size_t kMaxRowsPerTransaction = 500;
 
-struct Rows {
-  std::unordered_map<std::string, sp_row> by_key;
-  std::vector<sp_row> twice;  // cannot happen with the schema's index; deleted if it does
-};
-
-Rows scan(sp_db* db, std::size_t table) {
-  Rows rows;
-  sp_db_scan(
-      db, table,
-      [](void* ctx, const char* key, sp_row row) {
-        auto& out = *static_cast<Rows*>(ctx);
-        if (!out.by_key.emplace(key, row).second) out.twice.push_back(row);
-      },
-      &rows);
-  return rows;
-}
+using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
@@ -39,6 +22,10 @@ void Loop::wake_now() { sp_loop_now(); }
 void Loop::block() { sp_loop_block(); }
 Millis Loop::now() { return Millis(sp_loop_clock()); }
 void Loop::quiet() { sp_loop_quiet(); }
+
+std::string row_text(const nlohmann::json& row) {
+  return row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 void Database::Closer::operator()(sp_db* db) const noexcept { sp_db_close(db); }
 
@@ -54,164 +41,225 @@ std::size_t Database::table_index(std::string_view table) const {
 
 bool Database::connected() const { return sp_db_connected(db_.get()); }
 
-std::vector<nlohmann::json> Database::read(std::string_view table) const {
-  std::vector<nlohmann::json> out;
-  const std::size_t index = table_index(table);
-  for (const auto& [key, row] : scan(db_.get(), index).by_key) {
-    const std::unique_ptr<char, decltype(&std::free)> text(sp_row_json(index, row), &std::free);
-    auto parsed = nlohmann::json::parse(text.get(), nullptr, false);
-    if (!parsed.is_discarded()) out.push_back(std::move(parsed));
-  }
+std::vector<std::string> Database::keys(std::string_view table) const {
+  std::vector<std::string> out;
+  sp_db_keys(
+      db_.get(), table_index(table),
+      [](void* ctx, const char* key) {
+        static_cast<std::vector<std::string>*>(ctx)->emplace_back(key);
+      },
+      &out);
   return out;
+}
+
+std::optional<std::string> Database::row(std::string_view table, const std::string& key) const {
+  const std::size_t index = table_index(table);
+  const sp_row found = sp_db_find(db_.get(), index, key.c_str());
+  if (found == nullptr) return std::nullopt;
+  const std::unique_ptr<char, decltype(&std::free)> text(sp_row_json(index, found), &std::free);
+  return std::string(text.get());
 }
 
 void Database::manage(std::string_view table) {
   const std::size_t index = table_index(table);
-  if (managed_.insert(index).second && connected()) compare(index, false);
+  if (managed_.insert(index).second && connected()) look_at_table(index, Blame::kNobody);
 }
 
-void Database::set(std::string_view table, const std::string& key, const nlohmann::json& row) {
-  const RowId id{table_index(table), key};
-  std::string text = row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  std::string& known = desired_[id];
-  if (known == text) return;
-  known = std::move(text);
-  pending_.insert(id);
+bool Database::as_desired(const RowId& id) const {
+  const auto wanted = desired_.find(id);
+  const sp_row row = sp_db_find(db_.get(), id.first, id.second.c_str());
+  if (wanted == desired_.end()) return row == nullptr;
+  return row != nullptr && sp_row_matches(id.first, row, wanted->second.c_str());
+}
+
+void Database::blame(const RowId& id) {
+  if (foreign_.size() < kMaxForeignWrites)
+    foreign_.push_back({sp_db_table_name(id.first), id.second});
+}
+
+void Database::desire(RowId id, std::optional<std::string> row) {
+  // From now on it differs because of us; whoever else wrote it before is told of first.
+  if (const auto waits = look_.find(id); waits != look_.end() && waits->second == Blame::kForeign) {
+    if (connected() && !as_desired(id)) blame(id);
+    waits->second = Blame::kNobody;
+  }
+  if (row) {
+    std::string& known = desired_[id];
+    if (known == *row) return;
+    known = *std::move(row);
+  } else if (desired_.erase(id) == 0) {
+    return;
+  }
+  mine_.insert(id);
+  look(id, Blame::kNobody);
+}
+
+void Database::set(std::string_view table, const std::string& key, std::string row) {
+  desire({table_index(table), key}, std::move(row));
 }
 
 void Database::erase(std::string_view table, const std::string& key) {
-  const RowId id{table_index(table), key};
-  if (desired_.erase(id) != 0) pending_.insert(id);
+  desire({table_index(table), key}, std::nullopt);
 }
 
-void Database::replace(std::string_view table, const std::map<std::string, nlohmann::json>& rows) {
+void Database::replace(std::string_view table, const RowTexts& rows) {
   const std::size_t index = table_index(table);
   std::vector<std::string> gone;
   for (auto it = desired_.lower_bound({index, {}});
        it != desired_.end() && it->first.first == index; ++it)
     if (!rows.contains(it->first.second)) gone.push_back(it->first.second);
-  for (const std::string& key : gone) erase(table, key);
-  for (const auto& [key, row] : rows) set(table, key, row);
+  for (const std::string& key : gone) desire({index, key}, std::nullopt);
+  for (const auto& [key, row] : rows) desire({index, key}, row);
+}
+
+void Database::commit(std::vector<Change> changes) {
+  for (Change& change : changes) {
+    RowId id{table_index(change.table), change.key};
+    urgent_.insert(id);
+    // Also if it is as desired already: it must not be written later than the others.
+    mine_.insert(id);
+    look(id, Blame::kNobody);
+    desire(std::move(id), std::move(change.row));
+  }
+}
+
+bool Database::stored(std::string_view table, const std::string& key) const {
+  const RowId id{table_index(table), key};
+  return !mine_.contains(id) && !in_flight_.contains(id);
 }
 
 std::vector<ForeignWrite> Database::take_foreign() { return std::exchange(foreign_, {}); }
 
-void Database::differs(const RowId& id, bool tell) {
-  // A row that we are about to write, or are writing, differs because of us.
-  if (pending_.contains(id) || in_flight_.contains(id)) {
-    pending_.insert(id);
-    return;
-  }
-  pending_.insert(id);
-  if (tell && foreign_.size() < kMaxForeignWrites)
-    foreign_.push_back({sp_db_table_name(id.first), id.second});
+void Database::look(const RowId& id, Blame whose) {
+  const auto [found, added] = look_.emplace(id, whose);
+  if (!added && whose == Blame::kForeign) found->second = whose;
 }
 
-void Database::compare_row(const RowId& id, const void* row, bool tell) {
-  const auto wanted = desired_.find(id);
-  const bool same = wanted == desired_.end()
-                        ? row == nullptr
-                        : row != nullptr && sp_row_matches(id.first, row, wanted->second.c_str());
-  if (!same) differs(id, tell);
-}
-
-void Database::compare(std::size_t table, bool tell) {
-  const Rows rows = scan(db_.get(), table);
-  for (const auto& [key, row] : rows.by_key) compare_row({table, key}, row, tell);
+void Database::look_at_table(std::size_t table, Blame others) {
+  // A row that we have yet to write differs because of us.
+  const auto whose = [&](const RowId& id) { return mine_.contains(id) ? Blame::kNobody : others; };
+  for (const std::string& key : keys(sp_db_table_name(table)))
+    look({table, key}, whose({table, key}));
   for (auto it = desired_.lower_bound({table, {}});
        it != desired_.end() && it->first.first == table; ++it)
-    if (!rows.by_key.contains(it->first.second)) differs(it->first, tell);
+    look(it->first, whose(it->first));
 }
 
 void Database::note_changes() {
   struct Changes {
     std::set<std::size_t> whole;
-    std::map<std::size_t, std::set<std::string>> rows;
+    std::set<RowId> rows;
   } changes;
   sp_db_changes(
       db_.get(),
       [](void* ctx, std::size_t table, const char* key) {
         auto& out = *static_cast<Changes*>(ctx);
-        if (key == nullptr) {
+        if (key == nullptr)
           out.whole.insert(table);
-        } else {
-          out.rows[table].insert(key);
-        }
+        else
+          out.rows.emplace(table, key);
       },
       &changes);
-  const bool tell = was_connected_;
-  for (const std::size_t table : managed_) {
-    if (!was_connected_ || changes.whole.contains(table)) {
-      compare(table, tell);
-      continue;
-    }
-    const auto changed = changes.rows.find(table);
-    if (changed == changes.rows.end()) continue;
-    const Rows rows = scan(db_.get(), table);
-    for (const std::string& key : changed->second) {
-      const auto row = rows.by_key.find(key);
-      compare_row({table, key}, row == rows.by_key.end() ? nullptr : row->second, tell);
-    }
+  // What was stored before this program ran is nobody's fault.
+  const Blame others = ever_connected_ ? Blame::kForeign : Blame::kNobody;
+  if (!was_connected_) {
+    for (const std::size_t table : managed_) look_at_table(table, others);
+    return;
   }
+  for (const std::size_t table : changes.whole)
+    if (managed_.contains(table)) look_at_table(table, others);
+  for (const RowId& id : changes.rows)
+    // Ours is looked at when its transaction has ended.
+    if (managed_.contains(id.first) && !in_flight_.contains(id)) look(id, others);
+}
+
+std::size_t Database::write(const RowId& id, const void* row) {
+  if (!begun_) {
+    sp_txn_begin(db_.get());
+    begun_ = true;
+  }
+  const auto wanted = desired_.find(id);
+  std::optional<std::string>& sent = in_flight_[id];
+  if (wanted == desired_.end()) {
+    sp_txn_delete(db_.get(), row);
+    return 0;
+  }
+  sent = wanted->second;
+  const bool fits = row == nullptr ? sp_txn_insert(db_.get(), id.first, sent->c_str())
+                                   : sp_txn_update(db_.get(), id.first, row, sent->c_str());
+  SALLYPORT_CHECK(fits && "a desired row does not fit the schema");
+  return sent->size();
+}
+
+// Puts the row into the transaction if it is not as desired; returns the bytes that this adds.
+std::size_t Database::examine(const RowId& id, Blame whose) {
+  if (as_desired(id)) {
+    mine_.erase(id);
+    return 0;
+  }
+  if (whose == Blame::kForeign) blame(id);
+  return write(id, sp_db_find(db_.get(), id.first, id.second.c_str()));
 }
 
 void Database::start_transaction() {
-  std::size_t table = sp_db_table_count();
-  Rows rows;
-  sp_txn_begin(db_.get());
-  while (!pending_.empty() && in_flight_.size() < kMaxRowsPerTransaction) {
-    const RowId id = *pending_.begin();
-    if (id.first != table) {
-      // A transaction's own changes would show in a scan; keys are per table, so one scan suffices.
-      table = id.first;
-      rows = scan(db_.get(), table);
-      for (const sp_row row : rows.twice) sp_txn_delete(db_.get(), row);
-    }
-    pending_.erase(pending_.begin());
-    const auto row = rows.by_key.find(id.second);
-    const auto wanted = desired_.find(id);
-    bool fine = true;
-    if (wanted == desired_.end()) {
-      if (row != rows.by_key.end()) sp_txn_delete(db_.get(), row->second);
-    } else if (row == rows.by_key.end()) {
-      fine = sp_txn_insert(db_.get(), table, wanted->second.c_str());
-    } else if (!sp_row_matches(table, row->second, wanted->second.c_str())) {
-      fine = sp_txn_update(db_.get(), table, row->second, wanted->second.c_str());
-    }
-    SALLYPORT_CHECK(fine && "a desired row does not fit the schema");
-    in_flight_.insert(id);
+  begun_ = false;
+  in_flight_urgent_ = !urgent_.empty();
+  for (const RowId& id : std::exchange(urgent_, {})) {
+    const auto found = look_.find(id);
+    const Blame whose = found == look_.end() ? Blame::kNobody : found->second;
+    if (found != look_.end()) look_.erase(found);
+    examine(id, whose);
+  }
+  const Clock::time_point end = Clock::now() + kBudget;
+  std::size_t bytes = 0;
+  // A commit's transaction holds nothing else.
+  while (!in_flight_urgent_ && !look_.empty() && in_flight_.size() < kMaxRowsPerTransaction &&
+         bytes < kMaxBytesPerTransaction && Clock::now() < end) {
+    const auto [id, whose] = *look_.begin();
+    look_.erase(look_.begin());
+    bytes += examine(id, whose);
   }
 }
 
 void Database::finish_transaction(Millis now) {
-  switch (sp_txn_status(db_.get())) {
-    case SP_NONE:
-    case SP_UNDER_WAY:
-      return;
-    case SP_DONE:
-      in_flight_.clear();
-      last_error_.clear();
-      return;
-    case SP_AGAIN:
-      break;
-    case SP_FAILED:
-      last_error_ = sp_txn_error(db_.get());
-      retry_at_ = now + kRetry;
-      break;
+  const sp_status status = sp_txn_status(db_.get());
+  if (status == SP_NONE || status == SP_UNDER_WAY) return;
+  if (status == SP_DONE) {
+    last_error_.clear();
+  } else if (in_flight_urgent_) {
+    for (const auto& [id, sent] : in_flight_) urgent_.insert(id);
   }
-  pending_.merge(in_flight_);
-  in_flight_.clear();
+  if (status == SP_FAILED) {
+    last_error_ = sp_txn_error(db_.get());
+    retry_at_ = now + kRetry;
+    ++failures_;
+  }
+  for (const auto& [id, sent] : std::exchange(in_flight_, {})) {
+    const auto wanted = desired_.find(id);
+    const bool as_sent =
+        sent ? wanted != desired_.end() && wanted->second == *sent : wanted == desired_.end();
+    if (status != SP_DONE || !as_sent) {
+      mine_.insert(id);
+      look(id, Blame::kNobody);
+    } else {
+      mine_.erase(id);
+      // Somebody else may have written it right after us.
+      look(id, Blame::kForeign);
+    }
+  }
 }
 
 void Database::run(Millis now) {
   sp_db_run(db_.get());
-  if (!in_flight_.empty()) finish_transaction(now);
   const bool is_connected = connected();
+  // Before the transaction is known to have ended, so that its own changes are known as ours.
+  if (is_connected) note_changes();
+  if (!in_flight_.empty()) finish_transaction(now);
   if (is_connected) {
-    note_changes();
-    if (in_flight_.empty() && !pending_.empty() && now >= retry_at_) {
+    ever_connected_ = true;
+    if (in_flight_.empty() && !settled() && now >= retry_at_) {
       start_transaction();
-      finish_transaction(now);
+      if (begun_) finish_transaction(now);
     }
   }
   was_connected_ = is_connected;
@@ -219,7 +267,7 @@ void Database::run(Millis now) {
 
 void Database::wait() const {
   sp_db_wait(db_.get());
-  if (in_flight_.empty() && !pending_.empty() && connected()) Loop::wake_at(retry_at_);
+  if (in_flight_.empty() && !settled() && connected()) Loop::wake_at(retry_at_);
 }
 
 struct ReadOnlyAppctl::State {

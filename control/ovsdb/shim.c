@@ -20,6 +20,7 @@
 struct sp_db {
   struct ovsdb_idl* idl;
   struct ovsdb_idl_txn* txn;
+  struct ovsdb_idl_index** by_key; /* one per table */
   char* error;
 };
 
@@ -34,27 +35,42 @@ static const struct ovsdb_idl_column* find_column(size_t table, const char* name
   return NULL;
 }
 
+static const struct ovsdb_idl_column* key_column(size_t table) {
+  const struct ovsdb_idl_column* number = find_column(table, "number");
+  return number ? number : find_column(table, "name");
+}
+
+static char* datum_key(const struct ovsdb_idl_column* column, const struct ovsdb_datum* datum) {
+  if (!datum->n) return xstrdup("");
+  if (column->type.key.type == OVSDB_TYPE_INTEGER)
+    return xasprintf("%lld", (long long)datum->keys[0].integer);
+  return xstrdup(json_string(datum->keys[0].s));
+}
+
 static char* row_key(size_t table, const struct ovsdb_idl_row* row) {
-  const struct ovsdb_idl_column* column = find_column(table, "number");
-  if (column) {
-    const struct ovsdb_datum* datum = ovsdb_idl_read(row, column);
-    return xasprintf("%lld", datum->n ? (long long)datum->keys[0].integer : 0LL);
-  }
-  const struct ovsdb_datum* datum = ovsdb_idl_read(row, find_column(table, "name"));
-  return xstrdup(datum->n ? json_string(datum->keys[0].s) : "");
+  const struct ovsdb_idl_column* column = key_column(table);
+  /* What a deleted row was is kept until the changes have been read. */
+  const bool deleted = !row->new_datum && row->tracked_old_datum;
+  return datum_key(column, deleted
+                               ? &row->tracked_old_datum[column - table_class(table)->columns]
+                               : ovsdb_idl_read(row, column));
 }
 
 struct sp_db* sp_db_open(const char* remote) {
   struct sp_db* db = xzalloc(sizeof *db);
   db->idl = ovsdb_idl_create(remote, &gwrec_idl_class, true, true);
   ovsdb_idl_track_add_all(db->idl);
+  db->by_key = xcalloc(gwrec_idl_class.n_tables, sizeof *db->by_key);
+  for (size_t table = 0; table < gwrec_idl_class.n_tables; table++)
+    db->by_key[table] = ovsdb_idl_index_create1(db->idl, key_column(table));
   return db;
 }
 
 void sp_db_close(struct sp_db* db) {
   if (!db) return;
   if (db->txn) ovsdb_idl_txn_destroy(db->txn);
-  ovsdb_idl_destroy(db->idl);
+  ovsdb_idl_destroy(db->idl); /* the indexes with it */
+  free(db->by_key);
   free(db->error);
   free(db);
 }
@@ -73,14 +89,17 @@ bool sp_db_connected(const struct sp_db* db) {
 size_t sp_db_table_count(void) { return gwrec_idl_class.n_tables; }
 const char* sp_db_table_name(size_t index) { return table_class(index)->name; }
 
+/* A row that got another key: whatever it was called before is missing now. */
+static bool renamed(size_t table, const struct ovsdb_idl_row* row) {
+  return ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_MODIFY) > 0 &&
+         ovsdb_idl_track_is_updated(row, key_column(table));
+}
+
 void sp_db_changes(struct sp_db* db, sp_changed_fn* changed, void* ctx) {
   for (size_t table = 0; table < gwrec_idl_class.n_tables; table++) {
     const struct ovsdb_idl_row* row = ovsdb_idl_track_get_first(db->idl, table_class(table));
     for (; row; row = ovsdb_idl_track_get_next(row)) {
-      if (ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_DELETE) > 0) {
-        changed(ctx, table, NULL);
-        continue;
-      }
+      if (renamed(table, row)) changed(ctx, table, NULL);
       char* key = row_key(table, row);
       changed(ctx, table, key);
       free(key);
@@ -89,13 +108,31 @@ void sp_db_changes(struct sp_db* db, sp_changed_fn* changed, void* ctx) {
   ovsdb_idl_track_clear(db->idl);
 }
 
-void sp_db_scan(struct sp_db* db, size_t table, sp_row_fn* visit, void* ctx) {
+void sp_db_keys(struct sp_db* db, size_t table, sp_key_fn* visit, void* ctx) {
   const struct ovsdb_idl_row* row = ovsdb_idl_first_row(db->idl, table_class(table));
   for (; row; row = ovsdb_idl_next_row(row)) {
     char* key = row_key(table, row);
-    visit(ctx, key, row);
+    visit(ctx, key);
     free(key);
   }
+}
+
+sp_row sp_db_find(struct sp_db* db, size_t table, const char* key) {
+  const struct ovsdb_idl_column* column = key_column(table);
+  const bool integer = column->type.key.type == OVSDB_TYPE_INTEGER;
+  struct json* json = integer ? json_integer_create(atoll(key)) : json_string_create(key);
+  struct ovsdb_datum datum;
+  struct ovsdb_error* error = ovsdb_datum_from_json(&datum, &column->type, json, NULL);
+  json_destroy(json);
+  if (error) { /* no row can have that key */
+    ovsdb_error_destroy(error);
+    return NULL;
+  }
+  struct ovsdb_idl_row* probe = ovsdb_idl_index_init_row(db->by_key[table]);
+  ovsdb_idl_index_write(probe, column, &datum, table_class(table)); /* takes the datum */
+  const struct ovsdb_idl_row* found = ovsdb_idl_index_find(db->by_key[table], probe);
+  ovsdb_idl_index_destroy_row(probe);
+  return found;
 }
 
 char* sp_row_json(size_t table, sp_row row) {

@@ -31,12 +31,15 @@ bool sp_db_connected(const struct sp_db*);
 size_t sp_db_table_count(void);
 const char* sp_db_table_name(size_t index);
 
-/* Rows changed since the last call; key NULL = something was deleted there. */
+/* Rows inserted, changed or deleted since the last call; key NULL = a row there was renamed, so
+ * that any key may be missing. */
 typedef void sp_changed_fn(void* ctx, size_t table, const char* key);
 void sp_db_changes(struct sp_db*, sp_changed_fn*, void* ctx);
 
-typedef void sp_row_fn(void* ctx, const char* key, sp_row);
-void sp_db_scan(struct sp_db*, size_t table, sp_row_fn*, void* ctx);
+typedef void sp_key_fn(void* ctx, const char* key);
+void sp_db_keys(struct sp_db*, size_t table, sp_key_fn*, void* ctx);
+/* NULL when there is none. Logarithmic. */
+sp_row sp_db_find(struct sp_db*, size_t table, const char* key);
 
 /* The row as JSON text, to be freed by the caller. */
 char* sp_row_json(size_t table, sp_row);

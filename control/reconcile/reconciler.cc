@@ -69,6 +69,27 @@ void Reconciler::restore(TargetPtr target, std::vector<HostPlan> stale) {
   stale_ = std::move(stale);
 }
 
+void Reconciler::send_again() {
+  for (PeerState* state : {&setup_state_, &terminator_state_, &dataplane_state_})
+    state->dirty = true;
+  backoff_ = kFirstRetry;
+  retry_at_ = Millis(0);
+}
+
+void Reconciler::force(TargetPtr target) {
+  if (in_force_) stale_.push_back(in_force_->plan);
+  in_force_ = std::move(target);
+  forced_ = !idle();
+  send_again();
+}
+
+void Reconciler::refresh(TargetPtr same) {
+  SALLYPORT_CHECK(in_force_ &&
+                  std::ranges::equal(in_force_->mapping.bytes(), same->mapping.bytes()));
+  // A round that is sending it goes on with the memory that it has.
+  in_force_ = std::move(same);
+}
+
 bool Reconciler::needs_restart(const Target& candidate) const {
   const auto same = [](const os::PortSpec& a, const os::PortSpec& b) {
     return a.slot == b.slot && a.name == b.name && a.device == b.device;
@@ -299,6 +320,8 @@ void Reconciler::round_ended(Millis now) {
   const bool commit = round_.commit;
   round_ = {};
   round_.serial = serial;
+  // What was sent is not what is to be in force any more.
+  if (std::exchange(forced_, false)) send_again();
   if (failed) {
     if (!commit && failed->context != last_error_)
       alert_("resync-failed", fmt::format("{}: {}", failed->code, failed->context));

@@ -56,6 +56,11 @@ class Reconciler {
   // The revision to keep in force from now on, without asking anybody (at boot). `stale` are plans
   // of revisions that may have been under way when control last ended.
   void restore(TargetPtr target, std::vector<HostPlan> stale);
+  // While running: what must be in force from now on whatever anybody says. Whoever is there is
+  // given it, the others when they come; a refusal is alerted and tried again for ever.
+  void force(TargetPtr target);
+  // The same tables with newer words (warnings); a bug of the caller if they are not the same.
+  void refresh(TargetPtr same);
   // Starts a commit. `done` once it is in force everywhere, or refused and undone.
   // Error{kUnavailable} at once when a round is under way or a sibling is missing.
   void commit(Millis now, TargetPtr candidate, Done done);
@@ -106,6 +111,7 @@ class Reconciler {
   void step_ended(Millis now);
   Step after_failure(const Row& row, const Error& error);
   void round_ended(Millis now);
+  void send_again();
   bool idle() const { return round_.step == Step::kIdle; }
   Ticket ticket();
   Sibling::Acked acked();
@@ -146,6 +152,7 @@ class Reconciler {
   std::vector<os::PortSpec> probed_;  // what the dataplane drives on this connection
   std::set<std::uint16_t> attached_;  // TAPs on this connection, by segment slot
   bool ring_stale_ = true;
+  bool forced_ = false;  // in_force_ changed inside a round
   std::uint32_t ring_generation_ = 0;
   Millis retry_at_{0};
   Millis backoff_ = kFirstRetry;

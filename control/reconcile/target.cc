@@ -12,6 +12,7 @@ model::Diagnostics broken(const Error& error) {
 }  // namespace
 
 Result<wire::SnapshotView> Target::view() const {
+  if (verified) return *verified;
   return wire::SnapshotView::verify(mapping.bytes());
 }
 
@@ -25,6 +26,7 @@ std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
   auto target = std::make_shared<Target>();
   target->revision = input.revision;
   target->text = std::move(text);
+  target->today = input.today;
   target->slots = std::move(compiled->slots);
   target->warnings = std::move(compiled->warnings);
   auto memory = os::make_sealed("sallyport-snapshot", compiled->snapshot);
@@ -35,6 +37,7 @@ std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
   target->mapping = *std::move(mapping);
   const auto view = target->view();
   if (!view) return std::unexpected(broken(view.error()));
+  target->verified = *view;
   for (const wire::Port* port : *view->root().ports())
     target->ports.push_back({port->slot(), port->name()->str(), port->device()->str()});
   target->plan = host_plan(*view);

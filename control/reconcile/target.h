@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,14 @@ struct Target {
   std::string text;  // the configuration it was compiled from
   compile::Slots slots;
   model::Diagnostics warnings;
-  os::UniqueFd memory;  // sealed
-  os::Mapping mapping;  // the same, read-only; `view` borrows it
+  std::optional<std::int32_t> today;  // by which reviews were judged
+  os::UniqueFd memory;                // sealed
+  os::Mapping mapping;                // the same, read-only; `view` borrows it
+  std::optional<wire::SnapshotView> verified;
   std::vector<os::PortSpec> ports;
   HostPlan plan;
 
+  // Verified once, when it was made: verifying takes longer than a turn of the loop may.
   Result<wire::SnapshotView> view() const;
 };
 using TargetPtr = std::shared_ptr<const Target>;

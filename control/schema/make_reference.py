@@ -25,6 +25,8 @@ def type_text(kind):
             base += f", at least {key['minInteger']}"
         elif "minLength" in key:
             base += f", {key['minLength']} to {key['maxLength']} characters"
+        elif "maxLength" in key:
+            base += f", at most {key['maxLength']} characters"
     return f"set of {base}" if kind.get("max") == "unlimited" else base
 
 

@@ -1,113 +1,16 @@
-// The whole of sallyport-control in this process, with a real ovsdb-server and fake neighbours.
 #include "control/app/control.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
-#include "policy/os/memfd.h"
-#include "tests/unit/control/ovsdb/ovsdb_server.h"
-#include "tests/unit/control/reconcile/fakes.h"
+#include "tests/unit/control/app/control_world.h"
 
 namespace sallyport::control {
 namespace {
 
 using nlohmann::json;
-constexpr Millis kDeadline{15'000};
-
-constexpr const char* kConfig = R"(version: 1  # as written
-ports: { lan1: { device: "net_null0" } }
-segments: { field: { ports: [lan1], address: 10.20.0.1/24, services: [dns], mac: "02:00:00:00:00:02" } }
-)";
-
-class ControlTest : public testing::Test {
- protected:
-  void SetUp() override {
-    Loop::quiet();
-    ASSERT_TRUE(server_.available()) << "ovsdb-server is not installed: ./dev deps";
-    run_ = server_.folder() + "/run";
-    for (const char* name : {"setup", "terminator", "dataplane", "control"})
-      std::filesystem::create_directories(run_ + "/" + name);
-    std::filesystem::create_directory_symlink(server_.folder(), run_ + "/db");
-    std::filesystem::create_symlink(server_.folder() + "/db.sock", server_.folder() + "/socket");
-    server_.start();
-    setup_.emplace(run_ + "/setup/socket");
-    terminator_.emplace(run_ + "/terminator/socket", "terminator", journal_);
-    dataplane_.emplace(run_ + "/dataplane/socket", "dataplane", journal_);
-    start();
-  }
-  void start() {
-    control_.reset();
-    Settings settings;
-    settings.run_dir = run_;
-    settings.config_path = run_ + "/gateway.yaml";
-    settings.version = "test";
-    control_.emplace(std::move(settings), *os::listen_at(run_ + "/control/socket", 0600),
-                     std::nullopt);
-    ASSERT_TRUE(until([&] {
-      const json s = control_->status();
-      bool up = s["ready"];
-      for (const json& process : s["processes"]) up = up && process["connected"];
-      return up;
-    }));
-  }
-
-  bool until(const std::function<bool()>& condition) {
-    const Millis end = Loop::now() + kDeadline;
-    while (Loop::now() < end) {
-      control_->run();
-      setup_->run();
-      terminator_->run();
-      dataplane_->run();
-      if (condition()) return true;
-      control_->wait();
-      Loop::wake_at(Loop::now() + Millis(2));
-      Loop::block();
-    }
-    return false;
-  }
-
-  // As sallyctl does it, but without blocking the loop that answers.
-  json ask(const json& request, const std::optional<std::string>& text = {}) {
-    const auto socket = os::connect_to(run_ + "/control/socket");
-    if (!socket) return nullptr;
-    os::UniqueFd memory;
-    std::vector<int> fds;
-    if (text) {
-      memory = *os::make_sealed(
-          "test", {reinterpret_cast<const std::uint8_t*>(text->data()), text->size()});
-      fds.push_back(memory.get());
-    }
-    const std::string body = request.dump();
-    if (!os::send_datagram(socket->get(),
-                           {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()}, fds))
-      return nullptr;
-    std::optional<os::Datagram> reply;
-    until([&] {
-      auto received = os::receive_datagram(socket->get());
-      if (received && *received) reply = std::move(**received);
-      return reply.has_value() || !received;
-    });
-    return reply ? json::parse(reply->bytes, nullptr, false) : json();
-  }
-  json apply(const std::string& text) { return ask({{"op", "apply"}, {"comment", "c"}}, text); }
-  std::string read_file(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  test::OvsdbServer server_;
-  std::string run_;
-  std::vector<std::string> journal_;
-  std::optional<test::FakeSetup> setup_;
-  std::optional<test::FakeSibling> terminator_;
-  std::optional<test::FakeSibling> dataplane_;
-  std::optional<Control> control_;
-};
 
 TEST_F(ControlTest, AppliedRevisionIsInForceStoredShownAndAttributed) {
   const json applied = apply(kConfig);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "control/schema/schema_text.h"
@@ -67,6 +69,7 @@ void OvsdbServer::start() {
   if (pid_ == 0) {
     // Also when the test is killed.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGXFSZ, SIG_IGN);  // a full disk is an error, not the end
     const std::vector<std::string> arguments = {"ovsdb-server",
                                                 "--remote=punix:" + folder_ + "/db.sock",
                                                 "--unixctl=" + folder_ + "/ctl",
@@ -83,6 +86,26 @@ void OvsdbServer::stop() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+std::uint64_t OvsdbServer::file_size() const { return std::filesystem::file_size(file()); }
+
+void OvsdbServer::limit_file(std::uint64_t bytes) const {
+  const rlimit limit = {bytes, RLIM_INFINITY};
+  SALLYPORT_CHECK(prlimit(pid_, RLIMIT_FSIZE, &limit, nullptr) == 0);
+}
+
+std::chrono::nanoseconds thread_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
 }
 
 std::string OvsdbServer::transact(const std::string& operations) const {

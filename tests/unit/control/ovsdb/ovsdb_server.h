@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ class OvsdbServer {
   void stop();
   std::string remote() const { return "unix:" + folder_ + "/db.sock"; }
   const std::string& folder() const { return folder_; }
+  std::string file() const { return folder_ + "/db"; }
+  std::uint64_t file_size() const;
+  // The disk is full from this size of a file on (RLIMIT_FSIZE of the running server).
+  void limit_file(std::uint64_t bytes) const;
   // One transaction as another client: ovsdb-client transact. Returns its output.
   std::string transact(const std::string& operations) const;
 
@@ -30,6 +36,9 @@ class OvsdbServer {
   bool available_ = false;
 };
 
+// Processor time of the calling thread.
+std::chrono::nanoseconds thread_time();
+std::vector<std::string> lines(const std::string& text);
 // Runs a program and returns what it printed; "" if it cannot be run or fails.
 std::string run_program(const std::vector<std::string>& arguments);
 
