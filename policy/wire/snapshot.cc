@@ -89,9 +89,7 @@ Result<SnapshotView> SnapshotView::verify(ConstBytes bytes) {
     return refuse("snapshot-bad-digest", "the body is not the one that was sealed");
 
   flatbuffers::Verifier verifier(body.data(), body.size(), kStructureBounds);
-  // A buffer below this cannot hold a root and an identifier; the generated check would read them.
-  if (body.size() < 2 * sizeof(flatbuffers::uoffset_t) + flatbuffers::kFileIdentifierLength ||
-      !VerifySnapshotBuffer(verifier))
+  if (!VerifySnapshotBuffer(verifier))
     return refuse("snapshot-bad-structure", "not a well-formed buffer of this schema");
 
   SnapshotView view;

@@ -201,7 +201,7 @@ Fault names_fault(const Snapshot& root) {
   for (const Name* n : *root.names()) {
     const std::string_view name = text(n->name());
     if (!model::is_host_name(name)) return std::string("names: not a host name");
-    if (!previous.empty() && name <= previous) return fmt::format("names: not sorted at {}", name);
+    if (name <= previous) return fmt::format("names: not sorted at {}", name);
     if (n->destination_class() == 0) return fmt::format("names: {} has no class", name);
     previous = name;
   }

@@ -157,7 +157,7 @@ bool is_findable(std::span<const Slot> table, std::size_t at, std::uint64_t hash
 
 Fault bind_fault(const SnapshotView& view) {
   const auto table = view.bind_table();
-  std::vector<bool> seen(view.devices().size());
+  const auto devices = view.devices();
   std::size_t occupied_count = 0;
   if (!table.empty() && !std::has_single_bit(table.size()))
     return std::string("bind_table: size is not a power of two");
@@ -169,18 +169,18 @@ Fault bind_fault(const SnapshotView& view) {
     const BindSlot& slot = table[at];
     if (slot.reserved() != 0) return fmt::format("bind_table: entry {}: reserved bits", at);
     if (!occupied(slot)) continue;
-    if (slot.device() >= seen.size() || view.devices()[slot.device()].valid() == 0)
+    if (slot.device() >= devices.size() || devices[slot.device()].valid() == 0)
       return fmt::format("bind_table: entry {}: no such device", at);
     const MacAddress mac = to_mac(slot.mac());
-    if (mac != to_mac(view.devices()[slot.device()].mac()) || seen[slot.device()])
+    if (mac != to_mac(devices[slot.device()].mac()))
       return fmt::format("bind_table: entry {}: not this device's MAC", at);
     if (!is_findable(table, at, mac_hash(mac.bytes()), occupied, same))
       return fmt::format("bind_table: entry {} cannot be found", at);
-    seen[slot.device()] = true;
     ++occupied_count;
   }
-  const auto valid = std::count_if(view.devices().begin(), view.devices().end(),
-                                   [](const Device& d) { return d.valid() != 0; });
+  // A MAC that is found stands in the table once, so equal counts mean that every device is found.
+  const auto valid =
+      std::count_if(devices.begin(), devices.end(), [](const Device& d) { return d.valid() != 0; });
   if (occupied_count != static_cast<std::size_t>(valid))
     return std::string("bind_table: a device is missing");
   return std::nullopt;

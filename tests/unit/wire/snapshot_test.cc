@@ -3,6 +3,7 @@
 #include "policy/wire/snapshot.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <set>
 
@@ -136,6 +137,43 @@ TEST(Snapshot, FlippedAndResealedIsJudgedByStructureAndMeaning) {
   }
   // Names, meanings, digests and padding are most of such a small one.
   EXPECT_GT(refused, accepted / 2);
+}
+
+TEST(Snapshot, WhatIsTooLargeIsNotEvenRead) {
+  // Never touched, so it costs nothing.
+  void* memory = ::mmap(nullptr, kMaxSnapshotSize + 1, PROT_READ,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  const auto* bytes = static_cast<const std::uint8_t*>(memory);
+  EXPECT_EQ(code_of({bytes, kMaxSnapshotSize + 1}), "snapshot-too-large");
+  EXPECT_EQ(code_of({bytes, kMaxSnapshotSize}), "snapshot-bad-magic");
+  ::munmap(memory, kMaxSnapshotSize + 1);
+}
+
+TEST(Snapshot, PartsAreFoundBySlotAndByName) {
+  // Slot 0 of each was another's in the revision before.
+  compile::CompileInput input;
+  input.previous.ports = {{"old", 0}};
+  input.previous.segments = {{"old", 0}};
+  input.previous.conduits = {{"old", 0}, {"older", 1}};
+  input.previous.devices = {{"old", 0}};
+  const auto compiled = testing::compiled(testing::sample_gateway(), input);
+  const SnapshotView view = testing::view_of(compiled);
+  EXPECT_EQ(view.segment(std::uint16_t{0}), nullptr);
+  EXPECT_EQ(text(view.segment(std::uint16_t{3})->name()), "office");
+  EXPECT_EQ(view.segment(std::uint16_t{4}), nullptr);
+  EXPECT_EQ(view.segment("office")->slot(), 3);
+  EXPECT_EQ(view.segment("old"), nullptr);
+  EXPECT_EQ(view.port(std::uint16_t{0}), nullptr);
+  EXPECT_EQ(view.port("lan3")->slot(), 4);
+  EXPECT_EQ(view.port("old"), nullptr);
+  EXPECT_EQ(view.conduit(1), nullptr);
+  EXPECT_EQ(text(view.conduit(2)->name()), "scada-reads-press4");
+  EXPECT_EQ(view.conduit(200), nullptr);
+  EXPECT_EQ(view.device_name(0), "");
+  EXPECT_EQ(view.device_name(1), "press4");
+  EXPECT_EQ(view.host_address(0, IpVersion::k4), nullptr);
+  EXPECT_EQ(to_ip(*view.host_address(3, IpVersion::k4)), testing::ip("10.30.0.1"));
 }
 
 TEST(Snapshot, MisalignedMemoryIsTheCallersFault) {
