@@ -80,6 +80,124 @@ TEST_F(ClassifierTest, BindsByMacPortAndVlan) {
   EXPECT_FALSE(classifier_.owns(device("meter"), ip("fe80::1")));
 }
 
+TEST_F(ClassifierTest, OwnsItsListedAddressesAndItsLinkLocalInBothVersions) {
+  EXPECT_TRUE(classifier_.owns(device("meter"), ip("fd00:20::6")));
+  EXPECT_FALSE(classifier_.owns(device("meter"), ip("fd00:20::5")));
+  EXPECT_FALSE(classifier_.owns(device("meter"), ip("169.254.32.6")));
+  for (const std::uint32_t nobody : {4U, wire::kNoDevice, wire::kGatewayHost}) {
+    EXPECT_FALSE(classifier_.owns(nobody, ip("fe80::ff:fe00:2006")));
+    EXPECT_FALSE(classifier_.owns(nobody, ip("8.8.8.8")));
+  }
+}
+
+// 2.4.7.4: port, VLAN, MAC and source address must be one device's.
+TEST_F(ClassifierTest, BindsOneIdentityAndNamesTheOwnerOfAnyOther) {
+  const std::uint16_t lan1 = view_.port("lan1")->slot();
+  const std::uint16_t lan2 = view_.port("lan2")->slot();
+  const std::uint16_t lan3 = view_.port("lan3")->slot();
+  const std::uint16_t wan = view_.port("wan")->slot();
+  const char* const press4 = "02:00:00:00:20:05";
+  const char* const meter = "02:00:00:00:20:06";
+  const char* const scada = "02:00:00:00:30:05";
+  const char* const stranger = "02:00:00:00:99:99";
+  struct Case {
+    const char* name;
+    std::uint16_t port;
+    std::uint16_t vlan;
+    const char* mac;
+    const char* source;
+    std::optional<Drop> refused;
+    const char* device;  // bound, or whose identity it is; nullptr: nobody's
+  };
+  const Case cases[] = {
+      {"as enrolled", lan2, 0, meter, "10.20.0.6", {}, "meter"},
+      {"its IPv6 address", lan2, 0, meter, "fd00:20::6", {}, "meter"},
+      {"its link-local", lan2, 0, meter, "fe80::ff:fe00:2006", {}, "meter"},
+      {"on its VLAN", lan3, 7, scada, "10.30.0.5", {}, "scada"},
+      {"a port and VLAN of nobody", lan3, 0, scada, "10.30.0.5", Drop::kSegmentMismatch, nullptr},
+      {"a VLAN of nobody", lan2, 7, meter, "10.20.0.6", Drop::kSegmentMismatch, nullptr},
+      {"a port of nobody", 77, 0, meter, "10.20.0.6", Drop::kSegmentMismatch, nullptr},
+      {"an unknown MAC", lan2, 0, stranger, "10.20.0.99", Drop::kUnknownDevice, nullptr},
+      {"an unknown MAC with a stolen address", lan2, 0, stranger, "10.20.0.6",
+       Drop::kStolenIdentity, "meter"},
+      {"a MAC on another port of its segment", lan1, 0, meter, "10.20.0.6", Drop::kStolenIdentity,
+       "meter"},
+      {"a MAC in another segment", lan2, 0, scada, "10.30.0.5", Drop::kStolenIdentity, "scada"},
+      {"another device's address", lan2, 0, meter, "10.20.0.5", Drop::kStolenIdentity, "press4"},
+      {"another device's link-local", lan2, 0, meter, "fe80::ff:fe00:2005", Drop::kSpoofedSource,
+       nullptr},
+      {"an address of nobody", lan2, 0, meter, "10.20.0.99", Drop::kSpoofedSource, nullptr},
+      {"the gateway's address", lan2, 0, meter, "10.20.0.1", Drop::kSpoofedSource, nullptr},
+      {"on the uplink whoever it is", wan, 0, press4, "10.20.0.5", {}, nullptr},
+  };
+  for (const Case& c : cases) {
+    const Binding b = classifier_.bind(c.port, c.vlan, testing::mac(c.mac), ip(c.source));
+    EXPECT_EQ(b.refused, c.refused) << c.name;
+    const std::uint32_t who = c.device == nullptr ? wire::kNoDevice : device(c.device);
+    EXPECT_EQ(c.refused ? b.owner : b.device, who) << c.name;
+    EXPECT_EQ(b.segment, classifier_.segment_of(c.port, c.vlan)) << c.name;
+  }
+}
+
+// One MAC may be enrolled on one VLAN of a port and speak on another of the same segment's.
+TEST(Classifier, BindsToTheVlanOfAPortThatHasSeveral) {
+  model::Gateway gateway = testing::bare_gateway();
+  gateway.segments[0].members = {{"wan", 0}, {"wan", 4000}};
+  gateway.segments[1].members = {{"lan1", 0}, {"lan1", 3}, {"lan1", 9}, {"lan2", 0}, {"lan2", 3}};
+  gateway.segments[2].members = {{"lan3", 7}, {"lan1", 5}, {"lan2", 4094}};
+  const auto compiled = testing::compiled(gateway);
+  const wire::SnapshotView view = testing::view_of(compiled);
+  const Classifier classifier(view);
+  for (const model::Segment& s : gateway.segments)
+    for (const model::Member& m : s.members)
+      EXPECT_EQ(classifier.segment_of(view.port(m.port)->slot(), m.vlan),
+                view.segment(s.name)->slot())
+          << m.port << " " << m.vlan;
+  for (const std::uint16_t vlan : std::initializer_list<std::uint16_t>{1, 2, 4, 6, 8, 10, 4095})
+    EXPECT_EQ(classifier.segment_of(view.port("lan1")->slot(), vlan), wire::kNowhere) << vlan;
+  EXPECT_EQ(classifier.segment_of(view.port("wan")->slot(), 3), wire::kNowhere);
+  EXPECT_EQ(classifier.segment_of(view.port("lan3")->slot(), 0), wire::kNowhere);
+  const auto mac = testing::mac("02:00:00:00:20:05");
+  EXPECT_FALSE(classifier.bind(view.port("lan1")->slot(), 0, mac, ip("10.20.0.5")).refused);
+  EXPECT_EQ(classifier.bind(view.port("lan1")->slot(), 3, mac, ip("10.20.0.5")).refused,
+            Drop::kStolenIdentity);
+}
+
+TEST(Classifier, SlotsWithoutOwnerAreNobody) {
+  compile::CompileInput input;
+  input.previous.devices = {{"gone", 0}};
+  input.previous.rules = {{"gone/direct", 0}};
+  const auto compiled = testing::compiled(testing::sample_gateway(), input);
+  const wire::SnapshotView view = testing::view_of(compiled);
+  const Classifier classifier(view);
+  EXPECT_EQ(classifier.device(0), nullptr);
+  EXPECT_NE(classifier.device(1), nullptr);
+  EXPECT_EQ(classifier.device(static_cast<std::uint32_t>(view.devices().size())), nullptr);
+  EXPECT_EQ(classifier.rule(0), nullptr);
+  EXPECT_NE(classifier.rule(1), nullptr);
+  EXPECT_EQ(classifier.rule(static_cast<std::uint32_t>(view.rules().size())), nullptr);
+  EXPECT_FALSE(classifier.still_means(0, 0));
+  EXPECT_FALSE(classifier.still_means(wire::kNoRule, 0));
+}
+
+TEST(Classifier, PortsBetweenTwoRangesAreDenied) {
+  model::Gateway gateway = testing::bare_gateway();
+  testing::add_conduit(gateway, "low", testing::device("scada"), testing::device("camera"),
+                       testing::tcp(80, 81));
+  testing::add_conduit(gateway, "high", testing::device("scada"), testing::device("camera"),
+                       testing::tcp(85, 86));
+  const auto compiled = testing::compiled(gateway);
+  const Classifier classifier(testing::view_of(compiled));
+  const std::uint32_t from = classifier.locate(ip("10.30.0.5")).source_class;
+  const std::uint32_t to = classifier.locate(ip("10.20.0.7")).destination_class;
+  for (std::uint16_t port = 78; port < 90; ++port) {
+    const bool named = port == 80 || port == 81 || port == 85 || port == 86;
+    EXPECT_EQ(classifier.decide(from, to, 6, port).allowed(), named) << port;
+  }
+  EXPECT_FALSE(classifier.decide(0, to, 6, 80).allowed());
+  EXPECT_FALSE(classifier.decide(from, 0, 6, 80).allowed());
+}
+
 TEST_F(ClassifierTest, DirectConduitInBothVersions) {
   EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.20.0.7", 6, 80)), "office-sees-camera");
   EXPECT_EQ(rule_of(from_device("scada", "fd00:30::5", "fd00:20::7", 6, 81)), "office-sees-camera");
@@ -154,6 +272,11 @@ TEST_F(ClassifierTest, LearnedNamesOpenOnlyHostsBeyondTheUplink) {
         classifier_.classify(in, {ip("10.20.0.7"), ip(destination), 17, 123, 123}, clock));
   };
   EXPECT_EQ(ask("203.0.113.40"), "camera-time");
+  // What an address may do by itself is not taken away by its name.
+  EXPECT_EQ(
+      rule_of(classifier_.classify({segment("field"), Origin::kWire, device("meter")},
+                                   {ip("10.20.0.6"), ip("203.0.113.9"), 6, 123, 1883}, clock)),
+      "meter-to-fixed");
   // An answer that names an inside address opens nothing.
   EXPECT_EQ(ask("10.30.0.5"), "default-deny");
   EXPECT_EQ(ask("10.30.0.1"), "default-deny");
@@ -180,6 +303,10 @@ TEST_F(ClassifierTest, SourcesAreHeldAgainstHowTheyCameIn) {
   EXPECT_EQ(rule_of(from_uplink("192.0.2.2", "10.20.0.7", 6, 80)), "reverse-path");
   EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "fd00:20::7", 6, 80)), "ip-version");
   EXPECT_EQ(rule_of(from_device("scada", "10.30.0.5", "10.30.0.5", 6, 80)), "hairpin");
+  // Two that are nobody's are not one another.
+  EXPECT_EQ(rule_of(from_uplink("192.0.2.77", "10.20.0.99", 6, 80)), "default-deny");
+  // Not even a device's own address comes out of a host stack.
+  EXPECT_EQ(rule_of(from_host("office", "10.30.0.5", "10.20.0.7", 6, 80)), "host-stack-denied");
 }
 
 TEST_F(ClassifierTest, MeaningsOutliveUnchangedRules) {
