@@ -139,6 +139,13 @@ class Classifier {
            location.device == wire::kNoDevice;
   }
 
+  // Could binding let somebody start a flow from here? In device segments only who is enrolled and,
+  // from its host stack, the gateway; in the others everyone who lives there.
+  bool may_speak(const Location& location) const noexcept {
+    return location.segment < wire::kMaxSegments &&
+           (!device_segments_[location.segment] || location.device != wire::kNoDevice);
+  }
+
   // Does a flow that was allowed under (rule, meaning) still mean the same?
   bool still_means(std::uint32_t rule_slot, std::uint64_t meaning) const noexcept {
     const wire::Rule* r = rule(rule_slot);

@@ -4,6 +4,7 @@
 
 #include "policy/decide/names.h"
 #include "policy/explain/candidates.h"
+#include "policy/explain/question.h"
 
 namespace sallyport::explain {
 namespace {
@@ -13,28 +14,6 @@ using decide::Ingress;
 using decide::Location;
 using decide::Origin;
 using wire::RuleKind;
-
-std::string endpoint(const IpAddress& address, std::optional<std::uint16_t> port) {
-  if (!port) return address.to_string();
-  return address.is_v4() ? fmt::format("{}:{}", address.to_string(), *port)
-                         : fmt::format("[{}]:{}", address.to_string(), *port);
-}
-
-std::string packet_text(const decide::Tuple& t) {
-  switch (static_cast<IpProtocol>(t.protocol)) {
-    case IpProtocol::kTcp:
-    case IpProtocol::kUdp:
-      return fmt::format("{} {} > {}", to_string(static_cast<IpProtocol>(t.protocol)),
-                         endpoint(t.source, t.source_port),
-                         endpoint(t.destination, t.destination_port));
-    case IpProtocol::kIcmp:
-    case IpProtocol::kIcmp6:
-      return fmt::format("{} {} > {} type {}", to_string(static_cast<IpProtocol>(t.protocol)),
-                         t.source.to_string(), t.destination.to_string(), t.destination_port);
-  }
-  return fmt::format("protocol {} {} > {}", t.protocol, t.source.to_string(),
-                     t.destination.to_string());
-}
 
 class Teller {
  public:
@@ -194,7 +173,7 @@ void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict
           view_.host_address(ingress.segment, q_.tuple.destination.version());
       if (host != nullptr)
         out_.rewrite = fmt::format("destination becomes {}",
-                                   endpoint(wire::to_ip(*host), decision.listener_port()));
+                                   endpoint_text(wire::to_ip(*host), decision.listener_port()));
       out_.egress_segment = "host stack of " + segment_text(ingress.segment);
       break;
     }

@@ -125,15 +125,18 @@ struct Terminate {
   std::optional<IpAddress> server_address;
   std::uint16_t server_port = 0;
   std::string server_ca;
+  friend bool operator==(const Terminate&, const Terminate&) = default;
 };
 
 // Each list empty = nothing said about it.
 struct ModbusInspect {
   std::vector<std::uint8_t> functions;
   std::vector<std::uint8_t> units;
+  friend bool operator==(const ModbusInspect&, const ModbusInspect&) = default;
 };
 struct Inspect {
   std::optional<ModbusInspect> modbus;
+  friend bool operator==(const Inspect&, const Inspect&) = default;
 };
 
 // inflight 0 and rates 0 mean the built-in default.
@@ -141,6 +144,7 @@ struct AdmissionSpec {
   std::uint32_t inflight = 0;
   std::uint32_t rate_per_s = 0;
   std::uint32_t per_device_per_s = 0;
+  friend bool operator==(const AdmissionSpec&, const AdmissionSpec&) = default;
 };
 
 // Dates are days since 1970-01-01.

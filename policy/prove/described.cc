@@ -29,33 +29,9 @@ Ranges forwardable() {
                  {"fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}});
 }
 
-const Range kV4 = {number_of(IpAddress::v4(0)), number_of(IpAddress::v4(0xffffffff))};
-
-Ranges of_version(const Ranges& all, IpVersion version) {
-  return version == IpVersion::k4 ? common(all, {kV4}) : without(all, {kV4});
-}
-
-Ranges single(const IpAddress& address) {
-  const Number n = number_of(address);
-  return {{n, n}};
-}
-
-Ranges sum(const Ranges& a, const Ranges& b) {
-  std::vector<Range> all = a;
-  all.insert(all.end(), b.begin(), b.end());
-  return tidy(std::move(all));
-}
-
 std::vector<IpPrefix> virtual_ranges(const model::Gateway& gateway) {
   if (!gateway.virtual_ranges.empty()) return gateway.virtual_ranges;
   return {*IpPrefix::parse("198.18.0.0/15"), *IpPrefix::parse("fd53:414c:4c59::/64")};
-}
-
-bool is_relayed_or_terminated(const model::Conduit& c) {
-  return c.terminate.has_value() || c.inspect.modbus.has_value();
-}
-bool is_side(const model::Conduit& c, model::Side side) {
-  return c.terminate.has_value() && c.terminate->side == side;
 }
 
 }  // namespace
@@ -70,6 +46,7 @@ Described::Described(const model::Gateway& gateway, std::optional<std::int32_t> 
   }
   place_segments();
   read_virtual(snapshot, faults);
+  judge_virtual(faults);
   for (const model::Conduit& c : gateway.conduits)
     if (enforced(c)) describe(c);
   for (const model::Segment& s : gateway.segments) describe_services(s);
@@ -149,6 +126,11 @@ std::vector<Number> Described::place_boundaries() const {
   return out;
 }
 
+const DescribedTermination* Described::termination(const model::Conduit& c) const {
+  const auto at = terminations_.find(&c);
+  return at == terminations_.end() ? nullptr : &at->second;
+}
+
 // Each (segment, name) has its own addresses, inside the virtual ranges, and nobody else has them.
 void Described::read_virtual(const wire::SnapshotView& snapshot, std::vector<std::string>& faults) {
   std::map<Number, std::pair<std::string, std::string>> owners;
@@ -169,6 +151,22 @@ void Described::read_virtual(const wire::SnapshotView& snapshot, std::vector<std
                                      inside ? "is another name's too" : "is outside its ranges"));
       virtual_[key] = sum(virtual_[key], single(address));
       virtual_used_ = sum(virtual_used_, single(address));
+    }
+  }
+}
+
+// A name that is asked for is answered in every IP version in which its askers can be served.
+void Described::judge_virtual(std::vector<std::string>& faults) const {
+  for (const model::Conduit& c : gateway_.conduits) {
+    const auto asked = question(c);
+    if (!asked) continue;
+    const Ranges& own = own_.at(segment_names_.at(asked->first));
+    const auto given = virtual_.find(*asked);
+    for (const IpVersion v : {IpVersion::k4, IpVersion::k6}) {
+      if (of_version(own, v).empty()) continue;
+      if (given != virtual_.end() && !of_version(given->second, v).empty()) continue;
+      faults.push_back(fmt::format("{} has no virtual IPv{} address in {}", asked->second,
+                                   v == IpVersion::k4 ? 4 : 6, asked->first));
     }
   }
 }
@@ -228,9 +226,8 @@ void Described::add(const model::Conduit& c, RuleKind kind, const Ranges& source
 void Described::describe(const model::Conduit& c) {
   const EndRanges from = end(c.from);
   const EndRanges to = end(c.to);
-  if (is_relayed_or_terminated(c)) {
-    describe_leg_a(c, from, to);
-    describe_leg_b(c);
+  if (c.terminate || c.inspect.modbus) {
+    describe_terminated(c, from, to);
   } else {
     describe_direct(c, from, to);
   }
@@ -243,6 +240,7 @@ void Described::describe_direct(const model::Conduit& c, const EndRanges& from,
   Ranges sources;
   for (const auto& [segment, part] : from.by_segment) sources = sum(sources, part);
   if (from.is_gateway) {
+    note_resolvers(c, to);
     for (const auto& [segment, part] : to.by_segment)
       add(c, RuleKind::HostService, own_.at(segment), part, {}, 0);
     if (to.name.empty()) return;
@@ -256,59 +254,6 @@ void Described::describe_direct(const model::Conduit& c, const EndRanges& from,
   } else {
     add(c, RuleKind::Direct, sources, destinations, to.name, 0);
   }
-}
-
-void Described::describe_leg_a(const model::Conduit& c, const EndRanges& from,
-                               const EndRanges& to) {
-  // A device that has no address serves nobody.
-  const auto* device = std::get_if<model::DeviceEnd>(&c.to);
-  if (device != nullptr && !is_side(c, model::Side::kOutbound) &&
-      device_names_.at(device->device)->addresses.empty())
-    return;
-  const bool listens = is_side(c, model::Side::kInbound);
-  for (const auto& [segment, clients] : from.by_segment) {
-    if (!own_.contains(segment)) continue;
-    Ranges dialled;
-    if (listens) {
-      dialled =
-          c.terminate->listen_gateway ? own_.at(segment) : single(*c.terminate->listen_address);
-    } else if (!to.name.empty()) {
-      const auto at = virtual_.find({segment->name, to.name});
-      if (at != virtual_.end()) dialled = at->second;
-    } else {
-      for (const auto& [where, part] : to.by_segment) dialled = sum(dialled, part);
-      for (const auto& [where, part] : to.gateway) dialled = sum(dialled, part);
-    }
-    for (const IpVersion v : {IpVersion::k4, IpVersion::k6})
-      if (!of_version(own_.at(segment), v).empty())
-        add(c, RuleKind::Terminate, of_version(clients, v), of_version(dialled, v), {},
-            listens ? c.terminate->listen_port : 0);
-  }
-}
-
-void Described::describe_leg_b(const model::Conduit& c) {
-  Ranges servers;
-  std::string name;
-  std::uint16_t port = c.service.ports.first;
-  if (is_side(c, model::Side::kOutbound)) {
-    port = c.terminate->server_port;
-    name = c.terminate->server_name;
-    if (c.terminate->server_address) servers = single(*c.terminate->server_address);
-  } else {
-    const EndRanges to = end(c.to);
-    name = to.name;
-    for (const auto& [segment, part] : to.by_segment) servers = sum(servers, part);
-  }
-  if (!servers.empty()) {
-    const model::Segment* where = segment_of(servers.front().first);
-    if (where != nullptr && own_.contains(where))
-      add(c, RuleKind::LegB, own_.at(where), servers, {}, port);
-    return;
-  }
-  if (name.empty()) return;
-  const model::Segment* uplink = route(IpVersion::k4);
-  if (uplink == nullptr) uplink = route(IpVersion::k6);
-  if (uplink != nullptr) add(c, RuleKind::LegB, own_.at(uplink), {}, name, port);
 }
 
 void Described::describe_services(const model::Segment& segment) {

@@ -1,14 +1,17 @@
 // What the reviewed conduits describe, from the model alone: boxes of addresses, protocol and ports
-// with the kind of treatment, and where every address lives. Internal to policy/prove; shares
-// nothing with policy/compile.
+// with the kind of treatment, what the terminator is to be told, and where every address lives.
+// Internal to policy/prove; shares nothing with policy/compile.
 //
 // Virtual addresses are the compiler's free choice; they are read from the snapshot and judged
-// here.
+// here. Borrows the model. Thread: none shared.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy/model/model.h"
@@ -31,6 +34,11 @@ struct DescribedBox {
   Ranges destination;  // empty if `name`
   std::string name;
   Transport transport;
+
+  // Conduits as written, then services, then leg B: the first that holds a packet names it.
+  unsigned rank() const {
+    return kind == wire::RuleKind::LegB ? 2 : static_cast<unsigned>(conduit == nullptr);
+  }
 };
 
 struct DescribedPlace {
@@ -41,9 +49,19 @@ struct DescribedPlace {
   friend bool operator==(const DescribedPlace&, const DescribedPlace&) = default;
 };
 
+// What the terminator must do for a conduit, beyond what the conduit itself says.
+struct DescribedTermination {
+  std::set<std::string> listen_segments;
+  std::string server_name;
+  std::vector<IpAddress> server_addresses;
+  std::uint16_t server_port = 0;
+  std::string server_segment;
+  friend bool operator==(const DescribedTermination&, const DescribedTermination&) = default;
+};
+
 class Described {
  public:
-  // Borrows the model. `faults` gets what is wrong with the snapshot's virtual addresses.
+  // `faults` gets what is wrong with the snapshot's virtual addresses.
   Described(const model::Gateway& gateway, std::optional<std::int32_t> today,
             const wire::SnapshotView& snapshot, std::vector<std::string>& faults);
 
@@ -52,6 +70,12 @@ class Described {
   // Every number at which a place may begin.
   std::vector<Number> place_boundaries() const;
   bool enforced(const model::Conduit& conduit) const;
+  // nullptr if the conduit is not in force, or not terminated, or has no server.
+  const DescribedTermination* termination(const model::Conduit& conduit) const;
+  // (segment, name): the question that the segment's resolver answers for this conduit, if any.
+  std::optional<std::pair<std::string, std::string>> question(const model::Conduit& conduit) const;
+  // DNS servers that the terminator may ask.
+  const std::vector<IpAddress>& resolvers() const { return resolvers_; }
 
  private:
   struct EndRanges {
@@ -62,16 +86,24 @@ class Described {
   };
   void place_segments();
   void read_virtual(const wire::SnapshotView& snapshot, std::vector<std::string>& faults);
+  void judge_virtual(std::vector<std::string>& faults) const;
   EndRanges end(const model::End& end) const;
   void describe(const model::Conduit& conduit);
   void describe_direct(const model::Conduit& conduit, const EndRanges& from, const EndRanges& to);
-  void describe_leg_a(const model::Conduit& conduit, const EndRanges& from, const EndRanges& to);
-  void describe_leg_b(const model::Conduit& conduit);
   void describe_services(const model::Segment& segment);
   void add(const model::Conduit& conduit, wire::RuleKind kind, const Ranges& source,
            const Ranges& destination, const std::string& name, std::uint16_t port_override);
   const model::Segment* route(IpVersion version) const;
   const model::Segment* segment_of(Number number) const;
+
+  // described_terminated.cc
+  void describe_terminated(const model::Conduit& conduit, const EndRanges& from,
+                           const EndRanges& to);
+  void describe_leg_a(const model::Conduit& conduit, const EndRanges& from, const EndRanges& to);
+  void describe_leg_b(const model::Conduit& conduit, const DescribedTermination& told);
+  std::optional<DescribedTermination> server_of(const model::Conduit& conduit,
+                                                const EndRanges& to) const;
+  void note_resolvers(const model::Conduit& conduit, const EndRanges& to);
 
   const model::Gateway& gateway_;
   std::optional<std::int32_t> today_;
@@ -84,6 +116,8 @@ class Described {
   Ranges virtual_used_;
   std::vector<std::pair<Range, const model::Segment*>> territory_;  // hosts and own, ascending
   std::vector<DescribedBox> boxes_;
+  std::map<const model::Conduit*, DescribedTermination> terminations_;
+  std::vector<IpAddress> resolvers_;
 };
 
 }  // namespace sallyport::prove

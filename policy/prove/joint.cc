@@ -1,6 +1,7 @@
 #include "policy/prove/joint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "policy/decide/names.h"
 
@@ -17,39 +18,54 @@ const std::vector<JointId>& found(const Map& map, const Key& key) {
 
 }  // namespace
 
+void JointClass::offer(const Example& other) {
+  if (!examples[0] || (other.speaks && !examples[0]->speaks)) {
+    examples[0] = other;
+    examples[1].reset();
+  } else if (!examples[1] && other.speaks == examples[0]->speaks &&
+             other.device != examples[0]->device) {
+    examples[1] = other;
+  }
+}
+
 void Joint::Side::intern(const Ranges& ranges) {
   if (sets.emplace(ranges, of_set.size()).second) of_set.emplace_back();
 }
 
-void Joint::Side::add(Number example, std::uint32_t compiled, bool sender) {
-  if (compiled == 0 && active.empty()) return;
-  const bool v4 = is_v4_number(example);
-  const auto [at, fresh] =
-      known.try_emplace({{v4, compiled}, active}, static_cast<JointId>(classes.size()));
-  if (!fresh) {
-    JointClass& known_class = classes[at->second];
-    if (sender && !known_class.sender) {
-      known_class.example = example;
-      known_class.sender = true;
-    }
-    return;
+void Joint::Side::toggle(std::size_t set, bool begins) {
+  const auto at = std::lower_bound(active.begin(), active.end(), set);
+  if (begins) {
+    active.insert(at, set);
+  } else {
+    active.erase(at);
   }
-  classes.push_back(
-      {.v4 = v4, .example = example, .sender = sender, .name = {}, .compiled = compiled});
-  if (compiled != 0) of_class[compiled].push_back(at->second);
-  for (const std::size_t set : active) of_set[set].push_back(at->second);
 }
 
-Joint::Joint(const wire::SnapshotView& snapshot, const Described& described) {
+void Joint::Side::add(const Example& example, std::uint32_t compiled) {
+  if (compiled == 0 && active.empty()) return;
+  const bool v4 = is_v4_number(example.number);
+  const auto [at, fresh] =
+      known.try_emplace({v4, compiled, active}, static_cast<JointId>(classes.size()));
+  if (fresh) {
+    classes.push_back({.v4 = v4, .examples = {}, .name = {}, .compiled = compiled});
+    if (compiled != 0) of_class[compiled].push_back(at->second);
+    for (const std::size_t set : active) of_set[set].push_back(at->second);
+  }
+  classes[at->second].offer(example);
+}
+
+Joint::Joint(const wire::SnapshotView& snapshot, const decide::Classifier& classifier,
+             const Described& described) {
   for (const DescribedBox& box : described.boxes()) {
     sources_.intern(box.source);
     if (box.name.empty()) destinations_.intern(box.destination);
   }
-  cut(snapshot, described);
+  cut(snapshot, classifier, described);
   add_names(snapshot, described);
 }
 
-void Joint::cut(const wire::SnapshotView& snapshot, const Described& described) {
+void Joint::cut(const wire::SnapshotView& snapshot, const decide::Classifier& classifier,
+                const Described& described) {
   struct Event {
     Number at;
     Side* side;  // nullptr: only a cut
@@ -74,22 +90,16 @@ void Joint::cut(const wire::SnapshotView& snapshot, const Described& described) 
   }
   std::sort(events.begin(), events.end(),
             [](const Event& a, const Event& b) { return a.at < b.at; });
-  const decide::Classifier classifier(snapshot);
   for (std::size_t i = 0; i < events.size();) {
     const Number start = events[i].at;
-    for (; i < events.size() && events[i].at == start; ++i) {
-      if (events[i].side == nullptr) continue;
-      if (events[i].begins) {
-        events[i].side->active.insert(events[i].set);
-      } else {
-        events[i].side->active.erase(events[i].set);
-      }
-    }
+    for (; i < events.size() && events[i].at == start; ++i)
+      if (events[i].side != nullptr) events[i].side->toggle(events[i].set, events[i].begins);
     starts_.push_back(start);
     const decide::Location place = classifier.locate(address_of(start));
-    const bool sender = place.is_device() || place.is_gateway() || classifier.may_be_named(place);
-    sources_.add(start, place.source_class, sender);
-    destinations_.add(start, place.destination_class, sender);
+    const Example example{
+        .number = start, .device = place.device, .speaks = classifier.may_speak(place)};
+    sources_.add(example, place.source_class);
+    destinations_.add(example, place.destination_class);
   }
 }
 
@@ -102,8 +112,7 @@ void Joint::add_names(const wire::SnapshotView& snapshot, const Described& descr
   for (const std::string& name : names) {
     const std::uint32_t c = compiled.destination_class(std::string_view(name)).value_or(0);
     const auto id = static_cast<JointId>(destinations_.classes.size());
-    destinations_.classes.push_back(
-        {.v4 = false, .example = 0, .sender = true, .name = name, .compiled = c});
+    destinations_.classes.push_back({.v4 = false, .examples = {}, .name = name, .compiled = c});
     destinations_.of_name[name].push_back(id);
     if (c != 0) destinations_.of_class[c].push_back(id);
   }

@@ -2,9 +2,12 @@
 // two addresses apart, gathered into joint classes. Internal to policy/prove.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy/decide/classifier.h"
@@ -15,17 +18,29 @@ namespace sallyport::prove {
 
 using JointId = std::uint32_t;
 
+// An address that stands for its class in a witness.
+struct Example {
+  Number number = 0;
+  std::uint32_t device = wire::kNoDevice;  // its owner
+  bool speaks = false;                     // binding lets somebody send with it
+};
+
 struct JointClass {
   bool v4 = false;
-  Number example = 0;
-  bool sender = false;         // the example is one that binding lets speak
+  // The better first. The second is there only if it has another owner, so that a packet between
+  // two classes need not be one of a device to itself.
+  std::array<std::optional<Example>, 2> examples;
   std::string name;            // a DNS name instead of addresses
   std::uint32_t compiled = 0;  // the snapshot's class
+
+  Number example() const { return examples[0] ? examples[0]->number : 0; }
+  void offer(const Example& other);
 };
 
 class Joint {
  public:
-  Joint(const wire::SnapshotView& snapshot, const Described& described);
+  Joint(const wire::SnapshotView& snapshot, const decide::Classifier& classifier,
+        const Described& described);
 
   const std::vector<JointClass>& sources() const { return sources_.classes; }
   const std::vector<JointClass>& destinations() const { return destinations_.classes; }
@@ -39,21 +54,29 @@ class Joint {
   const std::vector<Number>& starts() const { return starts_; }
 
  private:
+  // What tells one class from another: the version, the compiled class, the described ends.
+  struct Signature {
+    bool v4 = false;
+    std::uint32_t compiled = 0;
+    std::vector<std::size_t> sets;  // ascending
+    friend auto operator<=>(const Signature&, const Signature&) = default;
+  };
   // One direction: source or destination.
   struct Side {
     std::map<Ranges, std::size_t> sets;
     std::vector<std::vector<JointId>> of_set;
     std::map<std::uint32_t, std::vector<JointId>> of_class;
-    std::map<std::pair<std::pair<bool, std::uint32_t>, std::set<std::size_t>>, JointId> known;
+    std::map<Signature, JointId> known;
     std::map<std::string, std::vector<JointId>> of_name;
     std::vector<JointClass> classes;
-    std::set<std::size_t> active;
+    std::vector<std::size_t> active;  // ascending
 
     void intern(const Ranges& ranges);
-    // `sender`: a host that binding would let speak is a better example than one it would not.
-    void add(Number example, std::uint32_t compiled, bool sender);
+    void toggle(std::size_t set, bool begins);
+    void add(const Example& example, std::uint32_t compiled);
   };
-  void cut(const wire::SnapshotView& snapshot, const Described& described);
+  void cut(const wire::SnapshotView& snapshot, const decide::Classifier& classifier,
+           const Described& described);
   void add_names(const wire::SnapshotView& snapshot, const Described& described);
 
   Side sources_;

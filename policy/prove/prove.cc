@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <tuple>
 
 #include "policy/explain/candidates.h"
+#include "policy/explain/question.h"
 #include "policy/prove/described.h"
 #include "policy/prove/joint.h"
 #include "policy/prove/parts.h"
+#include "policy/prove/witness.h"
 
 namespace sallyport::prove {
 namespace {
@@ -25,6 +28,8 @@ struct Say {
   bool same_key(const Say& other) const {
     return source_destination == other.source_destination && protocol == other.protocol;
   }
+  JointId source() const { return static_cast<JointId>(source_destination >> 32); }
+  JointId destination() const { return static_cast<JointId>(source_destination); }
 };
 
 bool is_carried(std::uint8_t protocol, bool v4) {
@@ -40,6 +45,26 @@ bool is_carried(std::uint8_t protocol, bool v4) {
   return false;
 }
 
+// Everything that a conduit says but its name, its ends and its review.
+bool same_treatment(const model::Conduit& a, const model::Conduit& b) {
+  return a.terminate == b.terminate && a.inspect == b.inspect && a.admission == b.admission &&
+         a.plaintext_accepted == b.plaintext_accepted;
+}
+
+// Conduits that differ in anything but name and review must not both hold a packet. Leg B only
+// repeats what its conduit implies, and a service may repeat a conduit of its own kind.
+bool may_both_hold(const DescribedBox& a, const DescribedBox& b) {
+  if (a.kind == RuleKind::LegB || b.kind == RuleKind::LegB) return true;
+  if (a.kind != b.kind) return false;
+  if (a.conduit == b.conduit || a.conduit == nullptr || b.conduit == nullptr) return true;
+  return a.source == b.source && a.destination == b.destination && a.name == b.name &&
+         a.transport == b.transport && same_treatment(*a.conduit, *b.conduit);
+}
+
+bool names_first(const DescribedBox& a, const DescribedBox& b) {
+  return std::pair(a.rank(), &a) < std::pair(b.rank(), &b);  // boxes stand as written
+}
+
 class Prover {
  public:
   Prover(const wire::SnapshotView& view, const model::Gateway& gateway,
@@ -48,40 +73,34 @@ class Prover {
         classifier_(view),
         gateway_(gateway),
         described_(gateway, today, view, faults_),
-        joint_(view, described_) {}
+        joint_(view, classifier_, described_),
+        witnesses_(view, classifier_, joint_, described_) {}
 
   Proof run() {
     out_.revision = view_.revision();
     out_.intervals = joint_.starts().size();
     for (std::string& fault : faults_) differ(Wrong::kTermination, std::move(fault), std::nullopt);
     compare_places();
-    for (Difference& d : part_differences(view_, gateway_))
-      differ(d.wrong, std::move(d.text), std::nullopt);
+    for (Difference& d : part_differences(view_, gateway_, described_, witnesses_))
+      differ(d.wrong, std::move(d.text), std::move(d.witness));
     compare_rules();
     find_unenforceable();
     return std::move(out_);
   }
 
  private:
-  void differ(Wrong wrong, std::string text, std::optional<explain::Question> witness) {
-    if (out_.differences.size() == kMaxDifferences) {
-      ++out_.differences_omitted;
-      return;
-    }
-    out_.differences.push_back({wrong, std::move(text), std::move(witness)});
-  }
+  using Boxes = std::vector<const DescribedBox*>;
 
+  void differ(Wrong wrong, std::string text, std::optional<explain::Question> witness);
   void compare_places();
   void compare_rules();
   void compare_key(std::span<const Say> says);
   void compare_port(const Say& key, std::uint16_t port, const Say* compiled,
-                    const std::vector<const Say*>& described);
-  bool ambiguous(const std::vector<const Say*>& described) const;
+                    const Boxes& described);
   void find_unenforceable();
   std::vector<Say> compiled_says() const;
   std::vector<Say> described_says() const;
-  explain::Question witness(const Say& key, std::uint16_t port) const;
-  std::string packet_text(const Say& key, std::uint16_t port) const;
+  std::string key_text(const Say& key, std::uint16_t port) const;
   std::string segment_name(std::uint16_t slot) const {
     const wire::Segment* s = view_.segment(slot);
     return s == nullptr ? std::string("nowhere") : std::string(wire::text(s->name()));
@@ -93,11 +112,27 @@ class Prover {
   std::vector<std::string> faults_;
   const Described described_;
   const Joint joint_;
+  const Witnesses witnesses_;
   Proof out_;
 };
 
+void Prover::differ(Wrong wrong, std::string text, std::optional<explain::Question> witness) {
+  if (out_.differences.size() == kMaxDifferences) {
+    ++out_.differences_omitted;
+    return;
+  }
+  Difference& made = out_.differences.emplace_back();
+  made.wrong = wrong;
+  made.text = std::move(text);
+  if (!witness) return;
+  made.command = explain::command_line_of(view_, *witness);
+  made.text += "; for example " + explain::sentence_of(view_, *witness);
+  made.witness = std::move(witness);
+}
+
 void Prover::compare_places() {
   for (const Number n : joint_.starts()) {
+    ++out_.steps;
     const IpAddress address = address_of(n);
     const decide::Location is = classifier_.locate(address);
     const DescribedPlace should = described_.place(n);
@@ -114,7 +149,7 @@ void Prover::compare_places() {
                     is.is_virtual() ? "virtual" : segment_name(is.segment),
                     is.is_gateway() ? "gateway" : view_.device_name(is.device),
                     should.is_virtual ? "virtual" : segment, should.gateway ? "gateway" : device),
-        std::nullopt);
+        witnesses_.from(address, should));
   }
 }
 
@@ -163,6 +198,7 @@ void Prover::compare_rules() {
   std::vector<Say> says = compiled_says();
   const std::vector<Say> described = described_says();
   says.insert(says.end(), described.begin(), described.end());
+  out_.steps += says.size();
   std::sort(says.begin(), says.end(), [](const Say& a, const Say& b) {
     return std::tuple(a.source_destination, a.protocol, a.ports.first) <
            std::tuple(b.source_destination, b.protocol, b.ports.first);
@@ -176,124 +212,91 @@ void Prover::compare_rules() {
   }
 }
 
-// At each port where either side begins or ends, and so at every port.
+// At each port where either side begins or ends, and so at every port. `says` stand by first port.
 void Prover::compare_key(std::span<const Say> says) {
-  std::set<std::uint32_t> points;
+  std::vector<std::uint32_t> points;
   for (const Say& s : says) {
-    points.insert(s.ports.first);
-    points.insert(s.ports.last + 1U);
+    points.push_back(s.ports.first);
+    points.push_back(s.ports.last + 1U);
   }
+  std::sort(points.begin(), points.end());
+  points.erase(std::unique(points.begin(), points.end()), points.end());
+  std::vector<const Say*> open;
+  Boxes described;
+  std::size_t next = 0;
   for (const std::uint32_t point : points) {
-    if (point > 0xffff) continue;
+    if (point > 0xffff) break;
     const auto port = static_cast<std::uint16_t>(point);
+    std::erase_if(open, [&](const Say* s) { return s->ports.last < port; });
+    for (; next < says.size() && says[next].ports.first == port; ++next)
+      open.push_back(&says[next]);
     const Say* compiled = nullptr;
-    std::vector<const Say*> described;
-    for (const Say& s : says) {
-      if (!s.ports.contains(port)) continue;
-      if (s.described == nullptr) {
-        compiled = &s;
+    described.clear();
+    for (const Say* s : open) {
+      if (s->described == nullptr) {
+        compiled = s;
       } else {
-        described.push_back(&s);
+        described.push_back(s->described);
       }
     }
+    out_.steps += open.size();
     compare_port(says.front(), port, compiled, described);
   }
 }
 
-// Conduits that differ in anything but name and review, and would both carry this packet.
-bool Prover::ambiguous(const std::vector<const Say*>& described) const {
-  const DescribedBox* first = nullptr;
-  for (const Say* s : described) {
-    const DescribedBox& box = *s->described;
-    if (box.kind == RuleKind::LegB) continue;
-    if (first == nullptr) {
-      first = &box;
-      continue;
-    }
-    if (box.kind != first->kind) return true;
-    if (box.conduit == first->conduit || box.conduit == nullptr || first->conduit == nullptr)
-      continue;
-    const model::Conduit& a = *first->conduit;
-    const model::Conduit& b = *box.conduit;
-    const bool same = box.source == first->source && box.destination == first->destination &&
-                      box.name == first->name && box.transport == first->transport &&
-                      a.plaintext_accepted == b.plaintext_accepted &&
-                      a.terminate.has_value() == b.terminate.has_value() &&
-                      a.inspect.modbus.has_value() == b.inspect.modbus.has_value() &&
-                      a.admission.inflight == b.admission.inflight &&
-                      a.admission.rate_per_s == b.admission.rate_per_s &&
-                      a.admission.per_device_per_s == b.admission.per_device_per_s;
-    if (!same) return true;
-  }
-  return false;
-}
-
 void Prover::compare_port(const Say& key, std::uint16_t port, const Say* compiled,
-                          const std::vector<const Say*>& described) {
-  const auto tell = [&](Wrong wrong, const std::string& what) {
-    differ(wrong, fmt::format("{}: {}", packet_text(key, port), what), witness(key, port));
-  };
+                          const Boxes& described) {
   if (compiled == nullptr && described.empty()) return;
+  const auto tell = [&](Wrong wrong, const std::string& what) {
+    differ(wrong, key_text(key, port) + ": " + what,
+           witnesses_.between(key.source(), key.destination(), key.protocol, port));
+  };
   if (compiled == nullptr)
     return tell(Wrong::kMissing,
-                fmt::format("described by {} but denied", described.front()->described->rule));
-  const std::string rule(view_.rule_name(compiled->rule));
+                fmt::format("described by {} but denied", described.front()->rule));
+  const std::string_view rule = view_.rule_name(compiled->rule);
   const RuleKind kind = view_.rules()[compiled->rule].kind();
   if (described.empty())
     return tell(Wrong::kUndescribed, fmt::format("permitted by {} but nobody described it", rule));
-  const bool known = std::any_of(described.begin(), described.end(), [&](const Say* s) {
-    return s->described->rule == rule && s->described->kind == kind;
-  });
-  if (!known)
-    return tell(Wrong::kOtherRule,
-                fmt::format("permitted as {} ({}), described as {} ({})", rule,
-                            explain::kind_text(kind), described.front()->described->rule,
-                            explain::kind_text(described.front()->described->kind)));
-  if (ambiguous(described))
-    tell(Wrong::kAmbiguous, fmt::format("{} was chosen among conduits that differ", rule));
+  const DescribedBox& first = **std::min_element(
+      described.begin(), described.end(),
+      [](const DescribedBox* a, const DescribedBox* b) { return names_first(*a, *b); });
+  const auto other = std::find_if(described.begin(), described.end(),
+                                  [&](const DescribedBox* b) { return !may_both_hold(first, *b); });
+  if (other != described.end())
+    return tell(Wrong::kAmbiguous,
+                fmt::format("{} was chosen, {} and {} differ and both describe it", rule,
+                            first.rule, (*other)->rule));
+  if (first.rule != rule || first.kind != kind)
+    tell(Wrong::kOtherRule,
+         fmt::format("permitted as {} ({}), described as {} ({})", rule, explain::kind_text(kind),
+                     first.rule, explain::kind_text(first.kind)));
 }
 
-explain::Question Prover::witness(const Say& key, std::uint16_t port) const {
-  const JointClass& from = joint_.sources()[key.source_destination >> 32];
-  const JointClass& to = joint_.destinations()[key.source_destination & 0xffffffffU];
-  explain::Question out;
-  out.tuple.source = address_of(from.example);
-  out.tuple.destination = address_of(to.example);
-  out.tuple.protocol = key.protocol;
-  out.tuple.source_port = 40000;
-  out.tuple.destination_port = port;
-  if (!to.name.empty()) {
-    // Some host beyond an uplink stands for what the name will be.
-    out.names = {to.name};
-    for (const Number n : joint_.starts()) {
-      const IpAddress a = address_of(n);
-      if (a.is_v4() == from.v4 && classifier_.may_be_named(classifier_.locate(a)))
-        out.tuple.destination = a;
-    }
-  }
-  const decide::Location place = classifier_.locate(out.tuple.source);
-  out.segment = place.segment;
-  out.origin = place.is_gateway() ? decide::Origin::kHostStack : decide::Origin::kWire;
-  return out;
-}
-
-std::string Prover::packet_text(const Say& key, std::uint16_t port) const {
-  const JointClass& from = joint_.sources()[key.source_destination >> 32];
-  const JointClass& to = joint_.destinations()[key.source_destination & 0xffffffffU];
-  return fmt::format("protocol {} {} > {} port {}", key.protocol,
-                     address_of(from.example).to_string(),
-                     to.name.empty() ? address_of(to.example).to_string() : to.name, port);
+// "tcp 10.30.0.5 > 10.20.0.7 port 80", for ends that perhaps nobody has.
+std::string Prover::key_text(const Say& key, std::uint16_t port) const {
+  const JointClass& from = joint_.sources()[key.source()];
+  const JointClass& to = joint_.destinations()[key.destination()];
+  return fmt::format("{} {} > {} port {}", to_string(static_cast<IpProtocol>(key.protocol)),
+                     address_of(from.example()).to_string(),
+                     to.name.empty() ? address_of(to.example()).to_string() : to.name, port);
 }
 
 // What the gateway does not stand between it cannot keep apart.
 void Prover::find_unenforceable() {
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> groups;
-  for (const model::Device& d : gateway_.devices)
-    groups[{d.segment, d.where.port}].push_back(d.name);
-  for (auto& [key, devices] : groups) {
-    const wire::Segment* segment = view_.segment(std::string_view(key.first));
-    if (devices.size() < 2 || segment == nullptr || segment->isolated()) continue;
-    out_.not_enforceable.push_back({key.first, key.second, std::move(devices)});
+  std::map<std::tuple<std::uint16_t, std::uint16_t>, std::vector<std::uint32_t>> wires;
+  for (std::uint32_t slot = 0; slot < view_.devices().size(); ++slot) {
+    const wire::Device& d = view_.devices()[slot];
+    if (d.valid() != 0) wires[{d.port(), d.vlan()}].push_back(slot);
+  }
+  for (const auto& [wire, slots] : wires) {
+    const wire::Segment* segment = view_.segment(view_.devices()[slots.front()].segment());
+    if (slots.size() < 2 || segment->isolated()) continue;
+    NotEnforceable& one = out_.not_enforceable.emplace_back();
+    one.segment = wire::text(segment->name());
+    one.port = wire::text(view_.port(std::get<0>(wire))->name());
+    one.vlan = std::get<1>(wire);
+    for (const std::uint32_t slot : slots) one.devices.emplace_back(view_.device_name(slot));
   }
 }
 

@@ -1,7 +1,6 @@
 #include "policy/prove/ranges.h"
 
 #include <algorithm>
-#include <string>
 
 namespace sallyport::prove {
 namespace {
@@ -46,6 +45,22 @@ Ranges tidy(std::vector<Range> ranges) {
     }
   }
   return out;
+}
+
+Ranges single(const IpAddress& address) {
+  const Number n = number_of(address);
+  return {{n, n}};
+}
+
+Ranges sum(const Ranges& a, const Ranges& b) {
+  std::vector<Range> all = a;
+  all.insert(all.end(), b.begin(), b.end());
+  return tidy(std::move(all));
+}
+
+Ranges of_version(const Ranges& all, IpVersion version) {
+  const Ranges v4 = {{number_of(IpAddress::v4(0)), number_of(IpAddress::v4(0xffffffff))}};
+  return version == IpVersion::k4 ? common(all, v4) : without(all, v4);
 }
 
 // a without everything outside b.

@@ -2,7 +2,7 @@
 // must not be repeated by the other. Inclusive ranges of 128-bit numbers, IPv4 as IPv4-mapped.
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,6 +22,9 @@ Range range_of(const IpPrefix& prefix);
 bool is_v4_number(Number number);
 
 Ranges tidy(std::vector<Range> ranges);
+Ranges single(const IpAddress& address);
+Ranges sum(const Ranges& a, const Ranges& b);
+Ranges of_version(const Ranges& all, IpVersion version);
 Ranges common(const Ranges& a, const Ranges& b);
 Ranges without(const Ranges& a, const Ranges& b);
 bool holds(const Ranges& ranges, Number number);

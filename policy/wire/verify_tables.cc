@@ -133,13 +133,18 @@ Fault mapped_fault(std::span<const Interval6> intervals) {
   return std::nullopt;
 }
 
-// How many addresses must be found as a device's or the gateway's own.
-std::size_t listed_addresses(const SnapshotView& view) {
-  std::size_t count = 0;
+// Every listed address is found as its owner's. Intervals are single addresses of their owners and
+// distinct, so equal counts mean that all are found, and that no two lists share one.
+Fault owners_fault(const SnapshotView& view, std::size_t owned) {
+  std::size_t devices = 0;
   for (const Device& d : view.devices())
-    if (d.valid() != 0) count += d.address_count();
-  for (const Segment* s : *view.root().segments()) count += s->addresses()->size();
-  return count;
+    if (d.valid() != 0) devices += d.address_count();
+  std::size_t listed = devices;
+  for (const Segment* s : *view.root().segments()) listed += s->addresses()->size();
+  if (owned != listed) return std::string("a listed address is not found, or listed twice");
+  if (devices != view.device_addresses().size())
+    return std::string("device_addresses: one belongs to no device");
+  return std::nullopt;
 }
 
 // Follows the probe sequence to entry `at`; every step before it must be another, occupied entry.
@@ -168,7 +173,10 @@ Fault bind_fault(const SnapshotView& view) {
   for (std::size_t at = 0; at < table.size(); ++at) {
     const BindSlot& slot = table[at];
     if (slot.reserved() != 0) return fmt::format("bind_table: entry {}: reserved bits", at);
-    if (!occupied(slot)) continue;
+    if (!occupied(slot)) {
+      if (!to_mac(slot.mac()).is_zero()) return fmt::format("bind_table: entry {}: not empty", at);
+      continue;
+    }
     if (slot.device() >= devices.size() || devices[slot.device()].valid() == 0)
       return fmt::format("bind_table: entry {}: no such device", at);
     const MacAddress mac = to_mac(slot.mac());
@@ -280,7 +288,11 @@ Fault pairs_fault(const SnapshotView& view, const ClassUse& use) {
   const auto same = [](const PairSlot& a, const PairSlot& b) { return a.key() == b.key(); };
   std::size_t steps = 0;  // lists may be shared by many pairs; the whole walk stays bounded
   for (std::size_t at = 0; at < table.size(); ++at) {
-    if (!occupied(table[at])) continue;
+    if (!occupied(table[at])) {
+      if (table[at].first() != 0 || table[at].count() != 0)
+        return fmt::format("pairs: entry {}: not empty", at);
+      continue;
+    }
     steps += table[at].count();
     if (steps > kMaxTableSlots * 4) return std::string("pairs: too many ranges in all");
     if (!is_findable(table, at, pair_hash(table[at].key()), occupied, same))
@@ -304,10 +316,7 @@ Fault tables_fault(const SnapshotView& view) {
   if (auto fault = partition_fault(view, "intervals6", view.intervals6(), ~Uint128{0}, use, owned))
     return fault;
   if (auto fault = mapped_fault(view.intervals6())) return fault;
-  // Intervals are single addresses of their owners and distinct, so equal counts mean all are
-  // found.
-  if (owned != listed_addresses(view))
-    return std::string("a listed address is not found, or listed twice");
+  if (auto fault = owners_fault(view, owned)) return fault;
   for (const Name* name : *view.root().names()) {
     if (name->destination_class() >= classes)
       return fmt::format("names: {}: class out of range", text(name->name()));

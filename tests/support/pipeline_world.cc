@@ -170,7 +170,11 @@ void PipelineWorld::apply(const model::Gateway& gateway) {
   if (tables_ != nullptr) input.previous = compile::slots_of(tables_->view());
   auto compiled = compile::compile(gateway, input);
   if (!compiled) give_up("the plant does not compile: " + compiled.error().front().message);
-  auto bytes = std::make_shared<const std::vector<std::uint8_t>>(std::move(compiled->snapshot));
+  enforce(std::move(compiled->snapshot));
+}
+
+void PipelineWorld::enforce(std::vector<std::uint8_t> snapshot) {
+  auto bytes = std::make_shared<const std::vector<std::uint8_t>>(std::move(snapshot));
   auto view = wire::SnapshotView::verify(*bytes);
   if (!view) give_up("the plant does not verify: " + view.error().context);
   auto tables = dataplane::Tables::build(*view, bytes);

@@ -65,6 +65,8 @@ class PipelineWorld : private dataplane::VerdictObserver {
   std::vector<Frame> wait(Duration time);
   // Another revision comes into force.
   void apply(const model::Gateway& gateway);
+  // The same for a sealed snapshot that somebody else has made.
+  void enforce(std::vector<std::uint8_t> snapshot);
 
   const Verdict& verdict() const { return verdict_; }
   dataplane::Pipeline& pipeline() { return *pipeline_; }

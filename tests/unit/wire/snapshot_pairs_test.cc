@@ -22,6 +22,16 @@ std::uint32_t host_destination(Draft& d) { return testing::interval_of(d, 2).des
 const Case kLists[] = {
     {"a size that is no power of two", [](Draft& d) { d.pairs.resize(d.pairs.size() + 1); },
      "pairs: size is not a power of two"},
+    {"a list in an empty entry",
+     [](Draft& d) {
+       testing::first(d.pairs, [](const auto& p) { return p.key() == 0; }).mutate_first(1);
+     },
+     "not empty"},
+    {"a length in an empty entry",
+     [](Draft& d) {
+       testing::first(d.pairs, [](const auto& p) { return p.key() == 0; }).mutate_count(1);
+     },
+     "not empty"},
     {"a list of none", [](Draft& d) { testing::occupied_pair(d).mutate_count(0); },
      "pairs: ranges out of bounds"},
     {"a list from the end",

@@ -84,6 +84,9 @@ const Case kIntervals[] = {
     {"the gateway's address given to nobody",
      [](Draft& d) { testing::interval_of_gateway(d, 0).mutate_device(kNoDevice); },
      "a listed address is not found, or listed twice"},
+    {"an address of no device",
+     [](Draft& d) { d.device_addresses.push_back(d.device_addresses[0]); },
+     "device_addresses: one belongs to no device"},
     {"a name's class past the end",
      [](Draft& d) { d.names[0]->destination_class = testing::classes_of(d); },
      "names: broker.example: class out of range"},
@@ -167,6 +170,13 @@ const Case kBinding[] = {
            draft::Mac(flatbuffers::span<const std::uint8_t, 6>(mac.data(), mac.size()));
      },
      "not this device's MAC"},
+    {"a MAC in an empty entry",
+     [](Draft& d) {
+       testing::first(d.bind_table, [](const auto& s) {
+         return s.device() == kNoDevice;
+       }).mutable_mac() = d.devices[0].mac();
+     },
+     "not empty"},
     {"a device that is missing",
      [](Draft& d) {
        d.devices.pop_back();
