@@ -313,8 +313,11 @@ testing::Verdict send(testing::PipelineWorld& world, const wire::SnapshotView& v
   return world.verdict();
 }
 
-void confirm(const char* name, testing::PipelineWorld& world, const wire::SnapshotView& view,
-             const Difference& d) {
+// A world of its own for each packet: what one learns must not let in another.
+void confirm(const char* name, const model::Gateway& before, const Bytes& snapshot,
+             const wire::SnapshotView& view, const Difference& d) {
+  testing::PipelineWorld world(before);
+  world.enforce(snapshot);
   const explain::Question& q = *d.witness;
   const explain::Explanation told = explain::explain(view, q);
   const std::string what = std::string(name) + "\n" + d.text + "\n" + explain::to_text(told);
@@ -339,13 +342,11 @@ class Planted : public ::testing::TestWithParam<Fault> {};
 TEST_P(Planted, IsFoundWithAPacketThatExplainAndTheWireConfirm) {
   const Fault& fault = GetParam();
   const model::Gateway gateway = meant();
-  testing::PipelineWorld world(gateway);
   compile::CompileInput input;
   input.revision = 2;
   input.unit_id = 1;
   const Bytes snapshot = testing::compile_with(gateway, fault.faults, input);
   const auto view = *wire::SnapshotView::verify(snapshot);
-  world.enforce(snapshot);
   const Proof proof = prove(view, gateway, std::nullopt);
   EXPECT_FALSE(proof.holds());
   bool found = false;
@@ -354,7 +355,7 @@ TEST_P(Planted, IsFoundWithAPacketThatExplainAndTheWireConfirm) {
       EXPECT_TRUE(d.witness) << d.text;
       found = true;
     }
-    if (d.witness) confirm(fault.name, world, view, d);
+    if (d.witness) confirm(fault.name, gateway, snapshot, view, d);
   }
   EXPECT_TRUE(found) << fault.name << "\n" << to_text(proof);
 }
@@ -380,7 +381,6 @@ TEST(PlantedOverlap, ResolvedSilentlyIsFound) {
                          in_the_bounds ? testing::tcp(80, 90) : testing::tcp(85));
     if (in_the_bounds) gateway.conduits[1].admission.inflight = 5;
     ASSERT_FALSE(compile::compile(gateway, {}));
-    testing::PipelineWorld world(testing::bare_gateway());
     compile::CompileInput input;
     input.revision = 2;
     input.unit_id = 1;
@@ -391,14 +391,13 @@ TEST(PlantedOverlap, ResolvedSilentlyIsFound) {
                               }),
                               input);
     const auto view = *wire::SnapshotView::verify(snapshot);
-    world.enforce(snapshot);
     const Proof proof = prove(view, gateway, std::nullopt);
     ASSERT_FALSE(proof.holds());
     for (const Difference& d : proof.differences) {
       EXPECT_EQ(d.wrong, Wrong::kAmbiguous) << d.text;
       EXPECT_NE(d.text.find("a was chosen, a and b differ"), std::string::npos) << d.text;
       ASSERT_TRUE(d.witness);
-      confirm("an overlap", world, view, d);
+      confirm("an overlap", testing::bare_gateway(), snapshot, view, d);
     }
   }
 }
