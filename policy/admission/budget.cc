@@ -11,10 +11,17 @@ namespace {
 constexpr std::int64_t kNanos = 1'000'000'000;
 constexpr std::int64_t kTurn = std::int64_t{kFullCost} * kNanos;
 
+// How far a lane's share may be behind or ahead, in sixteenths; ahead per weight. What many turns
+// that came to nothing leave behind is not made up for in one block, to the others' loss.
+constexpr std::int64_t kMostOwing = -64 * std::int64_t{kFullCost};
+constexpr std::int64_t kMostOwed = 4 * std::int64_t{kFullCost};
+
 // Whether counter `b` comes after or is `a` (both wrap).
 constexpr bool not_before(std::uint32_t b, std::uint32_t a) {
   return static_cast<std::int32_t>(b - a) >= 0;
 }
+// Turns that came back without having become a handshake.
+constexpr std::uint32_t untaken(const LaneReport& r) { return r.seen - r.stash - r.taken; }
 // What a full bucket holds: a burst, but one turn and what the time between two polls may add.
 constexpr std::int64_t bucket(std::int64_t rate16) {
   return std::max(kTurn + rate16 * Budget::kPollSlack.count(), rate16 * Budget::kBurst.count());
@@ -119,31 +126,32 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     conduit.in_flight += report.held;
     conduit.slow += report.slow;
     lane.in_flight += report.held;
-    lane.costs.carry(report.held);
   } else {
     const std::uint32_t returned = l.returned() - was_returned;
-    const std::uint32_t unused = std::min(report.unused - before.unused, returned);
     conduit.returned += returned;
     conduit.in_flight += l.outstanding() - was_out;
     lane.in_flight += l.outstanding() - was_out;
     conduit.slow += report.slow - before.slow;
-    const CostLedger::Settlement settled =
-        lane.costs.settle(returned - unused, unused, report.cost - before.cost);
+    // Turns are paid for in advance at the lane's usual price, again at what the client is expected
+    // to cost once it is known which client, and at last at what it did cost.
+    CostLedger::Settlement settled =
+        lane.costs.settle(report.taken - before.taken, untaken(report) - untaken(before),
+                          report.expected - before.expected);
+    settled.change -= report.due - before.due;
+    settled.unused += static_cast<std::int64_t>(report.spare - before.spare);
     fill(conduit, now);
     credit(conduit, settled);
-    lane.deficit =
-        std::clamp<std::int64_t>(lane.deficit + settled.change + settled.unused,
-                                 -64 * std::int64_t{kFullCost}, 64 * std::int64_t{kFullCost});
+    lane.deficit = std::clamp<std::int64_t>(lane.deficit + settled.change + settled.unused,
+                                            kMostOwing, kMostOwed * lane.config.weight);
     Capacity::Sample sample;
     for (std::size_t k = 0; k < kHandshakes; ++k) {
-      sample.replied[k] = report.replied[k] - before.replied[k];
-      sample.server_time_us[k] = report.server_time_us[k] - before.server_time_us[k];
+      sample.replies.count[k] = report.replied[k] - before.replied[k];
+      sample.replies.server_time_us[k] = report.server_time_us[k] - before.server_time_us[k];
     }
     sample.reply_time_us = report.reply_time_us - before.reply_time_us;
     sample.established = report.established - before.established;
     sample.flight_time_us = report.flight_time_us - before.flight_time_us;
     sample.failed = report.failed - before.failed;
-    sample.unused = unused;
     sample.server_signs = report.server_signs - before.server_signs;
     conduit.capacity.learn(sample, now);
   }

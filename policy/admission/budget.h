@@ -30,7 +30,7 @@ class Budget {
   static constexpr Duration kPollSlack = std::chrono::milliseconds(2);
   // Turns that came back unused are given again at this fraction of the rate on top of it, so that
   // many at once do not become a burst.
-  static constexpr std::int64_t kRepayShare = 25;
+  static constexpr std::int64_t kRepayShare = 20;
 
   Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers);
 

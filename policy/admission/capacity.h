@@ -1,23 +1,23 @@
 // How many handshakes a server can bear, learned from its own answers. One per conduit, at the
 // conduit's owner. It yields two bounds: a rate (full handshakes per second) that paces starts, and
-// a window (turns) of fresh handshakes in flight that makes starts follow completions.
+// a window (turns) of handshakes in flight that makes starts follow completions, so that a server
+// that slows down is followed at once, whatever is believed of it.
 //
-// The signal is the server's own time (ClientHello seen to first flight seen, or the terminator's
-// measurement), per kind of handshake and as a multiple of the shortest usual one, its *base*: so
-// slow clients do not look like a slow server, nor full handshakes among resumed ones. Control
-// happens once per round: as long as a turn usually takes to its reply, and until enough replies
-// came:
-//   ramp      rate and window grow by kRamp per round until the server's time rises
-//   steady    grow a little while it is at its base, hold while it is a little above
-//   decrease  when it is more than kCongested times its base: nothing starts until what is in
-//   flight
-//             fits; what was delivered meanwhile *is* the capacity, so the rate becomes that, and
-//             the window what it needs (Little's law: rate times usual flight)
-//   dead      nothing proves it alive for a second although handshakes wait for it: one probe a
-//   second
-// A base grows old: each epoch ends, if the server's time was never near its base, with a few
-// rounds of half the window, so that a standing queue cannot become the base. And when a decrease
-// lowers what is delivered but not the server's time, it was not a queue: the time is the new base.
+// The signal is the server's own time (ServerTime). Control happens once per round: as long as a
+// turn usually takes to its reply, and until enough replies came:
+//   start     at the ceiling if there is one, else low; the window opens with each reply that came
+//             as fast as ever, up to what the rate needs
+//   increase  while the server is at its base and all that is allowed is used: boldly while nothing
+//             is known (kRamp), timidly close to what it could do last
+//   decrease  when it takes kCongested times its base: nothing starts until what is in flight fits.
+//             What was delivered meanwhile *is* the capacity: the rate becomes that, and the window
+//             what it needs (Little's law: rate times usual flight)
+//   drain     after an epoch in which the server was never near its base, a few rounds of half the
+//             window, so that a standing queue does not become the base
+//   dead      nothing proves it alive for a second although handshakes wait for it, or it refuses
+//             one after another: one probe a second
+// When a decrease lowers what is delivered but not the server's time, it was no queue: the machine
+// itself is slower, and its time is the new base.
 //
 // Thread: the owner's. No allocation, no clock; doubles, once per round.
 #pragma once
@@ -25,6 +25,7 @@
 #include <array>
 #include <cstdint>
 
+#include "policy/admission/server_time.h"
 #include "policy/admission/types.h"
 
 namespace sallyport::admission {
@@ -44,13 +45,11 @@ class Capacity {
   Capacity() : Capacity(0, 4, {16, 4, 3, 20}, Instant()) {}
 
   struct Sample {
-    std::array<std::uint32_t, kHandshakes> replied{};
-    std::array<std::uint64_t, kHandshakes> server_time_us{};  // over `replied`
-    std::uint64_t reply_time_us = 0;                          // over all replies: turn to reply
+    Replies replies;
+    std::uint64_t reply_time_us = 0;  // over all replies: turn to reply
     std::uint32_t established = 0;
     std::uint64_t flight_time_us = 0;  // over `established`: turn to end
     std::uint32_t failed = 0;          // by the server's fault
-    std::uint32_t unused = 0;
     std::uint32_t server_signs = 0;
   };
   void learn(const Sample& sample, Instant now);
@@ -64,52 +63,67 @@ class Capacity {
 
   // Sixteenths of a full handshake per second.
   std::uint64_t rate16() const { return rate16_; }
-  // Turns that may be in flight and fresh now. While dead: 0, save once per kProbeEvery.
+  // Turns that may be in flight and not slow now. While dead: 0, save once per kProbeEvery.
   std::uint32_t window() const { return window_turns_; }
   bool probe_due(Instant now) const { return phase_ == Phase::kDead && now >= next_probe_; }
   Phase phase() const { return phase_; }
   double rate_per_s() const { return rate_; }
   // Usual server time of a kind when it is not overloaded; 0 while unknown.
-  double base_us(Handshake kind) const { return base_us_[static_cast<std::size_t>(kind)]; }
+  double base_us(Handshake kind) const { return time_.base_us(kind); }
 
  private:
   // What a round says.
   struct Reading {
-    double slowness = 1;   // server time over base, mean over replies
-    double excess_us = 0;  // server time above base, mean over replies
-    double server_us = 0;
+    ServerTime::Distance time;
+    double replies = 0;
     double cost = 0;       // full handshakes
+    double seconds = 0;    // during which anything was in flight
     double delivered = 0;  // full handshakes per second
+    double inside = 0;     // handshakes at the server at once (Little's law)
   };
+  // What was delivered while the server had more than enough to do.
+  struct Overload {
+    double cost = 0, replies = 0, seconds = 0;
+    void add(const Reading& r) { cost += r.cost, replies += r.replies, seconds += r.seconds; }
+  };
+
+  void open_window(const Replies& replies);
+  double needed_window() const;
+  double first_window() const;
   Reading read(Instant now) const;
   void end_round(std::uint32_t in_flight, Instant now);
+  void begin_round(Instant now, Duration length);
   void judge(const Reading& reading, std::uint32_t in_flight, Instant now);
+  void smooth(const Reading& reading);
   void increase(const Reading& reading);
-  void decrease(const Reading& reading, Instant now);
+  void decrease(const Reading& reading);
+  bool time_has_changed(const Reading& reading);
   void bound_by_overload();
   void settle(Instant now);
-  void note_base();
-  void end_epoch(Instant now);
+  void warm(const Reading& reading, Instant now);
   void start_drain(Instant now);
-  void end_drain();
   void publish();
   void die(Instant now);
   void revive(Instant now);
-  std::uint32_t replies() const;
 
   double ceiling_;
   double bound_;
   std::array<std::uint8_t, kHandshakes> cost_;
   double rate_;
   double window_;
-  double delivered_ = 0;                        // full handshakes per second, smoothed
-  std::array<double, kHandshakes> base_us_{};   // 0: unknown
-  std::array<double, kHandshakes> epoch_us_{};  // shortest of this epoch
-  double reply_us_ = 50'000;                    // usual time from turn to reply
+  double sound_rate_;           // the last one that was judged without failures
+  double delivered_ = 0;        // full handshakes per second, smoothed
+  double turns_per_full_ = 1;   // how many handshakes of the usual mix cost what a full one does
+  double reply_us_ = 50'000;    // usual time from turn to reply
   double flight_us_ = 100'000;  // usual time from turn to end, less the server's excess
-  double cut_server_us_ = 0, cut_delivered_ = 0;  // at the last decrease
-  double overload_cost_ = 0, overload_replies_ = 0,
-         overload_s_ = 0;  // since the server became slow
+  double inside_ = 0;           // usually at the server at once, at its base
+  double sustained_ = 0;        // delivered in the last overload
+  double suspected_us_ = 0;     // server time that may be the new base
+  ServerTime time_;
+  Overload overload_;
+  Sample round_{};
+  double busy_s_ = 0;  // of this round
+  Instant ticked_;
   Instant round_start_;
   Instant round_end_;
   Instant epoch_end_;
@@ -119,15 +133,14 @@ class Capacity {
   Instant next_drain_;                // not before
   std::uint32_t since_sign_ = 0;      // turns given since the last sign of life
   std::uint32_t most_in_flight_ = 0;  // in this round
-  bool cut_ = false;                  // the last judgement was a decrease
-  bool draining_ = false;             // until no more is in flight than the window
   std::uint32_t calm_ = 0;            // rounds at base in a row
+  std::uint32_t warm_ = 0;            // rounds well above base in a row, without congestion
   std::uint32_t drain_rounds_ = 0;
-  std::uint32_t warm_ = 0;  // rounds well above base in a row, without congestion
-  Sample round_{};
   std::uint64_t rate16_ = 0;
   std::uint32_t window_turns_ = 0;
   Phase phase_ = Phase::kRamp;
+  bool cut_ = false;       // the last judgement was a decrease
+  bool draining_ = false;  // until no more is in flight than the window
   bool held_back_ = false;
 };
 

@@ -47,8 +47,6 @@ class CostLedger {
     }
     return out;
   }
-  // Turns of an earlier generation that are still out; they were paid for then.
-  void carry(std::uint32_t turns) { turns_ += turns; }
 
  private:
   static constexpr std::int64_t kScale = 256;

@@ -64,6 +64,11 @@ class Engine {
                 Duration server_time, Instant now) noexcept {
     return shard_.progress(place, generation, what, kind, server_time, tick(now));
   }
+  // For a caller that can read a ClientHello: what kind of handshake it asks for (a ticket, a PSK,
+  // a hybrid share). Without it the client is charged with what its last one was.
+  bool asks(PlaceId place, std::uint32_t generation, Handshake kind) noexcept {
+    return shard_.asks(place, generation, kind);
+  }
   bool finished(PlaceId place, std::uint32_t generation, Outcome outcome, Handshake kind,
                 Duration server_time, Instant now) noexcept {
     return shard_.finished(place, generation, outcome, kind, server_time, tick(now));

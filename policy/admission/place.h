@@ -22,6 +22,8 @@ enum class PlaceState : std::uint8_t {
 };
 constexpr bool waits(PlaceState s) { return s == PlaceState::kWaiting || s == PlaceState::kGate; }
 constexpr bool in_flight(PlaceState s) { return s >= PlaceState::kReleased; }
+// The server has something to do for it.
+constexpr bool works(PlaceState s) { return s >= PlaceState::kHello; }
 
 struct alignas(64) Place {
   // Bits of pair_flags.
@@ -34,24 +36,27 @@ struct alignas(64) Place {
   static constexpr std::uint8_t kSlow = 0x01;        // linked in the slow list
   static constexpr std::uint8_t kRetried = 0x02;     // `interval` is from a real retry
   static constexpr std::uint8_t kUnholdable = 0x04;  // its SYN cannot be made again
-  static constexpr unsigned kIndexShift = 6;         // upper two bits: index within the pair
+  static constexpr std::uint8_t kKindMask = 0x38;    // of the pair: its last Handshake + 1
+  static constexpr unsigned kKindShift = 3;
+  static constexpr unsigned kIndexShift = 6;   // upper two bits: index within the pair
+  static constexpr std::uint8_t kKept = 0xf8;  // what a new attempt leaves as it is
 
   SynImage syn;
   std::uint32_t generation;   // of its newest credit
-  std::uint32_t flight_next;  // while in flight: the lane's list, oldest first
+  std::uint32_t flight_next;  // while in flight: see FlightList
   std::uint32_t flight_prev;
   Tick started;            // the attempt's first SYN
   Tick newest;             // waiting: its newest SYN; in flight: when it was released
   std::uint16_t interval;  // between its last two SYNs, in 16 ticks
   PlaceState state;
   std::uint8_t attempt_flags;
+  std::uint8_t expected;  // in flight: what it was charged with, sixteenths
 
   // Of the pair, in its first place only.
   std::uint8_t pair_flags;
-  std::uint8_t seen_at;  // age code: attempts were seen alive up to here (0: unknown)
-  std::uint8_t gone_at;  // age code: attempts were gone from here on (0: unknown)
-  std::uint8_t reserved;
-  std::uint32_t queue_next;  // the lane's order, or the rate timer
+  std::uint8_t seen_at;      // age code: attempts were seen alive up to here (0: unknown)
+  std::uint8_t gone_at;      // age code: attempts were gone from here on (0: unknown)
+  std::uint32_t queue_next;  // the lane's order, or the timer
   Tick since;                // seniority: first SYN since the last handshake
   Tick next_turn;            // per-device rate: when the next turn conforms (GCRA)
   LaneId lane;

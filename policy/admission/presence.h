@@ -49,13 +49,18 @@ class Presence {
   void was_gone(Tick age) {
     const AgeCode code = age_code(age);
     if (code == 0) return;  // half a second is no patience: such a client has another trouble
-    std::uint8_t& absent = absent_[code];
-    absent = static_cast<std::uint8_t>(absent + (255 - absent + 3) / 4);
+    // Gone at this age is gone at every later one.
+    for (std::size_t later = code; later < kAgeCodes; ++later) {
+      std::uint8_t& absent = absent_[later];
+      absent = static_cast<std::uint8_t>(absent + (255 - absent + 3) / 4);
+    }
     if (code == edge_code_ && age < edge_) {
       edge_ = age;
-    } else if (absent > kDoubt && (edge_ == kNone || code < edge_code_)) {
+    } else if (absent_[code] > kDoubt && (edge_ == kNone || code < edge_code_)) {
       edge_code_ = code;
       edge_ = age;
+    } else if (edge_ == kNone) {
+      find_edge();
     }
   }
   void fade() {

@@ -6,11 +6,16 @@
 //   sweep()                  no answer, no show, too slow (Cut); a stash that found nobody
 //   spend()                  nobody was there
 //   unbind(), remove_lane()  the pair is gone
-// and for each lane   opening + seen = returned + stash + fresh + slow   is checked after every
-// change in every build.
+// and for each lane   opening + seen = returned + stash + in flight   is checked after every change
+// in every build.
+//
+// A handshake in flight is in one of three lists: `called` until the client's ClientHello is seen,
+// `fresh` while the server works on it, `slow` when either takes much longer than usual. The slow
+// ones leave the window to others and have an allowance of their own.
 //
 // Thread: the worker's alone. Everything but the places (the caller's memory) is allocated in the
-// constructor. Nothing throws after it.
+// constructor. Nothing throws after it. Turns are in shard.cc, flights in flights.cc, lanes and
+// pairs coming and going in lanes.cc.
 #pragma once
 
 #include <array>
@@ -18,6 +23,8 @@
 #include <span>
 #include <vector>
 
+#include "policy/admission/flight_list.h"
+#include "policy/admission/pair_timer.h"
 #include "policy/admission/place.h"
 #include "policy/admission/presence.h"
 #include "policy/admission/turn_queue.h"
@@ -28,6 +35,8 @@ namespace sallyport::admission {
 
 // A flight is slow when it takes four times the usual, at least this long.
 inline constexpr Duration kSlowAtLeast = std::chrono::milliseconds(400);
+// So is one whose ClientHello takes four times the usual, at least this long.
+inline constexpr Duration kShowAtLeast = std::chrono::milliseconds(100);
 // A server that has not answered a SYN for this long did not get it, or is not there.
 inline constexpr Duration kAnswerWithin = std::chrono::seconds(1);
 // A client that has its answer and whose ClientHello is not complete for this long is gone.
@@ -96,6 +105,8 @@ class Shard {
 
   bool progress(PlaceId place, std::uint32_t generation, Progress what, Handshake kind,
                 Duration server_time, Tick now) noexcept;
+  // The client's ClientHello asks for this kind of handshake.
+  bool asks(PlaceId place, std::uint32_t generation, Handshake kind) noexcept;
   bool finished(PlaceId place, std::uint32_t generation, Outcome outcome, Handshake kind,
                 Duration server_time, Tick now) noexcept;
 
@@ -130,11 +141,6 @@ class Shard {
   void audit() const;
 
  private:
-  struct List {
-    PlaceId head = kNone;
-    PlaceId tail = kNone;
-    std::uint32_t size = 0;
-  };
   struct Conduit {
     ConduitConfig config{};
     std::uint32_t queued = 0;
@@ -146,25 +152,31 @@ class Shard {
     std::array<TurnQueue, 2> queues;  // of this round and the next
     Presence presence;
     LaneConfig config{};
-    LaneReport ledger{};  // `waiting`, `held` and `slow` are filled in by report()
-    List fresh;           // in flight, oldest first
-    List slow;
+    LaneReport ledger{};  // `waiting`, `held`, `stash` and `slow` are filled in by report()
+    FlightList called;    // in flight: each in order of joining
+    FlightList fresh;
+    FlightList slow;
     std::uint32_t returned = 0;
     std::uint32_t opening = 0;
     std::uint32_t stash = 0;
     std::uint32_t open_gates = 0;
     std::uint32_t slow_limit = 1;
-    std::uint32_t flight16 = 16 * 48;  // usual flight, sixteenths of a tick
+    std::uint32_t flight16 = 16 * 48;          // usual flight, sixteenths of a tick
+    std::uint32_t show16 = 16 * 24;            // usual time from turn to ClientHello, the same
+    std::uint32_t usual256 = kFullCost * 256;  // usual cost, 256ths of a sixteenth
+    std::uint32_t priced = 0;                  // handshakes that `usual256` is made of, up to 16
     Tick stash_end = 0;
     std::uint16_t round = 1;
     std::uint8_t current = 0;  // index in `queues`
     bool used = false;
 
     std::uint32_t queued() const { return queues[0].size() + queues[1].size(); }
+    std::uint32_t in_flight() const { return called.size() + fresh.size() + slow.size(); }
+    Tick flight() const { return flight16 / 16; }
     Tick slow_after() const { return std::max(flight16 / 4, ticks(kSlowAtLeast)); }
+    Tick show_after() const { return std::max(show16 / 4, ticks(kShowAtLeast)); }
   };
 
-  static constexpr unsigned kTimerBuckets = 128, kTimerShift = 4;
   static constexpr unsigned kMaxLooks = 64;  // pairs judged for one turn
 
   void retried(PairId pair, Place& place, const Arrival& arrival, Tick now);
@@ -173,33 +185,33 @@ class Shard {
   PairId dequeue(LaneId id, Tick now);
   PlaceId choose(LaneId id, Tick now);
   PlaceId newest_waiting(PairId pair) const;
-  bool presumed_gone(const Lane& lane, const Place& head, const Place& place, Tick now) const;
   bool rate_allows(const Place& head, Tick now) const;
   Decision take_off(PairId pair, PlaceId id, Tick now);
-  void end_flight(Lane& lane, PlaceId id);
-  void note_reply(Lane& lane, const Place& place, Handshake kind, Duration server_time, Tick now);
+  void wake(PairId pair, Tick now);
+  void end_stash(LaneId id, Tick now);
+
+  FlightList& list_of(Lane& lane, const Place& place);
+  void showed_up(Lane& lane, PlaceId id, Tick now);
+  void foresee(Lane& lane, Place& place, Handshake kind);
+  void note_reply(Lane& lane, Place& place, Handshake kind, Duration server_time, Tick now);
+  void note_established(Lane& lane, Place& head, const Place& place, Tick now);
   void learn_gone(Lane& lane, Place& head, Tick age, bool of_lane);
+  void end_flight(Lane& lane, PlaceId id);
+  void set_slow_aside(LaneId id, Tick now);
   // Whether the flight must be taken back now, and why.
   bool overdue(const Lane& lane, const Place& place, Tick now, Cut& why) const;
   void take_back(LaneId id, PlaceId place, Cut why, Tick now);
-  void set_timer(PairId pair, Tick wait, Tick now);
-  void run_timer(Tick now);
-  bool gate_expired(PairId pair, Tick now) const;
-  void end_stash(LaneId id, Tick now);
   void fade(Tick now);
-  void link(List& list, PlaceId id);
-  void unlink(List& list, PlaceId id);
   void check(const Lane& lane) const {
     SALLYPORT_CHECK(lane.opening + lane.ledger.seen ==
-                    lane.returned + lane.stash + lane.fresh.size + lane.slow.size);
+                    lane.returned + lane.stash + lane.in_flight());
   }
 
   std::span<Place> places_;
   std::vector<Conduit> conduits_;
   std::vector<Lane> lanes_;
-  std::vector<std::uint64_t> dirty_;         // bit per lane
-  std::array<PairId, kTimerBuckets> timer_;  // pairs above their own rate, or with an open gate
-  Tick timer_at_ = 0;
+  std::vector<std::uint64_t> dirty_;  // bit per lane
+  PairTimer timer_;                   // pairs above their own rate, or with an open gate
   Tick swept_ = 0;
   Tick faded_ = 0;
   std::size_t lane_end_ = 0;  // lanes at or after it were never used
@@ -253,7 +265,7 @@ template <class OnCut>
 void Shard::sweep(Tick now, std::size_t room, OnCut&& cut) {
   if (now == swept_) return;
   swept_ = now;
-  run_timer(now);
+  timer_.run(places_, now, [&](PairId pair) { wake(pair, now); });
   fade(now);
   const bool all_slow = (now & 31U) == 0;
   for (std::size_t i = 0; i < lane_end_; ++i) {
@@ -261,18 +273,9 @@ void Shard::sweep(Tick now, std::size_t room, OnCut&& cut) {
     if (!lane.used) continue;
     const auto id = static_cast<LaneId>(i);
     end_stash(id, now);
-    // Fresh ones that have become slow leave the window; they are in order of release.
-    while (lane.fresh.head != kNone) {
-      Place& oldest = places_[lane.fresh.head];
-      if (tick_diff(now, oldest.newest) < static_cast<std::int32_t>(lane.slow_after())) break;
-      const PlaceId moved = lane.fresh.head;
-      unlink(lane.fresh, moved);
-      link(lane.slow, moved);
-      oldest.attempt_flags |= Place::kSlow;
-      mark(id);
-    }
-    if (lane.slow.size == 0 || (!all_slow && lane.slow.size <= lane.slow_limit)) continue;
-    for (PlaceId at = lane.slow.head; at != kNone && room > 0;) {
+    set_slow_aside(id, now);
+    if (lane.slow.size() == 0 || (!all_slow && lane.slow.size() <= lane.slow_limit)) continue;
+    for (PlaceId at = lane.slow.oldest(); at != kNone && room > 0;) {
       const PlaceId next = places_[at].flight_next;
       Cut why{};
       if (overdue(lane, places_[at], now, why)) {

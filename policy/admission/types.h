@@ -135,7 +135,8 @@ struct LaneConfig {
 };
 
 // Shard to owner: the whole state of one lane at one worker. Counters are cumulative since
-// `generation` began (they wrap), so any message replaces all before it.
+// `generation` began (they wrap), so any message replaces all before it. Costs are in sixteenths of
+// a full handshake.
 struct LaneReport {
   LaneId lane = 0;
   WorkerId worker = 0;
@@ -144,18 +145,22 @@ struct LaneReport {
   std::uint32_t waiting = 0;       // pairs that a turn could serve now
   std::uint32_t seen = 0;          // turns received in grants
   std::uint32_t held = 0;          // turns not yet given back: in flight or in the stash
+  std::uint32_t stash = 0;         // of these, not yet used
   std::uint32_t slow = 0;          // of these, handshakes in the slow allowance
+  std::uint32_t taken = 0;         // turns that became handshakes
   std::uint32_t failed = 0;        // by the server's fault
-  std::uint32_t unused = 0;        // turns that cost the server no handshake
   std::uint32_t server_signs = 0;  // anything that proves the server alive
   std::array<std::uint32_t, kHandshakes> replied{};  // first flights seen from the server
   std::uint32_t established = 0;
+  std::uint32_t padding = 0;
   std::array<std::uint64_t, kHandshakes> server_time_us{};  // over `replied`: ClientHello to reply
   std::uint64_t reply_time_us = 0;                          // over all replies: turn to reply
   std::uint64_t flight_time_us = 0;                         // over `established`: turn to end
-  std::uint64_t cost = 0;  // sixteenths, of turns that came back used
+  std::uint64_t expected = 0;  // cost, of `taken`, as foreseen when they were taken
+  std::int64_t due = 0;        // what ended handshakes cost more than foreseen
+  std::uint64_t spare = 0;     // foreseen for those that cost the server nothing
 };
-static_assert(sizeof(LaneReport) == 112);
+static_assert(sizeof(LaneReport) == 136);
 
 // Owner to shard. `granted` is cumulative: what is missing between it and what the shard has seen
 // plus `count` was lost on the way, and the shard returns it unused.

@@ -147,6 +147,10 @@ class Duel {
     const auto what = static_cast<Progress>(choose(3));
     const auto kind = static_cast<Handshake>(choose(4));
     const Duration server = std::chrono::milliseconds(choose(60));
+    if (choose(4) == 0) {
+      engine_->asks(flight.place, flight.generation, kind);
+      naive_->asks(flight.place, kind);
+    }
     engine_->progress(flight.place, flight.generation, what, kind, server, at(now_));
     naive_->progress(flight.place, what, kind, server, at(now_));
     return std::nullopt;

@@ -1,0 +1,72 @@
+// How long a client waits: what its place, its pair and its lane say about whether it is still
+// there, and by when it must be called. Rules only; nothing here is kept.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "policy/admission/place.h"
+#include "policy/admission/presence.h"
+
+namespace sallyport::admission {
+
+// A client that has not retried for three and a half times its last interval has gone. Before its
+// first retry it may be in the middle of a schedule that began before this gateway did: up to 64 s
+// apart.
+inline constexpr Tick kFirstRetryWithin = ticks(std::chrono::seconds(70));
+inline constexpr Tick kRetrySlack = ticks(std::chrono::milliseconds(500));
+// Just after a SYN the client is there, whatever is believed of its habits.
+inline constexpr Tick kJustSeen = ticks(std::chrono::milliseconds(400));
+// Without any knowledge: Linux gives up after 127 to 131 s.
+inline constexpr Tick kDefaultPatience = ticks(std::chrono::seconds(127));
+// How often what is believed of a lane fades.
+inline constexpr Tick kFadeEvery = ticks(std::chrono::seconds(64));
+// Deadlines further away than this are alike.
+inline constexpr Tick kForesight = ticks(std::chrono::seconds(32));
+
+constexpr Tick age_at(const Place& place, Tick now) {
+  return static_cast<Tick>(std::max(0, tick_diff(now, place.started)));
+}
+
+constexpr bool silent_too_long(const Place& place, Tick now) {
+  const Tick within = (place.attempt_flags & Place::kRetried) != 0
+                          ? Tick{place.interval} * 56 + kRetrySlack
+                          : kFirstRetryWithin;
+  return tick_diff(now, place.newest) > static_cast<std::int32_t>(within);
+}
+
+// The age up to which an attempt of this pair is expected to wait.
+inline Tick patience(const Place& head, const Presence& lane) {
+  if (head.gone_at != 0) return age_of(static_cast<AgeCode>(head.gone_at + 1));
+  return lane.edge() != kNone ? lane.edge() : kDefaultPatience;
+}
+
+// Whether the client has most likely left. `flight`: how long it must stay once it is called.
+inline bool presumed_gone(const Place& head, const Place& place, const Presence& lane, Tick flight,
+                          Tick now) {
+  if (tick_diff(now, place.newest) < static_cast<std::int32_t>(kJustSeen)) return false;
+  if (silent_too_long(place, now)) return true;
+  const Tick age = age_at(place, now);
+  const AgeCode code = age_code(age);
+  if (head.gone_at != 0 && code > head.gone_at) return true;
+  if (code < head.seen_at) return false;
+  return age + flight >= lane.edge();
+}
+
+// When it should be called: a moment by chance between now and its deadline. In order of deadlines
+// those who dialled first would all be served first and those who dialled last would all be gone
+// together, leaving the server idle until they return together; by chance whoever is left is spread
+// over all phases of coming and going, and somebody is always there. Close deadlines are met all
+// the same.
+constexpr Tick turn_moment(PairId pair, Tick started, Tick deadline, Tick now) {
+  const std::int32_t left = tick_diff(deadline, now);
+  if (left <= 0) return deadline;
+  std::uint32_t x = (pair + 1) * 0x9e3779b9U ^ started;
+  x = (x ^ x >> 15) * 0x85ebca6bU;
+  x = (x ^ x >> 13) * 0xc2b2ae35U;
+  x ^= x >> 16;
+  const Tick range = std::min(static_cast<Tick>(left), kForesight);
+  return now + static_cast<Tick>((std::uint64_t{x} * range) >> 32);
+}
+
+}  // namespace sallyport::admission
