@@ -2,7 +2,7 @@
 // owns. This is the face that the data plane, the simulator and the tests use.
 //
 // Per packet (at a flow-table miss of a SYN or first ClientHello that policy allows):
-//     engine.prefetch(pair) for the burst, then engine.arrive(pair, arrival, now)
+//     engine.prefetch(pair of the packet kPrefetchAhead later), engine.arrive(pair, arrival, now)
 // Per loop, at least every millisecond while anything waits or is in flight:
 //     n = engine.poll(now, actions): release SYNs, forget flows, carry messages to other workers
 // Per event of an admitted flow: progress(), finished(). A credit is named by place and generation;
@@ -28,6 +28,9 @@
 #include "policy/admission/types.h"
 
 namespace sallyport::admission {
+
+// Interleaved with decisions, misses overlap with work; in one go before them they do not.
+inline constexpr unsigned kPrefetchAhead = 16;
 
 class Engine {
  public:
@@ -58,6 +61,8 @@ class Engine {
 
   void prefetch(PairId pair) const { shard_.prefetch(pair); }
   Decision arrive(PairId pair, const Arrival& arrival, Instant now) noexcept;
+  // Of the place's newest credit.
+  std::uint32_t generation(PlaceId place) const { return shard_.place(place).generation; }
   // `kind` and `server_time` (ClientHello seen to first flight seen, or the terminator's own
   // measurement) count with kServerHello; a caller that cannot see them gives them to finished().
   bool progress(PlaceId place, std::uint32_t generation, Progress what, Handshake kind,

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "policy/admission/place.h"
+#include "policy/admission/table.h"
 
 namespace sallyport::admission {
 
@@ -14,7 +13,7 @@ class FlightList {
   PlaceId oldest() const { return head_; }
   std::uint32_t size() const { return size_; }
 
-  void push(std::span<Place> places, PlaceId id) {
+  void push(Places places, PlaceId id) {
     Place& place = places[id];
     place.flight_next = kNone;
     place.flight_prev = tail_;
@@ -22,7 +21,7 @@ class FlightList {
     tail_ = id;
     ++size_;
   }
-  void remove(std::span<Place> places, PlaceId id) {
+  void remove(Places places, PlaceId id) {
     const Place& place = places[id];
     (place.flight_prev != kNone ? places[place.flight_prev].flight_next : head_) =
         place.flight_next;

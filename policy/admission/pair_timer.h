@@ -6,10 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
 #include <utility>
 
-#include "policy/admission/place.h"
+#include "policy/admission/table.h"
 
 namespace sallyport::admission {
 
@@ -19,7 +18,7 @@ class PairTimer {
 
   // At least one bucket ahead, so that run() never meets it in the bucket it is emptying; at most
   // half a lap, so that a late run() does not meet it again at once.
-  void set(std::span<Place> places, PairId pair, Tick wait, Tick now) {
+  void set(Places places, PairId pair, Tick wait, Tick now) {
     const Tick at = now + std::clamp<Tick>(wait, 1U << kShift, (kBuckets / 2 - 1) << kShift);
     PairId& bucket = buckets_[(at >> kShift) % kBuckets];
     places[pair].queue_next = bucket;
@@ -29,7 +28,7 @@ class PairTimer {
 
   // Calls due(pair) for each pair whose time has come, latest set first; it is not linked any more.
   template <class Due>
-  void run(std::span<Place> places, Tick now, Due&& due) {
+  void run(Places places, Tick now, Due&& due) {
     const Tick present = now >> kShift;
     // After a jump of the clock one lap meets everyone.
     if (present - at_ > kBuckets) at_ = present - kBuckets;

@@ -11,34 +11,10 @@ namespace {
 
 constexpr Tick kPlaceKeptTicks = ticks(kPlaceKept);
 
-void set_waiting(Place& place, bool holdable) {
-  place.state = holdable ? PlaceState::kWaiting : PlaceState::kGate;
-  place.attempt_flags =
-      static_cast<std::uint8_t>(holdable ? place.attempt_flags & ~Place::kUnholdable
-                                         : place.attempt_flags | Place::kUnholdable);
-}
-
 }  // namespace
 
 Shard::Shard(std::span<Place> places, std::size_t max_conduits, std::size_t max_lanes)
     : places_(places), conduits_(max_conduits), lanes_(max_lanes), dirty_((max_lanes + 63) / 64) {}
-
-void Shard::retried(PairId pair, Place& place, const Arrival& arrival, Tick now) {
-  const std::int32_t silent = tick_diff(now, place.newest);
-  place.interval = static_cast<std::uint16_t>(std::clamp(silent / 16, 1, 0xffff));
-  place.attempt_flags |= Place::kRetried;
-  place.newest = now;
-  place.syn = arrival.syn;
-  set_waiting(place, arrival.holdable);
-  // It lives at this age; what was believed otherwise was wrong.
-  Place& head = places_[pair];
-  const Tick age = age_at(place, now);
-  const AgeCode code = age_code(age);
-  head.seen_at = std::max(head.seen_at, code);
-  if (head.gone_at != 0 && code >= head.gone_at) head.gone_at = 0;
-  Presence& presence = lanes_[head.lane].presence;
-  if (age >= presence.edge()) presence.was_there(age);
-}
 
 // The place for a new attempt: a free one, else that of the attempt that was silent the longest.
 PlaceId Shard::started(PairId pair, const Arrival& arrival, Tick now) {
@@ -210,7 +186,7 @@ Decision Shard::take_off(PairId pair, PlaceId id, Tick now) {
   if (more && (head.pair_flags & Place::kQueued) == 0) enqueue(pair, now);
   check(lane);
   mark(head.lane);
-  return {Verdict::kPass, id, place.generation};
+  return {id, Verdict::kPass};
 }
 
 void Shard::receive(LaneId id, std::uint32_t count, Tick now) {

@@ -25,8 +25,10 @@
 
 #include "policy/admission/flight_list.h"
 #include "policy/admission/pair_timer.h"
+#include "policy/admission/patience.h"
 #include "policy/admission/place.h"
 #include "policy/admission/presence.h"
+#include "policy/admission/table.h"
 #include "policy/admission/turn_queue.h"
 #include "policy/admission/types.h"
 #include "policy/base/check.h"
@@ -179,13 +181,18 @@ class Shard {
 
   static constexpr unsigned kMaxLooks = 64;  // pairs judged for one turn
 
-  void retried(PairId pair, Place& place, const Arrival& arrival, Tick now);
+  void retried(Place& head, Place& place, const Arrival& arrival, Tick now);
   PlaceId started(PairId pair, const Arrival& arrival, Tick now);
   void enqueue(PairId pair, Tick now);
   PairId dequeue(LaneId id, Tick now);
   PlaceId choose(LaneId id, Tick now);
   PlaceId newest_waiting(PairId pair) const;
   bool rate_allows(const Place& head, Tick now) const;
+  static void set_waiting(Place& place, bool holdable) {
+    place.state = holdable ? PlaceState::kWaiting : PlaceState::kGate;
+    place.attempt_flags = static_cast<std::uint8_t>((place.attempt_flags & ~Place::kUnholdable) |
+                                                    (holdable ? 0 : Place::kUnholdable));
+  }
   Decision take_off(PairId pair, PlaceId id, Tick now);
   void wake(PairId pair, Tick now);
   void end_stash(LaneId id, Tick now);
@@ -207,9 +214,9 @@ class Shard {
                     lane.returned + lane.stash + lane.in_flight());
   }
 
-  std::span<Place> places_;
-  std::vector<Conduit> conduits_;
-  std::vector<Lane> lanes_;
+  Places places_;
+  Table<Conduit> conduits_;
+  Table<Lane> lanes_;
   std::vector<std::uint64_t> dirty_;  // bit per lane
   PairTimer timer_;                   // pairs above their own rate, or with an open gate
   Tick swept_ = 0;
@@ -218,6 +225,24 @@ class Shard {
   std::uint32_t next_generation_ = 1;
   Stats stats_;
 };
+
+// Inline: what most packets of a storm come to.
+inline void Shard::retried(Place& head, Place& place, const Arrival& arrival, Tick now) {
+  const std::int32_t silent = tick_diff(now, place.newest);
+  place.interval = static_cast<std::uint16_t>(std::clamp(silent >> 4, 1, 0xffff));
+  place.newest = now;
+  place.syn = arrival.syn;
+  place.attempt_flags |= Place::kRetried;
+  set_waiting(place, arrival.holdable);
+  // It lives at this age; what was believed otherwise was wrong.
+  const Tick age = age_at(place, now);
+  const AgeCode code = age_code(age);
+  head.seen_at = std::max(head.seen_at, code);
+  if (head.gone_at <= code) head.gone_at = 0;
+  Presence& presence = lanes_[head.lane].presence;
+  if (age >= presence.edge()) [[unlikely]]
+    presence.was_there(age);
+}
 
 template <class Take>
 Decision Shard::arrive(PairId pair, const Arrival& arrival, Tick now, Take&& take) noexcept {
@@ -236,16 +261,16 @@ Decision Shard::arrive(PairId pair, const Arrival& arrival, Tick now, Take&& tak
     Place& place = places_[id];
     if (in_flight(place.state)) {  // its turn has come, this is the same SYN again
       ++stats_.passed;
-      return {Verdict::kPass, id, place.generation};
+      return {id, Verdict::kPass};
     }
-    retried(pair, place, arrival, now);
+    retried(head, place, arrival, now);
     // The ordinary case of a storm: it waits already.
     if ((head.pair_flags & (Place::kQueued | Place::kGateOpen)) == Place::kQueued) return {};
   } else {
     id = started(pair, arrival, now);
     if (id == kNone) {
       ++stats_.full;
-      return {Verdict::kFull, kNone, 0};
+      return {kNone, Verdict::kFull};
     }
   }
   if (rate_allows(head, now) && take(head.lane, (head.pair_flags & Place::kGateOpen) != 0)) {

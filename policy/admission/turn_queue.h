@@ -10,9 +10,8 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <span>
 
-#include "policy/admission/place.h"
+#include "policy/admission/table.h"
 #include "policy/base/check.h"
 
 namespace sallyport::admission {
@@ -26,7 +25,7 @@ class TurnQueue {
   bool empty() const { return size_ == 0; }
 
   // `places[pair]` must not be linked anywhere.
-  void push(std::span<Place> places, PairId pair, Tick since, Tick deadline, Tick now) {
+  void push(Places places, PairId pair, Tick since, Tick deadline, Tick now) {
     if (size_ == 0) first_since_ = since & ~((Tick{1} << kCohortShift) - 1);
     const std::int32_t behind = tick_diff(since, first_since_) >> kCohortShift;
     const unsigned nth = behind < 0                         ? 0
@@ -49,7 +48,7 @@ class TurnQueue {
   }
 
   // The next pair, unlinked; kNone when empty.
-  PairId pop(std::span<Place> places, Tick now) {
+  PairId pop(Places places, Tick now) {
     if (size_ == 0) return kNone;
     while ((filled_ >> first_row_ & 1U) == 0) {
       first_row_ = (first_row_ + 1) % kCohorts;

@@ -80,15 +80,16 @@ struct Arrival {
 
 enum class Verdict : std::uint8_t {
   kHold,  // kept (or already kept): the packet ends here, silently
-  kPass,  // the client has its turn: let this packet through, `place` and `generation` name the
+  kPass,  // the client has its turn: let this packet through; `place` and its generation name the
           // credit
   kFull,  // all of the pair's parallel places are in use by handshakes: the packet ends here
 };
+// In registers: two words, no more.
 struct Decision {
-  Verdict verdict = Verdict::kHold;
   PlaceId place = kNone;
-  std::uint32_t generation = 0;
+  Verdict verdict = Verdict::kHold;
 };
+static_assert(sizeof(Decision) == 8);
 
 // What a handshake cost its server.
 enum class Handshake : std::uint8_t { kFull = 0, kResumed = 1, kPsk = 2, kHybrid = 3 };

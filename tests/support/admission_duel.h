@@ -114,9 +114,9 @@ class Duel {
     const Decision decision = engine_->arrive(index * parallel_, a, at(now_));
     const Verdict verdict = naive_->arrive(index * parallel_, a, at(now_));
     if (decision.verdict == Verdict::kPass && std::ranges::none_of(flights_, [&](const Flight& f) {
-          return f.generation == decision.generation;
+          return f.generation == engine_->generation(decision.place);
         }))
-      flights_.push_back({decision.place, decision.generation});
+      flights_.push_back({decision.place, engine_->generation(decision.place)});
     if (decision.verdict != verdict)
       return "verdict " + std::to_string(static_cast<int>(decision.verdict)) +
              " but the twin: " + std::to_string(static_cast<int>(verdict));

@@ -79,6 +79,11 @@ class World {
     return engine_.arrive(pair, arrival, at(now));
   }
 
+  // The credit of a decision that let its packet through.
+  Released released(const Decision& decision) const {
+    return {.place = decision.place, .generation = engine_.generation(decision.place)};
+  }
+
   // One millisecond of polling; what was released joins `flights`.
   std::vector<Released> poll() {
     std::array<Action, 64> actions;

@@ -51,6 +51,9 @@ class EngineGate {
   EngineGate(const Scenario& scenario, std::span<const std::uint8_t> segment_of, Slot now);
 
   admission::Decision arrive(std::uint32_t client, const admission::Arrival& arrival, Slot now);
+  std::uint32_t generation(std::uint32_t client, admission::PlaceId place) const {
+    return engines_[worker_of(client)]->generation(place);
+  }
   void progress(std::uint32_t client, admission::PlaceId place, std::uint32_t generation,
                 admission::Progress what, bool resumed, Slot server_time, Slot now);
   void finished(std::uint32_t client, admission::PlaceId place, std::uint32_t generation,

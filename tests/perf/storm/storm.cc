@@ -255,7 +255,7 @@ void Storm::send_syn(std::uint32_t c) {
       const auto decision = engine_->arrive(c, arrival, now);
       if (decision.verdict != Verdict::kPass) return;
       client.place = decision.place;
-      client.generation = decision.generation;
+      client.generation = engine_->generation(c, decision.place);
       client.credit_attempt = client.attempt;
       forward(c);
       return;
