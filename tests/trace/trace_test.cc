@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "tests/support/source_tree.h"
 #include "tests/trace/trace_runner.h"
 
 namespace sallyport::testing {
@@ -35,7 +36,7 @@ std::string as_test_name(std::string text) {
 }
 
 int register_all() {
-  const std::filesystem::path folder = SALLYPORT_SOURCE_DIR "/tests/trace/cases";
+  const std::filesystem::path folder = source_path("tests/trace/cases");
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     files.push_back(entry.path());

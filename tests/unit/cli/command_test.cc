@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "control/cli/commands.h"
+#include "tests/support/source_tree.h"
 
 namespace sallyport::control {
 namespace {
@@ -34,7 +35,7 @@ class Files : public testing::Test {
 
 TEST_F(Files, CheckNeedsNoGatewayAndTellsMistakesByItsExitCode) {
   testing::internal::CaptureStdout();
-  EXPECT_EQ(run({"config", "check", SALLYPORT_SOURCE_DIR "/tests/unit/config/example.yaml"}),
+  EXPECT_EQ(run({"config", "check", source_path("tests/unit/config/example.yaml").c_str()}),
             kExitDone);
   EXPECT_NE(testing::internal::GetCapturedStdout().find("no mistakes"), std::string::npos);
   const std::string bad_file = write("version: 1\nports: {}\nsegmnts: {}\n");

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "control/config/load.h"
+#include "tests/support/source_tree.h"
 
 namespace sallyport::control {
 namespace {
@@ -25,7 +26,7 @@ std::string read_file(const fs::path& path) {
 
 std::vector<fs::path> cases() {
   std::vector<fs::path> out;
-  const fs::path folder = fs::path(SALLYPORT_SOURCE_DIR) / "tests/unit/config/golden";
+  const fs::path folder = source_path("tests/unit/config/golden");
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".yaml") out.push_back(entry.path());
   std::sort(out.begin(), out.end());

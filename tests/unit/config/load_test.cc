@@ -6,12 +6,13 @@
 #include <sstream>
 
 #include "control/config/tree.h"
+#include "tests/support/source_tree.h"
 
 namespace sallyport::control {
 namespace {
 
 std::string read_source(const std::string& name) {
-  std::ifstream file(std::string(SALLYPORT_SOURCE_DIR) + "/tests/unit/config/" + name);
+  std::ifstream file(source_path("tests/unit/config/" + name));
   std::stringstream text;
   text << file.rdbuf();
   EXPECT_FALSE(text.str().empty()) << name;

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "policy/base/check.h"
+#include "tests/support/source_tree.h"
 
 namespace sallyport::terminator::testing {
 namespace {
@@ -19,7 +20,7 @@ struct Folder {
   std::string path;
   Folder() {
     path = std::filesystem::temp_directory_path() / ("sallyport-pki-" + std::to_string(::getpid()));
-    const std::string script = std::string(SALLYPORT_SOURCE_DIR) + "/tests/system/pki.sh";
+    const std::string script = source_path("tests/system/pki.sh");
     std::vector<std::string> words = {script, path, "DNS:gw.example", "IP:127.0.0.1"};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
