@@ -24,6 +24,7 @@ namespace sallyport::dataplane {
   X(kNeighbourTap, "builtin:neighbour-tap", "answers to the host stack's own questions")           \
   X(kDhcp, "builtin:dhcp", "address service of the segment")                                       \
   X(kRouterQuestion, "builtin:router-question", "router solicitation to the host stack")           \
+  X(kMulticastReport, "builtin:multicast-report", "listener report to the host stack")             \
   X(kRestartReset, "builtin:restart-reset", "reset for a flow that a restart forgot")              \
   X(kIcmpRelated, "builtin:icmp-related", "ICMP error that quotes an allowed flow")
 

@@ -48,17 +48,23 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
   if (exit.port >= kMaxSlots || !ports_[exit.port].present()) {
     return drop({std::move(allowed.packet_), Drop::kPortDown}, now);
   }
+  TxPort& port = ports_[exit.port];
+  if (port.full()) flush_port(port, now);
   if (observer_ != nullptr) observer_->left(allowed);
-  ++counters_.forwarded;
   if (allowed.rule() >= kFirstBuiltinRule) {
     ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
   }
-  ports_[exit.port].send(std::move(allowed));
+  port.send(std::move(allowed));
 }
 
-void Exits::flush() noexcept {
+void Exits::flush_port(TxPort& port, Instant now) noexcept {
+  counters_.forwarded +=
+      port.flush([&](Packet&& packet) { drop({std::move(packet), Drop::kTxQueueFull}, now); });
+}
+
+void Exits::flush(Instant now) noexcept {
   for (TxPort& port : ports_) {
-    if (port.present()) port.flush();
+    if (port.present()) flush_port(port, now);
   }
 }
 

@@ -37,16 +37,24 @@ class Exits {
   void drop(Dropped&& gone, Instant now) noexcept;
   // To its exit; dropped with a reason if that is absent or full.
   void send(Allowed&& allowed, Instant now) noexcept;
+  // The same for a frame that the gateway made itself.
+  void originate(Allowed&& allowed, Instant now) noexcept {
+    ++counters_.originated;
+    send(std::move(allowed), now);
+  }
   // Permitted, but it cannot be done.
   void refuse(Allowed&& allowed, Drop reason, Instant now) noexcept {
     drop({std::move(allowed.packet_), reason}, now);
   }
+  // It stays in the gateway until its next hop is known; `false` when it goes on.
+  void hold(bool held) noexcept { held ? ++counters_.held : --counters_.held; }
   // A message to the gateway itself that has done its work.
   void consume(Packet&& packet) noexcept {
     ++counters_.consumed;
     packet.reset();
   }
-  void flush() noexcept;
+  // Hands what was collected to the drivers.
+  void flush(Instant now) noexcept;
 
   void attach_port(PortSlot slot, PortDriver& driver);
   void attach_host_stack(SegmentSlot segment, HostStackRings& rings);
@@ -62,6 +70,7 @@ class Exits {
   const DropRecords& drop_records() const noexcept { return records_; }
 
  private:
+  void flush_port(TxPort& port, Instant now) noexcept;
   static constexpr std::size_t kDropRecords = 8192;
   std::vector<TxPort> ports_;
   std::vector<HostStackPort> host_stacks_;

@@ -44,6 +44,7 @@ enum class Message : std::uint8_t {
   kNeighbourSolicitation,
   kNeighbourAdvertisement,
   kRouterSolicitation,
+  kMulticastReport,
   kTcp,
   kUdp,
   kEchoRequest,
@@ -75,11 +76,16 @@ struct Headers {
   // ARP: sender hardware address. ND: link-layer address option, zero if absent.
   MacAddress link_layer;
   IpAddress nd_target;
+  bool nd_solicited = false;  // advertisement: says that it answers a question
 
   bool is_ip() const { return message != Message::kArp; }
   bool is_neighbour() const {
     return message == Message::kArp || message == Message::kNeighbourSolicitation ||
            message == Message::kNeighbourAdvertisement;
+  }
+  // What a host says to whoever is its router.
+  bool is_for_router() const {
+    return message == Message::kRouterSolicitation || message == Message::kMulticastReport;
   }
   IpVersion version() const { return source.version(); }
   // The "port" that rules speak of: for ICMP echo the message type (policy/base/net.h, PortRange).

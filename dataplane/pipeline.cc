@@ -1,10 +1,9 @@
 #include "dataplane/pipeline.h"
 
-#include "dataplane/names/dns_answer.h"
 #include "dataplane/stages/bind.h"
 #include "dataplane/stages/classify.h"
 #include "dataplane/stages/enforce_policy.h"
-#include "dataplane/stages/parse.h"
+#include "dataplane/stages/icmp_error.h"
 #include "dataplane/stages/reset.h"
 #include "dataplane/stages/rewrite.h"
 
@@ -20,14 +19,6 @@ constexpr std::size_t kRecheckBudget = 1024;
 bool is_broadcast(const IpAddress& a) {
   return a.is_multicast() || (a.is_v4() && a.v4_value() == 0xffffffff);
 }
-// RFC 2131 §4.1, RFC 8415 §7.2: either side's port decides.
-bool is_dhcp(const Headers& h) {
-  if (h.message != Message::kUdp) return false;
-  return h.version() == IpVersion::k4 ? (h.source_port == 68 && h.destination_port == 67) ||
-                                            (h.source_port == 67 && h.destination_port == 68)
-                                      : (h.source_port == 546 && h.destination_port == 547) ||
-                                            (h.source_port == 547 && h.destination_port == 546);
-}
 
 }  // namespace
 
@@ -36,10 +27,11 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& eve
       events_(events),
       flows_(options.flows, options.hash_secret, options.now),
       neighbours_(pool, exits_, police_),
+      dhcp_(exits_, police_),
       started_(options.now),
       next_tick_(options.now) {}
 
-// --- in ---------------------------------------------------------------------------------------
+// --- in ----------------------------------------------------------------------------------------
 
 void Pipeline::from_port(PortSlot port, Packet&& packet, Instant now) noexcept {
   packet.meta().port = port;
@@ -54,7 +46,7 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
   enter(std::move(packet), now);
 }
 
-// --- parse, bind, and what is not a flow --------------------------------------------------------
+// --- parse, bind, and what is not a flow -------------------------------------------------------
 
 void Pipeline::enter(Packet&& packet, Instant now) noexcept {
   ++counters_.received;
@@ -68,10 +60,14 @@ void Pipeline::enter(Packet&& packet, Instant now) noexcept {
   if (!bound) return exits_.drop(std::move(bound).error(), now);
 
   const Headers& h = bound->headers();
-  if (h.is_neighbour()) return neighbours_.receive(std::move(*bound), *tables_, now);
-  if (is_dhcp(h)) return dhcp(std::move(*bound), now);
-  if (h.message == Message::kRouterSolicitation) {
-    return drop(std::move(*bound).release(), Drop::kIcmpType, now);
+  const PacketMeta& meta = bound->meta();
+  const SegmentInfo* segment = tables_->segment(meta.segment);
+  SALLYPORT_CHECK(segment != nullptr);  // bind found it in these very tables
+  if (h.is_neighbour() || h.is_for_router()) {
+    return neighbours_.receive(std::move(*bound), *segment, *tables_, now);
+  }
+  if (Dhcp::concerns(h, meta.origin, *segment)) {
+    return dhcp_.receive(std::move(*bound), *segment, *tables_, now);
   }
   if (h.source.is_unspecified()) {
     return drop(std::move(*bound).release(), Drop::kMartianSource, now);
@@ -86,8 +82,7 @@ void Pipeline::enter(Packet&& packet, Instant now) noexcept {
   flow_packet(std::move(*bound), now);
 }
 
-// --- flow table: hit
-// ------------------------------------------------------------------------------
+// --- flow table: hit ---------------------------------------------------------------------------
 
 void Pipeline::flow_packet(BoundPacket&& packet, Instant now) noexcept {
   const Headers& h = packet.headers();
@@ -101,7 +96,7 @@ void Pipeline::flow_packet(BoundPacket&& packet, Instant now) noexcept {
       (h.message == Message::kEchoReply && from_client)) {
     return first_packet(std::move(packet), now);
   }
-  if (!still_allowed(flow, *tables_, names_, now)) {
+  if (!still_allowed(flow, *tables_, names_.names(), now)) {
     cut(flow);
     return drop(std::move(packet).release(), Drop::kRevoked, now);
   }
@@ -120,11 +115,10 @@ void Pipeline::flow_packet(BoundPacket&& packet, Instant now) noexcept {
   forward(std::move(packet).release(), flow, match.direction, now);
 }
 
-// --- flow table: miss
-// -------------------------------------------------------------------------------
+// --- flow table: miss --------------------------------------------------------------------------
 
 void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
-  auto opened = classify(packet, *tables_, names_, now);
+  auto opened = classify(packet, *tables_, names_.names(), now);
   Packet raw = std::move(packet).release();
   raw.meta().stages |= stage_bit(Stage::kClassify);
   if (!opened)
@@ -167,14 +161,13 @@ void Pipeline::refused(Packet&& packet, Drop reason, bool would_allow, Instant n
                                                   {Exit::Kind::kPort, meta.port, meta.segment});
       EnforcePolicy::address_to(allowed, meta.port,
                                 {meta.headers.source_mac, segment->mac, meta.headers.vlan});
-      exits_.send(std::move(allowed), now);
+      exits_.originate(std::move(allowed), now);
     }
   }
   drop(std::move(packet), reason, now);
 }
 
-// --- out
-// ----------------------------------------------------------------------------------------------
+// --- out ---------------------------------------------------------------------------------------
 
 void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept {
   PacketMeta& meta = packet.meta();
@@ -187,10 +180,7 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
   if (to_stack && !transport_sum_right(packet)) {
     return drop(std::move(packet), Drop::kBadTransportChecksum, now);
   }
-  if (flow.protocol == IpProtocol::kUdp && !from_client && flow.server_port == 53 &&
-      (flow.flags & (kClientIsHost | kServerIsHost)) != 0) {
-    learn_names(packet, now);
-  }
+  names_.look(packet, flow, direction, *tables_, now);
   if (flow.rewritten()) {
     meta.stages |= stage_bit(Stage::kRewrite);
     rewrite(packet, flow, direction);
@@ -237,32 +227,26 @@ void Pipeline::to_host(Allowed&& allowed, Instant now) noexcept {
   exits_.send(std::move(allowed), now);
 }
 
-// --- beside the flows
-// -----------------------------------------------------------------------------------
+// --- beside the flows --------------------------------------------------------------------------
 
-// An error is as good as the packet that it quotes: that must have left by a flow, unrewritten, and
-// the error goes to whoever sent it (RFC 5927 §4).
 void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
-  const auto quote = parse_quote(packet.bytes(), packet.headers());
+  const auto found = related_flow(packet, flows_, *tables_);
   const IpAddress to = packet.headers().destination;
   Packet raw = std::move(packet).release();
-  if (!quote || quote->source != to) return drop(std::move(raw), Drop::kIcmpUnrelated, now);
-  const FlowMatch match = flows_.find({quote->source, quote->destination, quote->source_port,
-                                       quote->destination_port, quote->protocol});
-  if (!match || match.flow->rewritten() || !still_allowed(*match.flow, *tables_, names_, now)) {
+  if (!found || !still_allowed(*found->flow, *tables_, names_.names(), now)) {
     return drop(std::move(raw), Drop::kIcmpUnrelated, now);
   }
-  const Flow& flow = *match.flow;
-  const bool to_client = match.direction == Direction::kFromClient;
-  // It must come from the side that the quoted packet went to.
-  const SegmentSlot far = to_client ? flow.server_segment : flow.client_segment;
-  const bool far_is_host = (flow.flags & (to_client ? kServerIsHost : kClientIsHost)) != 0;
-  if (raw.meta().segment != far || far_is_host != (raw.meta().origin == Origin::kHostStack)) {
-    return drop(std::move(raw), Drop::kIcmpUnrelated, now);
-  }
-  const SegmentSlot segment = to_client ? flow.client_segment : flow.server_segment;
-  if ((flow.flags & (to_client ? kClientIsHost : kServerIsHost)) != 0) {
+  const Flow& flow = *found->flow;
+  const SegmentSlot segment = found->to_client ? flow.client_segment : flow.server_segment;
+  if (found->to_host()) {
     if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+    if (!police_.pass(PuntClass::kIcmpError, raw.meta(), now)) {
+      return drop(std::move(raw), Drop::kHostStackPoliced, now);
+    }
+    if (found->translate) {
+      raw.meta().stages |= stage_bit(Stage::kRewrite);
+      rewrite_error(raw, flow);
+    }
     return to_host(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                              {Exit::Kind::kHostStack, kNoPort, segment}),
                    now);
@@ -272,73 +256,10 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   }
   leave(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                   {Exit::Kind::kPort, kNoPort, segment}),
-        to_client ? flow.client_device : flow.server_device, to, now);
+        found->to_client ? flow.client_device : flow.server_device, to, now);
 }
 
-// The segment's address service: questions of its devices to its host stack, answers to the device
-// that they name. RFC 2131 §2 (chaddr at byte 28), RFC 8415.
-void Pipeline::dhcp(BoundPacket&& packet, Instant now) noexcept {
-  const Headers h = packet.headers();
-  const PacketMeta& meta = packet.meta();
-  const SegmentInfo* segment = tables_->segment(meta.segment);
-  const bool v4 = h.version() == IpVersion::k4;
-  std::optional<MacAddress> hardware;
-  const ConstBytes payload =
-      packet.bytes().subspan(h.payload, static_cast<std::size_t>(h.end - h.payload));
-  Cursor cursor(payload);
-  if (cursor.skip(28)) hardware = cursor.object<MacAddress>();
-  const DeviceSlot sender = meta.device;
-  const bool from_stack = meta.origin == Origin::kHostStack;
-  const bool question = h.destination_port == (v4 ? 67 : 547);
-  Packet raw = std::move(packet).release();
-  if (segment == nullptr || !segment->devices_only() || (segment->services & 1U) == 0) {
-    return drop(std::move(raw), from_stack ? Drop::kHostStackDenied : Drop::kDefaultDeny, now);
-  }
-  if (v4 && (!hardware || (!from_stack && *hardware != h.source_mac))) {
-    return drop(std::move(raw), from_stack ? Drop::kHostStackDenied : Drop::kSpoofedSource, now);
-  }
-  if (!from_stack) {
-    if (!question || sender == kNoDevice) return drop(std::move(raw), Drop::kDefaultDeny, now);
-    if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
-    if (!police_.pass(PuntClass::kDhcp, raw.meta(), now)) {
-      return drop(std::move(raw), Drop::kHostStackPoliced, now);
-    }
-    Allowed allowed = EnforcePolicy::by_builtin(std::move(raw), Builtin::kDhcp,
-                                                {Exit::Kind::kHostStack, kNoPort, segment->slot});
-    const MacAddress to = h.destination_mac.is_group() ? h.destination_mac : segment->mac;
-    EnforcePolicy::address_to(allowed, kNoPort, {to, h.source_mac, 0});
-    return exits_.send(std::move(allowed), now);
-  }
-  const DeviceSlot slot = v4 ? tables_->classifier().device_by_mac(*hardware)
-                             : tables_->device_by_link_local(segment->slot, h.destination);
-  const wire::Device* device = tables_->classifier().device(slot);
-  if (question || device == nullptr || device->segment() != segment->slot) {
-    return drop(std::move(raw), Drop::kHostStackDenied, now);
-  }
-  Allowed allowed = EnforcePolicy::by_builtin(std::move(raw), Builtin::kDhcp,
-                                              {Exit::Kind::kPort, kNoPort, segment->slot});
-  EnforcePolicy::address_to(allowed, device->port(),
-                            {wire::to_mac(device->mac()), segment->mac, device->vlan()});
-  exits_.send(std::move(allowed), now);
-}
-
-// Before the asker has the answer, the addresses in it are known: RFC 9726 §3's race cannot happen.
-void Pipeline::learn_names(const Packet& packet, Instant now) noexcept {
-  const Headers& h = packet.meta().headers;
-  const auto answer = parse_dns_answer(
-      packet.bytes().subspan(h.payload, static_cast<std::size_t>(h.end - h.payload)));
-  if (!answer) return;
-  const auto destination_class = tables_->names().destination_class(answer->question().text());
-  if (!destination_class) return;
-  const std::uint64_t name = name_hash(answer->question().text());
-  for (const DnsAddress& found : answer->addresses()) {
-    names_.install(found.address, name, *destination_class, found.ttl_s, now);
-    ++counters_.names_learned;
-  }
-}
-
-// --- housekeeping
-// ---------------------------------------------------------------------------------------
+// --- housekeeping ------------------------------------------------------------------------------
 
 void Pipeline::cut(Flow& flow) noexcept {
   flows_.erase(flow);
@@ -349,7 +270,7 @@ void Pipeline::set_tables(const Tables* tables) noexcept {
   tables_ = tables;
   recheck_ = flows_.places().size();
   if (tables_ != nullptr) {
-    names_.rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });
+    names_.names().rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });
   }
 }
 
@@ -357,7 +278,8 @@ void Pipeline::recheck_flows(Instant now) noexcept {
   const auto places = flows_.places();
   for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
     Flow& flow = places[--recheck_];
-    if (flow.live && (tables_ == nullptr || !still_allowed(flow, *tables_, names_, now))) cut(flow);
+    if (flow.live && (tables_ == nullptr || !still_allowed(flow, *tables_, names_.names(), now)))
+      cut(flow);
   }
 }
 

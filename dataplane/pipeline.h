@@ -12,7 +12,8 @@
 #include "dataplane/exits.h"
 #include "dataplane/flow/credits.h"
 #include "dataplane/flow/flow_table.h"
-#include "dataplane/names/dynamic_names.h"
+#include "dataplane/stages/dhcp.h"
+#include "dataplane/stages/learn_names.h"
 #include "dataplane/stages/neighbours.h"
 #include "dataplane/stages/police.h"
 #include "dataplane/tables.h"
@@ -39,7 +40,8 @@ class Pipeline {
   void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
   // Ageing, repeated questions, credits, re-checking flows after a swap. Call once per poll.
   void housekeeping(Instant now) noexcept;
-  void flush() noexcept { exits_.flush(); }
+  // Once per poll, after everything: until then packets wait for their burst to be full.
+  void flush(Instant now) noexcept { exits_.flush(now); }
 
   // nullptr = deny everything. Flows stay; each is held against the new tables at its next packet,
   // or by housekeeping within 1 s.
@@ -49,7 +51,7 @@ class Pipeline {
   Exits& exits() noexcept { return exits_; }
   FlowTable& flows() noexcept { return flows_; }
   Credits& credits() noexcept { return credits_; }
-  DynamicNames& names() noexcept { return names_; }
+  DynamicNames& names() noexcept { return names_.names(); }
   NeighbourTable& neighbours() noexcept { return neighbours_.table(); }
   const Counters& counters() const noexcept { return counters_; }
 
@@ -59,11 +61,9 @@ class Pipeline {
   void first_packet(BoundPacket&& packet, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   void icmp_error(BoundPacket&& packet, Instant now) noexcept;
-  void dhcp(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
   void leave(Allowed&& allowed, DeviceSlot device, const IpAddress& to, Instant now) noexcept;
   void to_host(Allowed&& allowed, Instant now) noexcept;
-  void learn_names(const Packet& packet, Instant now) noexcept;
   void recheck_flows(Instant now) noexcept;
   void cut(Flow& flow) noexcept;
   void drop(Packet&& packet, Drop reason, Instant now) noexcept {
@@ -75,9 +75,10 @@ class Pipeline {
   Counters counters_;
   Exits exits_{counters_};
   FlowTable flows_;
-  DynamicNames names_;
+  LearnNames names_{counters_};
   Police police_;
   Neighbours neighbours_;
+  Dhcp dhcp_;
   Credits credits_{counters_};
   const Tables* tables_ = nullptr;
   Instant started_;

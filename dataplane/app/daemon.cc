@@ -37,8 +37,7 @@ std::vector<os::PortSpec> specs(const wire::Configure& request) {
 
 }  // namespace
 
-// --- ports, once
-// ----------------------------------------------------------------------------------
+// --- ports, once -------------------------------------------------------------------------------
 
 Result<void> Daemon::configure(const wire::Configure& request) {
   std::vector<os::PortSpec> wanted = specs(request);
@@ -105,8 +104,7 @@ Result<void> Daemon::close_walls() {
   return install_filter();
 }
 
-// --- host stacks, ring
-// ------------------------------------------------------------------------------
+// --- host stacks, ring -------------------------------------------------------------------------
 
 Result<void> Daemon::attach_tap(const wire::AttachTap& request,
                                 std::vector<os::UniqueFd> descriptors) {
@@ -138,8 +136,7 @@ Result<void> Daemon::attach_ring(std::vector<os::UniqueFd> descriptors) {
   return {};
 }
 
-// --- revisions
-// ------------------------------------------------------------------------------------------
+// --- revisions ---------------------------------------------------------------------------------
 
 void Daemon::swap(std::shared_ptr<const Tables> tables) {
   worker_->do_between_bursts([&](Pipeline& p) { p.set_tables(tables.get()); });
@@ -182,8 +179,7 @@ Result<void> Daemon::apply(const wire::Apply& request, std::vector<os::UniqueFd>
   return fail(ErrorKind::kInvalid, "phase", "unknown phase");
 }
 
-// --- reads
-// ------------------------------------------------------------------------------------------------
+// --- reads -------------------------------------------------------------------------------------
 
 namespace {
 
@@ -288,8 +284,7 @@ Result<os::Outgoing> Daemon::capture_stop(std::uint64_t id) {
   return out;
 }
 
-// --- messages
-// -----------------------------------------------------------------------------------------------
+// --- messages ----------------------------------------------------------------------------------
 
 os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::UniqueFd> descriptors) {
   os::Outgoing out;

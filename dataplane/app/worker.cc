@@ -62,7 +62,7 @@ std::size_t Worker::poll_once(Instant now) {
     }
   }
   pipeline_.housekeeping(now);
-  pipeline_.flush();
+  pipeline_.flush(now);
   if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
   return done;
 }

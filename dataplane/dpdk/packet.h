@@ -3,8 +3,8 @@
 // write travels in the buffer's private area, so handing a packet on costs one pointer.
 //
 // bytes() is the frame from its first byte, always one contiguous piece (pools are sized for whole
-// frames; a chained buffer is refused at rx). Growing and shrinking at the front (VLAN tags) stays
-// within the headroom.
+// frames; of a chained buffer only the first is kept, and the packet says so). Growing and
+// shrinking at the front (VLAN tags) stays within the headroom.
 //
 // Thread: a packet belongs to one thread at a time; rings hand it over. Nothing here fails but
 // alloc(), which is empty when the pool is exhausted.
@@ -28,6 +28,13 @@ namespace sallyport::dataplane {
 // Where a frame came in.
 enum class Origin : std::uint8_t { kWire, kHostStack };
 
+// What a driver could not hand up as it was on the wire; the parser drops such a frame by name.
+enum class RxFault : std::uint8_t {
+  kNone,
+  kChained,  // longer than a buffer, hence than the MTU
+  kTagLost,  // its VLAN tag is not in the bytes any more
+};
+
 // Notes that travel with a packet. Trivially destructible: a buffer's private area has no lifetime.
 struct PacketMeta {
   Headers headers;
@@ -36,6 +43,7 @@ struct PacketMeta {
   SegmentSlot segment = kNoSegment;
   DeviceSlot device = kNoDevice;  // the enrolled device that sent it
   Origin origin = Origin::kWire;
+  RxFault fault = RxFault::kNone;
   // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
   std::uint16_t stages = 0;
   std::uint16_t capture_slot = 0;  // 0 = not captured; else index + 1

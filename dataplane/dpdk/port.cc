@@ -84,17 +84,26 @@ Result<void> configure(std::uint16_t id, const std::string& device, PacketPool& 
 
 }  // namespace
 
-void TxPort::flush() noexcept {
-  if (used_ == 0) return;
-  for (std::size_t i = 0; i < used_; ++i) counters_.tx_bytes += burst_[i].bytes().size();
-  const std::size_t sent = driver_->transmit(std::span(burst_).first(used_));
+RxFault take_whole(rte_mbuf& buffer) noexcept {
+  // Offloads that would chain buffers or strip tags are never asked for. A frame whose tag was
+  // taken off all the same would be judged as an untagged one, in another segment.
+  if ((buffer.ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)) != 0)
+    return RxFault::kTagLost;
+  if (buffer.nb_segs == 1) return RxFault::kNone;
+  rte_pktmbuf_free(std::exchange(buffer.next, nullptr));
+  buffer.nb_segs = 1;
+  buffer.pkt_len = buffer.data_len;
+  return RxFault::kChained;
+}
+
+std::size_t TxPort::transmit(std::size_t used) noexcept {
+  std::array<std::size_t, kBurst> sizes;
+  for (std::size_t i = 0; i < used; ++i) sizes[i] = burst_[i].bytes().size();
+  const std::size_t sent = driver_->transmit(std::span(burst_).first(used));
   counters_.tx_packets += sent;
-  counters_.tx_full += used_ - sent;
-  for (std::size_t i = sent; i < used_; ++i) {
-    counters_.tx_bytes -= burst_[i].bytes().size();
-    burst_[i].reset();
-  }
-  used_ = 0;
+  counters_.tx_full += used - sent;
+  for (std::size_t i = 0; i < sent; ++i) counters_.tx_bytes += sizes[i];
+  return sent;
 }
 
 Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, PacketPool& pool) {
@@ -136,21 +145,13 @@ std::size_t EthPort::receive(std::span<Packet> burst) noexcept {
   std::array<rte_mbuf*, kBurst> raw{};
   const auto room = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
   const std::uint16_t count = rte_eth_rx_burst(id_, 0, raw.data(), room);
-  std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
     Packet packet(raw[i]);
-    // Offloads that would chain buffers are never asked for; whatever comes chained all the same
-    // is longer than our MTU.
-    if (raw[i]->nb_segs != 1) continue;
     packet.meta() = PacketMeta{};
-    burst[kept++] = std::move(packet);
+    packet.meta().fault = take_whole(*raw[i]);
+    burst[i] = std::move(packet);
   }
-  return kept;
-}
-
-bool is_pci_address(const std::string& device) noexcept {
-  return device.size() >= 7 &&
-         device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos;
+  return count;
 }
 
 }  // namespace sallyport::dataplane

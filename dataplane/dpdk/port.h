@@ -1,8 +1,8 @@
 // Ports: TxPort, the only way onto a wire, and the Ethernet device behind it.
 //
 // TxPort belongs to one worker. It collects up to kBurst packets and hands them to its driver; what
-// the driver does not take is dropped and counted (tx-queue-full). It has one send, and that takes
-// an Allowed.
+// the driver does not take comes back, to be dropped by name (tx-queue-full). It has one send, and
+// that takes an Allowed.
 //
 // EthPort owns a DPDK device: PCI address or vdev arguments ("net_af_packet0,iface=eth1"). Failures
 // carry DPDK's word: kInvalid "port-device" (arguments), kSystem "port-probe", "port-start".
@@ -31,7 +31,8 @@ class PortDriver {
   virtual ~PortDriver() = default;
   // Sends the first n of `burst`, in order, taking them; returns n.
   virtual std::size_t transmit(std::span<Packet> burst) noexcept = 0;
-  // Fills `burst` with frames that arrived; returns how many.
+  // Fills `burst` with frames that arrived; returns how many. One that is not whole says so
+  // (PacketMeta::fault).
   virtual std::size_t receive(std::span<Packet> burst) noexcept = 0;
 };
 
@@ -51,16 +52,27 @@ class TxPort {
   TxPort(TxPort&&) noexcept = default;
   TxPort& operator=(TxPort&&) noexcept = default;
 
+  bool full() const noexcept { return used_ == kBurst; }
+  // Not when full().
   void send(Allowed&& allowed) noexcept {
-    if (used_ == kBurst) flush();
+    SALLYPORT_CHECK(!full());
     burst_[used_++] = std::move(allowed.packet_);
   }
-  // Hands over what was collected; the rest is freed and counted.
-  void flush() noexcept;
+  // Hands over what was collected and returns how much of it the driver took; the others go to
+  // `left_over`, one by one.
+  template <class LeftOver>
+  std::size_t flush(LeftOver&& left_over) noexcept {
+    if (used_ == 0) return 0;
+    const std::size_t used = std::exchange(used_, 0);
+    const std::size_t sent = transmit(used);
+    for (std::size_t i = sent; i < used; ++i) left_over(std::move(burst_[i]));
+    return sent;
+  }
   bool present() const noexcept { return driver_ != nullptr; }
   const PortCounters& counters() const noexcept { return counters_; }
 
  private:
+  std::size_t transmit(std::size_t used) noexcept;
   PortDriver* driver_ = nullptr;
   std::array<Packet, kBurst> burst_;
   std::size_t used_ = 0;
@@ -95,7 +107,8 @@ class EthPort final : public PortDriver {
   std::vector<int> sockets_;  // the driver's, borrowed; AF_PACKET ports only
 };
 
-// "0000:01:00.0" is a PCI address, everything else is vdev arguments.
-bool is_pci_address(const std::string& device) noexcept;
+// Makes one whole buffer of what a driver delivered, as far as it can be. Not for the hot path's
+// rx alone: tests hand it buffers that no driver here would make.
+RxFault take_whole(rte_mbuf& buffer) noexcept;
 
 }  // namespace sallyport::dataplane

@@ -71,6 +71,37 @@ std::optional<Record> read_record(ConstBytes message, std::size_t& at) noexcept 
   return record;
 }
 
+struct DnsHeader {
+  std::uint16_t id = 0;
+  std::uint16_t flags = 0;
+  std::uint16_t questions = 0;
+  std::uint16_t records = 0;
+};
+
+std::optional<DnsHeader> read_header(ConstBytes message) noexcept {
+  Cursor cursor(message);
+  const auto id = cursor.be16();
+  const auto flags = cursor.be16();
+  const auto questions = cursor.be16();
+  const auto records = cursor.be16();
+  if (!id || !flags || !questions || !records || !cursor.skip(4)) return std::nullopt;
+  return DnsHeader{*id, *flags, *questions, *records};
+}
+
+// The one question; moves `at` behind it.
+std::optional<DnsAsked> read_question(ConstBytes message, std::uint16_t id,
+                                      std::size_t& at) noexcept {
+  at = kHeaderSize;
+  const auto name = read_name(message, at);
+  if (!name || at > message.size()) return std::nullopt;
+  Cursor cursor(message.subspan(at));
+  const auto type = cursor.be16();
+  const auto klass = cursor.be16();
+  if (!type || klass != kClassIn || (type != kTypeA && type != kTypeAaaa)) return std::nullopt;
+  at += 4;
+  return DnsAsked{id, *type, *name};
+}
+
 std::optional<IpAddress> address_of(ConstBytes message, const Record& record) noexcept {
   const ConstBytes data = message.subspan(record.data_at, record.data_size);
   if (record.type == kTypeA && data.size() == 4)
@@ -101,32 +132,33 @@ bool DnsName::append_label(ConstBytes label) noexcept {
   return true;
 }
 
-std::optional<DnsAnswer> parse_dns_answer(ConstBytes message) noexcept {
-  Cursor header(message);
-  const auto id = header.be16();
-  const auto flags = header.be16();
-  const auto questions = header.be16();
-  const auto records = header.be16();
-  if (!id || !flags || !questions || !records || !header.skip(4)) return std::nullopt;
-  const bool response = (*flags & 0x8000U) != 0;
-  const bool plain_query = (*flags & 0x7800U) == 0;
-  const bool complete = (*flags & 0x0200U) == 0;
-  const bool success = (*flags & 0x000fU) == 0;
-  if (!response || !plain_query || !complete || !success || *questions != 1) return std::nullopt;
+std::optional<DnsAsked> parse_dns_question(ConstBytes message) noexcept {
+  std::size_t at = 0;
+  const auto header = read_header(message);
+  // RFC 1035 §4.1.1: a query, of the plain kind.
+  if (!header || (header->flags & 0xf800U) != 0 || header->questions != 1) return std::nullopt;
+  return read_question(message, header->id, at);
+}
 
-  std::size_t at = kHeaderSize;
-  const auto question = read_name(message, at);
-  if (!question || at + 4 > message.size()) return std::nullopt;
-  const auto type = static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
-  if (type != kTypeA && type != kTypeAaaa) return std::nullopt;
-  at += 4;
+std::optional<DnsAnswer> parse_dns_answer(ConstBytes message) noexcept {
+  const auto header = read_header(message);
+  if (!header) return std::nullopt;
+  const bool response = (header->flags & 0x8000U) != 0;
+  const bool plain_query = (header->flags & 0x7800U) == 0;
+  const bool complete = (header->flags & 0x0200U) == 0;
+  const bool success = (header->flags & 0x000fU) == 0;
+  if (!response || !plain_query || !complete || !success || header->questions != 1)
+    return std::nullopt;
+  std::size_t at = 0;
+  const auto asked = read_question(message, header->id, at);
+  if (!asked) return std::nullopt;
 
   DnsAnswer answer;
-  answer.question_ = *question;
-  DnsName wanted = *question;
+  answer.asked_ = *asked;
+  DnsName wanted = asked->name;
   std::uint32_t chain_ttl = UINT32_MAX;
   const std::size_t first_record = at;
-  const unsigned count = std::min<unsigned>(*records, kMaxDnsRecords);
+  const unsigned count = std::min<unsigned>(header->records, kMaxDnsRecords);
   // Aliases may stand in any order, so each alias found starts the walk again with the name it
   // leads to.
   for (unsigned depth = 0; depth <= kMaxCnameDepth; ++depth) {
@@ -145,6 +177,7 @@ std::optional<DnsAnswer> parse_dns_answer(ConstBytes message) noexcept {
         aliased = true;
         break;
       }
+      if (record->type != asked->type) continue;
       const auto address = address_of(message, *record);
       if (address && answer.count_ < kMaxDnsAddresses) {
         answer.addresses_[answer.count_++] = {*address, std::min(chain_ttl, record->ttl_s)};

@@ -43,17 +43,28 @@ struct DnsAddress {
   std::uint32_t ttl_s = 0;  // the smallest along the alias chain
 };
 
+// What a well-formed query or response asks: one A or AAAA record set of class IN.
+struct DnsAsked {
+  std::uint16_t id = 0;
+  std::uint16_t type = 0;
+  DnsName name;
+};
+
 class DnsAnswer {
  public:
-  const DnsName& question() const { return question_; }
+  const DnsAsked& asked() const { return asked_; }
+  const DnsName& question() const { return asked_.name; }
   std::span<const DnsAddress> addresses() const { return std::span(addresses_).first(count_); }
 
  private:
   friend std::optional<DnsAnswer> parse_dns_answer(ConstBytes message) noexcept;
-  DnsName question_;
+  DnsAsked asked_;
   std::array<DnsAddress, kMaxDnsAddresses> addresses_{};
   std::size_t count_ = 0;
 };
+
+// Nothing when `message` is no plain query with one A or AAAA question (RFC 1035 §4.1).
+std::optional<DnsAsked> parse_dns_question(ConstBytes message) noexcept;
 
 // Nothing when `message` is not a well-formed, complete, successful response with one A or AAAA
 // question (RFC 1035 §4.1).

@@ -14,13 +14,14 @@ Drop spoofed(const Headers& h) {
   return h.is_neighbour() ? Drop::kNdSpoofed : Drop::kSpoofedSource;
 }
 
-// What may be sent from the unspecified address: RFC 2131, RFC 4862 §5.4, RFC 5227.
+// What may be sent from the unspecified address: RFC 2131, RFC 4862 §5.4, RFC 5227, RFC 3590.
 bool before_address(const Headers& h) {
   switch (h.message) {
     case Message::kArp:
       return h.arp_operation == 1;
     case Message::kNeighbourSolicitation:
     case Message::kRouterSolicitation:
+    case Message::kMulticastReport:
       return true;
     case Message::kUdp:
       return h.source.is_v4() && h.source_port == 68 && h.destination_port == 67;
@@ -127,6 +128,8 @@ Reason bind_host(const PacketMeta& meta, const Tables& tables) {
 Outcome<ParsedPacket> Parse::run(Packet&& packet) noexcept {
   PacketMeta& meta = packet.meta();
   meta.stages |= stage_bit(Stage::kParse);
+  if (meta.fault == RxFault::kChained) return dropped(std::move(packet), Drop::kGiant);
+  if (meta.fault == RxFault::kTagLost) return dropped(std::move(packet), Drop::kVlanInvalid);
   if (const auto bad = parse_frame(packet.bytes(), meta.headers)) {
     return dropped(std::move(packet), *bad);
   }

@@ -32,14 +32,42 @@ Drop unsolicited(const Headers& h) {
 
 }  // namespace
 
-void Neighbours::receive(BoundPacket&& packet, const Tables& tables, Instant now) noexcept {
-  const SegmentInfo* segment = tables.segment(packet.meta().segment);
-  SALLYPORT_CHECK(segment != nullptr);  // bind found it in these very tables
-  if (packet.meta().origin == Origin::kHostStack) {
-    from_host(std::move(packet), *segment, tables, now);
+void Neighbours::receive(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
+                         Instant now) noexcept {
+  if (packet.headers().is_for_router()) {
+    for_router(std::move(packet), segment, now);
+  } else if (packet.meta().origin == Origin::kHostStack) {
+    from_host(std::move(packet), segment, tables, now);
   } else {
-    from_wire(std::move(packet), *segment, tables, now);
+    from_wire(std::move(packet), segment, tables, now);
   }
+}
+
+void Neighbours::punt(BoundPacket&& packet, const SegmentInfo& segment, PuntClass kind,
+                      Builtin rule, Instant now) noexcept {
+  const Headers& h = packet.headers();
+  if (!police_.pass(kind, packet.meta(), now)) {
+    return exits_.drop({std::move(packet).release(), Drop::kHostStackPoliced}, now);
+  }
+  const LinkAddress link{h.destination_mac.is_group() ? h.destination_mac : segment.mac,
+                         h.source_mac, 0};
+  Allowed allowed = EnforcePolicy::by_builtin(std::move(packet).release(), rule,
+                                              {Exit::Kind::kHostStack, kNoPort, segment.slot});
+  EnforcePolicy::address_to(allowed, kNoPort, link);
+  exits_.send(std::move(allowed), now);
+}
+
+// A host of an uplink has another router; the gateway's own stack has nobody to say this to.
+void Neighbours::for_router(BoundPacket&& packet, const SegmentInfo& segment,
+                            Instant now) noexcept {
+  const bool from_stack = packet.meta().origin == Origin::kHostStack;
+  if (from_stack || !segment.devices_only()) {
+    return exits_.drop(
+        {std::move(packet).release(), from_stack ? Drop::kHostStackDenied : Drop::kIcmpType}, now);
+  }
+  const bool question = packet.headers().message == Message::kRouterSolicitation;
+  punt(std::move(packet), segment, PuntClass::kRouter,
+       question ? Builtin::kRouterQuestion : Builtin::kMulticastReport, now);
 }
 
 void Neighbours::from_wire(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
@@ -47,16 +75,7 @@ void Neighbours::from_wire(BoundPacket&& packet, const SegmentInfo& segment, con
   const Headers& h = packet.headers();
   if (!is_question(h)) return learn(std::move(packet), segment, now);
   if (segment.owns(subject(h))) {
-    if (!police_.pass(PuntClass::kNeighbour, packet.meta(), now)) {
-      return exits_.drop({std::move(packet).release(), Drop::kHostStackPoliced}, now);
-    }
-    const LinkAddress link{h.destination_mac.is_group() ? h.destination_mac : segment.mac,
-                           h.source_mac, 0};
-    Allowed allowed =
-        EnforcePolicy::by_builtin(std::move(packet).release(), Builtin::kNeighbourHost,
-                                  {Exit::Kind::kHostStack, kNoPort, segment.slot});
-    EnforcePolicy::address_to(allowed, kNoPort, link);
-    return exits_.send(std::move(allowed), now);
+    return punt(std::move(packet), segment, PuntClass::kNeighbour, Builtin::kNeighbourHost, now);
   }
   if (!may_proxy(packet, segment, tables)) {
     const Drop reason = unanswered(h);
@@ -142,7 +161,7 @@ void Neighbours::host_answer(BoundPacket&& packet, const SegmentInfo& segment, c
                                              {Exit::Kind::kPort, kNoPort, segment.slot});
     EnforcePolicy::address_to(twin, segment.members[i].port(),
                               {h.destination_mac, segment.mac, segment.members[i].vlan()});
-    exits_.send(std::move(twin), now);
+    exits_.originate(std::move(twin), now);
   }
   if (segment.members.empty()) return exits_.refuse(std::move(allowed), Drop::kPortDown, now);
   EnforcePolicy::address_to(allowed, segment.members[0].port(),
@@ -153,7 +172,9 @@ void Neighbours::host_answer(BoundPacket&& packet, const SegmentInfo& segment, c
 void Neighbours::learn(BoundPacket&& packet, const SegmentInfo& segment, Instant now) noexcept {
   const Headers& h = packet.headers();
   Neighbour* n = segment.devices_only() ? nullptr : table_.find(segment.slot, subject(h));
-  const bool asked = n != nullptr && n->questions > 0;
+  // An answer is addressed to who asked; an advertisement also says that it is one.
+  const bool answer = segment.owns(h.destination) && (h.nd_solicited || h.message == Message::kArp);
+  const bool asked = answer && n != nullptr && n->questions > 0;
   if (!asked) {
     const Drop reason = unsolicited(h);
     return exits_.drop({std::move(packet).release(), reason}, now);
@@ -169,6 +190,7 @@ void Neighbours::learn(BoundPacket&& packet, const SegmentInfo& segment, Instant
   if (!n->held) return;
   Allowed held = std::move(*n->held);
   n->held.reset();
+  exits_.hold(false);
   EnforcePolicy::address_to(held, n->port, {n->mac, segment.mac, n->vlan});
   exits_.send(std::move(held), now);
 }
@@ -176,7 +198,6 @@ void Neighbours::learn(BoundPacket&& packet, const SegmentInfo& segment, Instant
 void Neighbours::answer(BoundPacket&& question, const SegmentInfo& segment, const MacAddress& with,
                         Builtin rule, const Exit& exit, std::uint16_t vlan, Instant now) noexcept {
   const Headers h = question.headers();
-  exits_.consume(std::move(question).release());
   NeighbourFrame space;
   const NeighbourParty from{with, subject(h)};
   const NeighbourParty to{h.source_mac, h.source};
@@ -185,11 +206,13 @@ void Neighbours::answer(BoundPacket&& question, const SegmentInfo& segment, cons
   Packet reply = pool_.copy_of(
       h.message == Message::kArp ? write_arp(space, kArpReply, from, to)
                                  : write_nd(space, kNdAdvertisement, flags, from, to, subject(h)));
-  if (!reply || parse_frame(reply.bytes(), reply.meta().headers)) return;
+  if (!reply || parse_frame(reply.bytes(), reply.meta().headers))
+    return exits_.drop({std::move(question).release(), Drop::kNoBuffer}, now);
+  exits_.consume(std::move(question).release());
   reply.meta().segment = segment.slot;
   Allowed allowed = EnforcePolicy::by_builtin(std::move(reply), rule, exit);
   EnforcePolicy::address_to(allowed, exit.port, {to.mac, with, vlan});
-  exits_.send(std::move(allowed), now);
+  exits_.originate(std::move(allowed), now);
 }
 
 void Neighbours::resolve(Allowed&& allowed, const SegmentInfo& segment, const IpAddress& hop,
@@ -207,6 +230,7 @@ void Neighbours::resolve(Allowed&& allowed, const SegmentInfo& segment, const Ip
     exits_.refuse(std::move(allowed), Drop::kNeighbourPending, now);
   } else {
     n->held.emplace(std::move(allowed));
+    exits_.hold(true);
   }
   if (now >= n->due) ask(*n, segment, now);
 }
@@ -231,7 +255,7 @@ void Neighbours::ask(Neighbour& n, const SegmentInfo& segment, Instant now) noex
     Allowed question = EnforcePolicy::by_builtin(std::move(packet), Builtin::kNeighbourQuestion,
                                                  {Exit::Kind::kPort, kNoPort, segment.slot});
     EnforcePolicy::address_to(question, member.port(), {to, segment.mac, member.vlan()});
-    exits_.send(std::move(question), now);
+    exits_.originate(std::move(question), now);
   }
 }
 
@@ -243,7 +267,10 @@ void Neighbours::tick(const Tables* tables, Instant now) noexcept {
     const bool over = segment == nullptr || (!asking && now >= n.expires) ||
                       (asking && now >= n.due && n.questions >= NeighbourTable::kMaxQuestions);
     if (over) {
-      if (n.held) exits_.refuse(std::move(*n.held), Drop::kNeighbourPending, now);
+      if (n.held) {
+        exits_.hold(false);
+        exits_.refuse(std::move(*n.held), Drop::kNeighbourPending, now);
+      }
       n = Neighbour{};
     } else if (now >= n.due && (asking || n.questions > 0)) {
       ask(n, *segment, now);

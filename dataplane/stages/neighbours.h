@@ -1,6 +1,7 @@
 // neighbours: ARP (RFC 826) and neighbour discovery (RFC 4861), and nothing of them forwarded.
 //
 //   from a wire, question for the gateway's own address  -> the host stack, policed
+//   from a device, what it says to its router            -> the host stack, policed
 //   from a wire, question for the far end of a conduit   -> answered with the segment's MAC (proxy)
 //   from an uplink, answer to our own question           -> learned, held packet released
 //   from the host stack, any question                    -> answered with the fixed MAC
@@ -23,7 +24,9 @@ class Neighbours {
   Neighbours(PacketPool& pool, Exits& exits, Police& police)
       : pool_(pool), exits_(exits), police_(police) {}
 
-  void receive(BoundPacket&& packet, const Tables& tables, Instant now) noexcept;
+  // Neighbour messages, and those that is_for_router(). `segment` is the packet's.
+  void receive(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
+               Instant now) noexcept;
   // `hop` is on `segment`'s link.
   void resolve(Allowed&& allowed, const SegmentInfo& segment, const IpAddress& hop,
                Instant now) noexcept;
@@ -34,6 +37,9 @@ class Neighbours {
  private:
   void from_wire(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
                  Instant now) noexcept;
+  void punt(BoundPacket&& packet, const SegmentInfo& segment, PuntClass kind, Builtin rule,
+            Instant now) noexcept;
+  void for_router(BoundPacket&& packet, const SegmentInfo& segment, Instant now) noexcept;
   void from_host(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
                  Instant now) noexcept;
   void host_answer(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "dataplane/checksum.h"
+#include "dataplane/stages/fields.h"
+#include "dataplane/stages/parse_link.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -13,98 +15,6 @@ constexpr std::size_t kIpv6Size = 40;
 constexpr std::size_t kTcpSize = 20;
 constexpr std::size_t kUdpSize = 8;
 constexpr std::size_t kIcmpSize = 8;
-constexpr std::size_t kArpSize = 28;
-constexpr std::uint8_t kNdHopLimit = 255;
-
-std::uint16_t u16_at(ConstBytes b, std::size_t at) {
-  return static_cast<std::uint16_t>(b[at] << 8 | b[at + 1]);
-}
-MacAddress mac_at(ConstBytes b, std::size_t at) {
-  std::array<std::uint8_t, 6> m;
-  std::ranges::copy(b.subspan(at, 6), m.begin());
-  return MacAddress(m);
-}
-IpAddress v4_at(ConstBytes b, std::size_t at) {
-  return IpAddress::v4_bytes({b[at], b[at + 1], b[at + 2], b[at + 3]});
-}
-IpAddress v6_at(ConstBytes b, std::size_t at) {
-  std::array<std::uint8_t, 16> a;
-  std::ranges::copy(b.subspan(at, 16), a.begin());
-  return IpAddress::v6(a);
-}
-
-Reason parse_arp(ConstBytes arp, Headers& out) {
-  if (arp.size() < kArpSize) return Drop::kRunt;
-  const std::uint16_t operation = u16_at(arp, 6);
-  if (u16_at(arp, 0) != 1 || u16_at(arp, 2) != kEtherTypeIpv4 || arp[4] != 6 || arp[5] != 4 ||
-      (operation != 1 && operation != 2)) {
-    return Drop::kArpMalformed;
-  }
-  out.message = Message::kArp;
-  out.arp_operation = static_cast<std::uint8_t>(operation);
-  out.link_layer = mac_at(arp, 8);
-  out.source = v4_at(arp, 14);
-  out.destination = v4_at(arp, 24);
-  const auto impossible = [](const IpAddress& a) {
-    return a.is_multicast() || a.is_loopback() || a.v4_value() == 0xffffffff;
-  };
-  if (out.link_layer.is_group() || out.link_layer.is_zero() || impossible(out.source) ||
-      impossible(out.destination) || out.destination.is_unspecified()) {
-    return Drop::kArpMalformed;
-  }
-  out.end = static_cast<std::uint16_t>(out.l3 + kArpSize);
-  return std::nullopt;
-}
-
-// Options are a chain of (type, length in units of 8 bytes, value); a zero length would never end.
-Reason parse_nd_options(ConstBytes options, std::uint8_t wanted, Headers& out) {
-  Cursor cursor(options);
-  while (!cursor.empty()) {
-    const auto type = cursor.u8();
-    const auto units = cursor.u8();
-    if (!type || !units || *units == 0) return Drop::kNdMalformed;
-    const auto value = cursor.take(std::size_t{*units} * 8 - 2);
-    if (!value) return Drop::kNdMalformed;
-    if (*type == wanted) {
-      if (value->size() != 6) return Drop::kNdMalformed;
-      out.link_layer = mac_at(*value, 0);
-      if (out.link_layer.is_group() || out.link_layer.is_zero()) return Drop::kNdMalformed;
-    }
-  }
-  return std::nullopt;
-}
-
-// RFC 4861 §6.1.1 (router solicitation), §7.1.1 (neighbour solicitation), §7.1.2 (advertisement).
-Reason parse_nd(ConstBytes icmp, Headers& out) {
-  const bool router = out.icmp_type == 133;
-  const bool solicitation = out.icmp_type != 136;
-  const std::size_t fixed = router ? 8 : 24;
-  if (out.ttl != kNdHopLimit || icmp[1] != 0 || icmp.size() < fixed) return Drop::kNdMalformed;
-  if (transport_sum(out.source, out.destination, IpProtocol::kIcmp6, icmp) != 0) {
-    return Drop::kNdMalformed;
-  }
-  if (!router) {
-    out.nd_target = v6_at(icmp, 8);
-    if (out.nd_target.is_multicast() || out.nd_target.is_unspecified() || out.nd_target.is_v4() ||
-        out.nd_target.is_loopback()) {
-      return Drop::kNdMalformed;
-    }
-  }
-  if (auto bad = parse_nd_options(icmp.subspan(fixed), solicitation ? 1 : 2, out)) return bad;
-  if (out.source.is_unspecified()) {
-    // Duplicate address detection: to the solicited-node group, without a link-layer option.
-    if (!solicitation || !out.link_layer.is_zero()) return Drop::kNdMalformed;
-    if (!out.destination.is_multicast()) return Drop::kNdMalformed;
-  }
-  // A solicited advertisement is not sent to a group (RFC 4861 §7.1.2).
-  if (!solicitation && out.destination.is_multicast() && (icmp[4] & 0x40) != 0) {
-    return Drop::kNdMalformed;
-  }
-  out.message = router         ? Message::kRouterSolicitation
-                : solicitation ? Message::kNeighbourSolicitation
-                               : Message::kNeighbourAdvertisement;
-  return std::nullopt;
-}
 
 Reason parse_icmp(ConstBytes icmp, Headers& out) {
   if (icmp.size() < kIcmpSize) return Drop::kTruncatedTransport;
@@ -273,7 +183,8 @@ Reason parse_ipv6(ConstBytes frame, Headers& out) {
   switch (ip[6]) {
     case 44:
       return Drop::kFragment;
-    case 0:    // hop-by-hop
+    case 0:
+      return parse_multicast_report(frame.subspan(out.l4, payload), out);
     case 43:   // routing
     case 50:   // ESP
     case 51:   // AH

@@ -15,11 +15,11 @@ void put16(MutableBytes b, std::size_t at, std::uint16_t value) {
   b[at + 1] = static_cast<std::uint8_t>(value);
 }
 
-// Offset of the transport sum; 0 when there is none to keep.
+// Offset of the transport sum; 0 when there is none to keep (a quote may end before it).
 std::size_t sum_offset(ConstBytes frame, const Headers& h) {
   switch (h.protocol) {
     case IpProtocol::kTcp:
-      return h.l4 + 16U;
+      return h.l4 + 18U > h.end ? 0 : h.l4 + 16U;
     case IpProtocol::kUdp:
       return get16(frame, h.l4 + 6U) == 0 ? 0 : h.l4 + 6U;
     case IpProtocol::kIcmp6:
@@ -78,6 +78,23 @@ void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
     h.source = flow.server;
     h.source_port = flow.server_port;
   }
+}
+
+void rewrite_error(Packet& error, const Flow& flow) noexcept {
+  Headers& h = error.meta().headers;
+  const MutableBytes frame = error.bytes();
+  Headers quoted;
+  quoted.protocol = flow.protocol;
+  quoted.l3 = h.payload;
+  quoted.l4 = static_cast<std::uint16_t>(quoted.l3 + (h.version() == IpVersion::k4 ? 20 : 40));
+  quoted.end = h.end;
+  set_address(frame, quoted, true, flow.target);
+  set_port(frame, quoted, true, flow.target_port);
+  set_address(frame, h, false, flow.target);
+  h.destination = flow.target;
+  put16(frame, h.l4 + 2U, 0);
+  const ConstBytes message = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
+  put16(frame, h.l4 + 2U, transport_sum(h.source, h.destination, h.protocol, message));
 }
 
 bool decrement_ttl(Packet& packet) noexcept {

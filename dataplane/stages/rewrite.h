@@ -11,6 +11,11 @@ namespace sallyport::dataplane {
 
 void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
 
+// An ICMP error of which parse_quote() made sense, about a packet that a terminated flow's client
+// was sent: destination and quoted source become the listener's. The error's own sum is computed
+// anew, so it must have been right before.
+void rewrite_error(Packet& error, const Flow& flow) noexcept;
+
 // TTL or hop limit, one less; its sum with it. False (unchanged) when it is used up.
 bool decrement_ttl(Packet& packet) noexcept;
 

@@ -13,8 +13,7 @@
 namespace sallyport::dataplane {
 
 enum class EventKind : std::uint8_t {
-  kStolenIdentity,       // an enrolled MAC or address on another port; both ports are named
-  kHandoverRingHostile,  // the terminator returned what it was not granted
+  kStolenIdentity,  // an enrolled MAC or address on another port; both ports are named
 };
 
 struct Event {
@@ -38,7 +37,10 @@ class Events {
     Instant& last = last_[event.device % last_.size()];
     if (last != Instant{} && event.when - last < kSpacing) return false;
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) == kRoom) return false;
+    if (head - tail_.load(std::memory_order_acquire) == kRoom) {
+      ++lost_;
+      return false;
+    }
     last = event.when;
     ring_[head % kRoom] = event;
     head_.store(head + 1, std::memory_order_release);
@@ -52,8 +54,12 @@ class Events {
     return true;
   }
 
+  // For the producer's thread: events for which there was no room.
+  std::uint64_t lost() const noexcept { return lost_; }
+
  private:
   std::array<Event, kRoom> ring_;
+  std::uint64_t lost_ = 0;
   std::array<Instant, 1024> last_{};
   alignas(64) std::atomic<std::uint32_t> head_{0};
   alignas(64) std::atomic<std::uint32_t> tail_{0};

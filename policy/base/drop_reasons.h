@@ -82,7 +82,8 @@ namespace sallyport {
   X(kTxQueueFull, "tx-queue-full", "port did not take the packet")                             \
   X(kPortDown, "port-down", "destination port is not there")                                   \
   X(kNoBuffer, "no-buffer", "packet pool exhausted")                                           \
-  X(kTooBig, "too-big", "larger than the next port's MTU")
+  X(kTooBig, "too-big", "larger than the next port's MTU")                                     \
+  X(kDhcpSpoofed, "dhcp-spoofed", "DHCP message that does not speak for its sender")
 
 enum class Drop : std::uint8_t {
 #define SALLYPORT_DROP_ENUM(id, name, help) id,

@@ -217,7 +217,7 @@ std::vector<Frame> PipelineWorld::wait(Duration time) {
 }
 
 std::vector<Frame> PipelineWorld::collect() {
-  pipeline_->flush();
+  pipeline_->flush(now_);
   for (auto& [name, rings] : stacks_) {
     while (dataplane::Packet packet = rings->to_host.pop()) {
       out_.push_back({"host:" + name, {packet.bytes().begin(), packet.bytes().end()}});

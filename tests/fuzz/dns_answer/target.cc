@@ -1,4 +1,4 @@
-// Target: dataplane::parse_dns_answer. Trust: untrusted (bytes from the network). Property: never
+// Target: dataplane::parse_dns_answer, parse_dns_question. Trust: untrusted (bytes from the network). Property: never
 // crashes, never reads outside the message, and whatever it keeps is a bounded answer with unmapped
 // addresses.
 #include <cstddef>
@@ -8,6 +8,8 @@
 #include "policy/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (const auto asked = sallyport::dataplane::parse_dns_question({data, size}))
+    SALLYPORT_CHECK(asked->name.text().size() <= sallyport::dataplane::kMaxDnsName);
   const auto answer = sallyport::dataplane::parse_dns_answer({data, size});
   if (!answer) return 0;
   SALLYPORT_CHECK(answer->addresses().size() <= sallyport::dataplane::kMaxDnsAddresses);

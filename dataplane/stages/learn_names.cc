@@ -1,0 +1,44 @@
+#include "dataplane/stages/learn_names.h"
+
+#include "dataplane/names/dns_answer.h"
+
+namespace sallyport::dataplane {
+namespace {
+
+constexpr std::uint16_t kDnsPort = 53;
+
+DnsQuestion question_of(const Flow& flow, const DnsAsked& asked) {
+  return {flow.client, flow.target, flow.client_port,
+          asked.id,    asked.type,  name_hash(asked.name.text())};
+}
+
+}  // namespace
+
+void LearnNames::look(const Packet& packet, const Flow& flow, Direction direction,
+                      const Tables& tables, Instant now) noexcept {
+  if (flow.protocol != IpProtocol::kUdp || flow.server_port != kDnsPort) return;
+  const bool own_question = (flow.flags & kClientIsHost) != 0;
+  if (!own_question && (flow.flags & kServerIsHost) == 0) return;
+  const Headers& h = packet.meta().headers;
+  const ConstBytes message =
+      packet.bytes().subspan(h.payload, static_cast<std::size_t>(h.end - h.payload));
+  if (direction == Direction::kFromClient) {
+    if (!own_question) return;
+    if (const auto asked = parse_dns_question(message)) {
+      questions_.asked(question_of(flow, *asked), now);
+    }
+    return;
+  }
+  const auto answer = parse_dns_answer(message);
+  if (!answer) return;
+  if (own_question && !questions_.take(question_of(flow, answer->asked()), now)) return;
+  const std::string_view text = answer->question().text();
+  const auto destination_class = tables.names().destination_class(text);
+  if (!destination_class) return;
+  for (const DnsAddress& found : answer->addresses()) {
+    names_.install(found.address, name_hash(text), *destination_class, found.ttl_s, now);
+    ++counters_.names_learned;
+  }
+}
+
+}  // namespace sallyport::dataplane

@@ -1,0 +1,34 @@
+// learn_names: addresses that reviewed names stand for just now, read from DNS answers on their way
+// to whoever asked, before they get there (RFC 9726 §3's race cannot happen).
+//
+//   the gateway's resolver answers a device     -> learned: the host stack is ours and has checked
+//   it a server answers the gateway's own question -> learned if it is the answer to that question
+//   anything else                               -> not looked at
+//
+// Thread: the worker; no allocation.
+#pragma once
+
+#include "dataplane/dpdk/packet.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/names/dns_questions.h"
+#include "dataplane/names/dynamic_names.h"
+#include "dataplane/tables.h"
+#include "dataplane/telemetry/counters.h"
+
+namespace sallyport::dataplane {
+
+class LearnNames {
+ public:
+  explicit LearnNames(Counters& counters) : counters_(counters) {}
+  // `packet` is about to leave, as the peer sent it; `flow` is its flow.
+  void look(const Packet& packet, const Flow& flow, Direction direction, const Tables& tables,
+            Instant now) noexcept;
+  DynamicNames& names() noexcept { return names_; }
+
+ private:
+  Counters& counters_;
+  DynamicNames names_;
+  DnsQuestions questions_;
+};
+
+}  // namespace sallyport::dataplane
