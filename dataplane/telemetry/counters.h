@@ -1,9 +1,9 @@
 // What a worker counts. One per worker, written by it alone, read between its bursts. Names come
 // from the tables that define what is counted.
 //
-// Between two polls it adds up: received + originated =
-// forwarded + to_host + consumed + held + the sum of drops. tests/unit/dataplane/accounting.h holds
-// it against a million frames.
+// Between two polls it adds up: received + originated = forwarded + to_host + consumed + held + the
+// sum of drops. Every test that runs the pipeline holds it against every frame
+// (tests/support/pipeline_world.h).
 #pragma once
 
 #include <array>
@@ -37,6 +37,7 @@ struct Counters {
   std::uint64_t accounted_for() const {
     return std::accumulate(drops.begin(), drops.end(), forwarded + to_host + consumed + held);
   }
+  std::uint64_t drop_count(Drop reason) const { return drops[static_cast<std::size_t>(reason)]; }
   std::uint64_t& drop(Drop reason) { return drops[static_cast<std::size_t>(reason)]; }
 };
 

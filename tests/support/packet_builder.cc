@@ -136,6 +136,12 @@ Bytes PacketBuilder::unreachable(const Bytes& packet) const {
   return ip(v4 ? IpProtocol::kIcmp : IpProtocol::kIcmp6, s, 2);
 }
 
+Bytes PacketBuilder::icmp(std::uint8_t type, std::uint8_t code, Bytes body) const {
+  Bytes s{type, code, 0, 0};
+  append(s, body);
+  return ip(from_.address.is_v4() ? IpProtocol::kIcmp : IpProtocol::kIcmp6, s, 2);
+}
+
 Bytes PacketBuilder::neighbour_question() const {
   if (from_.address.is_v4()) {
     Bytes s;
@@ -164,7 +170,7 @@ Bytes PacketBuilder::neighbour_question() const {
   return group.ip(IpProtocol::kIcmp6, s, 2);
 }
 
-Bytes PacketBuilder::neighbour_answer() const {
+Bytes PacketBuilder::neighbour_answer(bool solicited) const {
   if (from_.address.is_v4()) {
     Bytes s;
     be16(s, 1);
@@ -181,11 +187,68 @@ Bytes PacketBuilder::neighbour_answer() const {
   answer.ttl_ = 255;
   Bytes s{136, 0};
   be16(s, 0);
-  be32(s, 0x60000000);
+  be32(s, solicited ? 0x60000000 : 0x20000000);
   append(s, from_.address.bytes());
   be16(s, 0x0201);
   append(s, from_.mac.bytes());
   return answer.ip(IpProtocol::kIcmp6, s, 2);
+}
+
+Bytes PacketBuilder::address_probe() const {
+  PacketBuilder probe = *this;
+  if (to_.address.is_v4()) {
+    probe.from_.address = IpAddress::v4(0);
+    return probe.neighbour_question();
+  }
+  // Without the link-layer option: the frame's last eight bytes and what counts them.
+  probe.from_.address = IpAddress();
+  const auto& a = to_.address.bytes();
+  probe.ttl_ = 255;
+  probe.to_.mac = MacAddress({0x33, 0x33, 0xff, a[13], a[14], a[15]});
+  probe.to_.address =
+      IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a[13], a[14], a[15]});
+  Bytes body{0, 0, 0, 0};
+  append(body, a);
+  return probe.icmp(135, 0, body);
+}
+
+Bytes PacketBuilder::router_solicitation() const {
+  PacketBuilder out = *this;
+  out.ttl_ = 255;
+  out.to_.mac = MacAddress({0x33, 0x33, 0, 0, 0, 2});
+  out.to_.address = IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2});
+  Bytes body{0, 0, 0, 0};
+  if (!from_.address.is_unspecified()) {
+    be16(body, 0x0101);
+    append(body, from_.mac.bytes());
+  }
+  return out.icmp(133, 0, body);
+}
+
+Bytes PacketBuilder::multicast_report(std::uint8_t type, Bytes options) const {
+  PacketBuilder out = *this;
+  out.ttl_ = 1;
+  out.to_.mac = MacAddress({0x33, 0x33, 0, 0, 0, 0x16});
+  out.to_.address = IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16});
+  // One record: nothing is excluded from ff02::1:ff00:5.
+  Bytes body{0, 0, 0, 1, 4, 0, 0, 0, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 5};
+  Bytes frame = out.icmp(type, 0, body);
+  if (options.empty()) options = {58, 0, 5, 2, 0, 0, 1, 0};
+  const std::size_t ip_at = vlan_ != 0 ? 18 : 14;
+  frame.insert(frame.begin() + static_cast<std::ptrdiff_t>(ip_at) + 40, options.begin(),
+               options.end());
+  frame[ip_at + 6] = 0;
+  put_sum(frame, ip_at + 4, static_cast<std::uint16_t>(frame.size() - ip_at - 40));
+  return frame;
+}
+
+void reseal(Bytes& frame) {
+  const std::size_t ip_at = frame[12] == 0x81 ? 18 : 14;
+  if (frame[ip_at - 2] != 0x08 || frame[ip_at - 1] != 0x00) return;
+  put_sum(frame, ip_at + 10, 0);
+  const std::size_t size = std::min(std::size_t{frame[ip_at] & 0x0fU} * 4, frame.size() - ip_at);
+  const auto header = ConstBytes(frame).subspan(ip_at, size);
+  put_sum(frame, ip_at + 10, plain_sum({header.begin(), header.end()}));
 }
 
 std::string as_scapy(ConstBytes frame) {

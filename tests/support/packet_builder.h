@@ -45,10 +45,20 @@ class PacketBuilder {
   std::vector<std::uint8_t> echo(bool request) const;
   // The port-unreachable error (RFC 792 type 3, RFC 4443 type 1) that quotes `packet`'s IP bytes.
   std::vector<std::uint8_t> unreachable(const std::vector<std::uint8_t>& packet) const;
+  // Any ICMP message of the addresses' version: type, code, and what follows the sum.
+  std::vector<std::uint8_t> icmp(std::uint8_t type, std::uint8_t code,
+                                 std::vector<std::uint8_t> body) const;
   // ARP or neighbour discovery by the version of the addresses: who has `to.address`?
   std::vector<std::uint8_t> neighbour_question() const;
-  // from.address is at from.mac.
-  std::vector<std::uint8_t> neighbour_answer() const;
+  // from.address is at from.mac. `solicited` is the IPv6 flag; RFC 4861 §4.4.
+  std::vector<std::uint8_t> neighbour_answer(bool solicited = true) const;
+  // May somebody have `wanted`? From the unspecified address (RFC 5227 §2.1.1, RFC 4862 §5.4.2).
+  std::vector<std::uint8_t> address_probe() const;
+  // To every router (RFC 4861 §4.1), with the sender's MAC if it has an address.
+  std::vector<std::uint8_t> router_solicitation() const;
+  // RFC 3810 §5.2 (type 143) to ff02::16 with its router alert, `options` instead of the usual.
+  std::vector<std::uint8_t> multicast_report(std::uint8_t type = 143,
+                                             std::vector<std::uint8_t> options = {}) const;
 
  private:
   std::vector<std::uint8_t> ip(IpProtocol protocol, std::vector<std::uint8_t> segment,
@@ -63,6 +73,9 @@ class PacketBuilder {
   std::uint32_t ack_ = 2000;
   std::vector<std::uint8_t> payload_;
 };
+
+// Writes the IPv4 header's sum anew after a field was changed; nothing to do for other frames.
+void reseal(std::vector<std::uint8_t>& frame);
 
 // A scapy expression that makes this frame, for failure messages.
 std::string as_scapy(ConstBytes frame);

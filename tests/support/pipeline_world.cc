@@ -130,7 +130,9 @@ model::Gateway plant() {
 class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
  public:
   CollectingPort(std::string name, std::vector<Frame>& out) : name_(std::move(name)), out_(out) {}
+  bool blocked = false;
   std::size_t transmit(std::span<dataplane::Packet> burst) noexcept override {
+    if (blocked) return 0;
     for (dataplane::Packet& packet : burst) {
       out_.push_back({name_, {packet.bytes().begin(), packet.bytes().end()}});
       packet.reset();
@@ -138,6 +140,8 @@ class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
     return burst.size();
   }
   std::size_t receive(std::span<dataplane::Packet>) noexcept override { return 0; }
+
+  const std::string& name() const { return name_; }
 
  private:
   std::string name_;
@@ -194,6 +198,7 @@ std::vector<Frame> PipelineWorld::receive(std::string_view port, ConstBytes fram
   verdict_ = {};
   dataplane::Packet packet = test_pool().copy_of(frame);
   if (!packet) give_up("the pool leaks packets, or a frame does not fit");
+  packet.meta().fault = std::exchange(fault_, dataplane::RxFault::kNone);
   pipeline_->from_port(port_slot(port), std::move(packet), now_);
   return collect();
 }
@@ -204,6 +209,21 @@ std::vector<Frame> PipelineWorld::receive_from_host(std::string_view segment, Co
   if (!packet) give_up("the pool leaks packets, or a frame does not fit");
   pipeline_->from_host(segment_slot(segment), std::move(packet), now_);
   return collect();
+}
+
+void PipelineWorld::block(std::string_view port) {
+  for (const auto& candidate : ports_) candidate->blocked |= candidate->name() == port;
+}
+
+void PipelineWorld::unplug(std::string_view port) {
+  pipeline_->exits().ports()[port_slot(port)] = dataplane::TxPort();
+}
+
+std::vector<dataplane::Packet> PipelineWorld::exhaust_pool_but_one() {
+  std::vector<dataplane::Packet> hoard;
+  while (dataplane::Packet packet = test_pool().alloc()) hoard.push_back(std::move(packet));
+  hoard.pop_back();
+  return hoard;
 }
 
 std::vector<Frame> PipelineWorld::wait(Duration time) {
@@ -218,6 +238,11 @@ std::vector<Frame> PipelineWorld::wait(Duration time) {
 
 std::vector<Frame> PipelineWorld::collect() {
   pipeline_->flush(now_);
+  const dataplane::Counters& c = pipeline_->counters();
+  if (c.received + c.originated != c.accounted_for()) {
+    give_up(fmt::format("{} frames came and {} were made, but {} are accounted for", c.received,
+                        c.originated, c.accounted_for()));
+  }
   for (auto& [name, rings] : stacks_) {
     while (dataplane::Packet packet = rings->to_host.pop()) {
       out_.push_back({"host:" + name, {packet.bytes().begin(), packet.bytes().end()}});

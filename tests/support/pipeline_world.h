@@ -58,7 +58,8 @@ class PipelineWorld : private dataplane::VerdictObserver {
                          std::uint32_t flows = 1024);
   ~PipelineWorld() override;
 
-  // In by a port's wire, or out of a segment's host stack. Returns everything that left.
+  // In by a port's wire, or out of a segment's host stack. Returns everything that left. Each time
+  // the counters must add up (telemetry/counters.h), or the process ends.
   std::vector<Frame> receive(std::string_view port, ConstBytes frame);
   std::vector<Frame> receive_from_host(std::string_view segment, ConstBytes frame);
   // Time passes, with housekeeping at least every 50 ms. Returns what left meanwhile.
@@ -67,6 +68,14 @@ class PipelineWorld : private dataplane::VerdictObserver {
   void apply(const model::Gateway& gateway);
   // The same for a sealed snapshot that somebody else has made.
   void enforce(std::vector<std::uint8_t> snapshot);
+
+  // Misfortunes: a port whose driver takes nothing any more, one that is not there, a pool with
+  // room for one more frame only (as long as what is returned lives), a driver that hands up the
+  // next frame with this fault.
+  void block(std::string_view port);
+  void unplug(std::string_view port);
+  std::vector<dataplane::Packet> exhaust_pool_but_one();
+  void next_fault(dataplane::RxFault fault) { fault_ = fault; }
 
   const Verdict& verdict() const { return verdict_; }
   dataplane::Pipeline& pipeline() { return *pipeline_; }
@@ -92,6 +101,7 @@ class PipelineWorld : private dataplane::VerdictObserver {
   std::vector<std::unique_ptr<CollectingPort>> ports_;
   std::map<std::string, std::unique_ptr<dataplane::HostStackRings>> stacks_;
   std::vector<Frame> out_;
+  dataplane::RxFault fault_ = dataplane::RxFault::kNone;
   Verdict verdict_;
 };
 
