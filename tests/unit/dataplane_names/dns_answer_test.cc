@@ -84,6 +84,41 @@ TEST(DnsAnswer, FollowsAliasesInAnyOrderAndTakesTheSmallestTtl) {
   EXPECT_EQ(answer->addresses()[0].ttl_s, 20U);
 }
 
+TEST(DnsAnswer, KeepsWhatWasAskedForAndNoOtherType) {
+  std::vector<std::uint8_t> v6(16);
+  v6[0] = 0x20;
+  const auto answer = parse_dns_answer(
+      Message("a.example").a("a.example", 60, v6).a("a.example", 60, {192, 0, 2, 1}).bytes_);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->asked().id, 0x1234);
+  EXPECT_EQ(answer->asked().type, 1);
+  ASSERT_EQ(answer->addresses().size(), 1U);
+  EXPECT_EQ(answer->addresses()[0].address.to_string(), "192.0.2.1");
+}
+
+TEST(DnsQuestion, IsAPlainQueryForOneAddressSet) {
+  const auto asked = parse_dns_question(Message("A.Example", 28, 0x0100).bytes_);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->id, 0x1234);
+  EXPECT_EQ(asked->type, 28);
+  EXPECT_EQ(asked->name.text(), "a.example");
+  EXPECT_FALSE(parse_dns_question(Message("a.example", 15, 0x0100).bytes_)) << "MX";
+  EXPECT_FALSE(parse_dns_question(Message("a.example", 1, 0x8100).bytes_)) << "a response";
+  EXPECT_FALSE(parse_dns_question(Message("a.example", 1, 0x2900).bytes_)) << "an update";
+  auto two = Message("a.example", 1, 0x0100).bytes_;
+  two[5] = 2;
+  EXPECT_FALSE(parse_dns_question(two)) << "two questions";
+  auto chaos = Message("a.example", 1, 0x0100).bytes_;
+  chaos.back() = 3;
+  EXPECT_FALSE(parse_dns_question(chaos)) << "class CH";
+  auto cut = Message("a.example", 1, 0x0100).bytes_;
+  for (; !cut.empty(); cut.pop_back()) {
+    if (cut.size() < Message("a.example").bytes_.size()) {
+      EXPECT_FALSE(parse_dns_question(cut)) << cut.size();
+    }
+  }
+}
+
 TEST(DnsAnswer, AnAliasLoopIsNoAnswer) {
   EXPECT_FALSE(parse_dns_answer(Message("a.example")
                                     .cname("a.example", 60, "b.example")
