@@ -1,8 +1,9 @@
-// capture: what the dataplane sees for some seconds, as pcapng with the verdict as packet comment.
+// capture: what the dataplane sees, as it sees it: pcapng with the verdict as packet comment.
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -14,12 +15,24 @@
 namespace sallyport::control {
 namespace {
 
-constexpr std::size_t kMaxCapture = std::size_t{1} << 30;
+constexpr std::size_t kMaxPart = std::size_t{1} << 26;
 constexpr std::uint32_t kEnhancedPacketBlock = 6;  // draft-ietf-opsawg-pcapng §4.3
+
+constexpr auto kBetweenReads = std::chrono::milliseconds(100);
 
 volatile sig_atomic_t interrupted = 0;
 
-void on_interrupt(int) { interrupted = 1; }
+void on_signal(int /*number*/) { interrupted = 1; }
+
+// Ctrl-C and its like end the capture, not this program: what was seen until then is written, and
+// the dataplane is told. A reader that goes away (head, tcpdump -c) shows as a failing write.
+void heed_signals() {
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
 
 struct Wanted {
   double seconds = 10;
@@ -27,19 +40,56 @@ struct Wanted {
   std::string file;
 };
 
-int write_out(const Context& context, const Wanted& wanted, const std::string& pcapng) {
-  if (wanted.file.empty()) {
-    std::cout.write(pcapng.data(), static_cast<std::streamsize>(pcapng.size()));
-    std::cout.flush();
-    return kExitDone;
+// Where the packets go, as they come.
+class Sink {
+ public:
+  explicit Sink(const Wanted& wanted) : left_(wanted.count), counts_(wanted.count != 0) {
+    if (wanted.file.empty()) return;
+    file_.open(wanted.file, std::ios::binary | std::ios::trunc);
+    out_ = &file_;
   }
-  std::ofstream file(wanted.file, std::ios::binary | std::ios::trunc);
-  file.write(pcapng.data(), static_cast<std::streamsize>(pcapng.size()));
-  file.flush();
-  if (!file)
-    return context.refuse({ErrorKind::kSystem, "cannot-write",
-                           fmt::format("{}: {}", wanted.file, std::strerror(errno))});
-  return kExitDone;
+  // False when nothing more can be written.
+  bool write(std::string_view pcapng) {
+    if (counts_) {
+      const std::string kept = keep_packets(pcapng, left_);
+      out_->write(kept.data(), static_cast<std::streamsize>(kept.size()));
+    } else {
+      out_->write(pcapng.data(), static_cast<std::streamsize>(pcapng.size()));
+    }
+    out_->flush();
+    return out_->good();
+  }
+  bool good() const { return out_->good(); }
+  // As many packets as were asked for are written.
+  void count(std::uint64_t packets) { left_ -= std::min(left_, packets); }
+  bool full() const { return counts_ && left_ == 0; }
+
+ private:
+  std::ofstream file_;
+  std::ostream* out_ = &std::cout;
+  std::uint64_t left_;
+  bool counts_;
+};
+
+struct Seen {
+  std::uint64_t packets = 0;
+  std::uint64_t missed = 0;
+};
+
+// What came since the last time.
+Result<void> read_part(const Context& context, const char* what, const std::string& capture,
+                       Sink& sink, Seen& seen) {
+  SALLYPORT_TRY(const Reply part,
+                context.client().ask(
+                    {{"op", "query"}, {"what", what}, {"arguments", {"capture=" + capture}}}));
+  const auto packets = part.result.value("packets", std::uint64_t{0});
+  seen.packets += packets;
+  seen.missed += part.result.value("missed", std::uint64_t{0});
+  if (part.fds.empty() || !sink.good() || sink.full()) return {};
+  SALLYPORT_TRY(const os::Mapping memory, os::map_sealed(part.fds.front().get(), kMaxPart));
+  sink.write({reinterpret_cast<const char*>(memory.bytes().data()), memory.size()});
+  sink.count(packets);
+  return {};
 }
 
 int capture(const Context& context, const Wanted& wanted) {
@@ -47,28 +97,31 @@ int capture(const Context& context, const Wanted& wanted) {
     return context.refuse({ErrorKind::kUsage, "no-file",
                            "a capture is not for a terminal; write it to a file with -w FILE, or "
                            "pipe it: sallyctl capture | tcpdump -r -"});
+  heed_signals();
+  Sink sink(wanted);
+  const auto cannot_write = [&] {
+    return context.refuse({ErrorKind::kSystem, "cannot-write",
+                           fmt::format("{}: {}", wanted.file, std::strerror(errno))});
+  };
+  if (!sink.good()) return cannot_write();
   const auto started = context.client().ask({{"op", "query"}, {"what", "capture-start"}});
   if (!started) return context.refuse(started.error());
-  struct sigaction action{};
-  action.sa_handler = on_interrupt;
-  sigaction(SIGINT, &action, nullptr);
+  const std::string id = std::to_string(started->result.value("capture", std::uint64_t{0}));
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(wanted.seconds);
-  // Ctrl-C ends it early; what was seen until then is written.
-  while (interrupted == 0 && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  const auto stopped = context.client().ask({{"op", "query"}, {"what", "capture-stop"}});
-  if (!stopped) return context.refuse(stopped.error());
-  if (stopped->fds.empty())
-    return context.refuse({ErrorKind::kRefused, "no-capture", "the dataplane sent no capture"});
-  const auto memory = os::map_sealed(stopped->fds.front().get(), kMaxCapture);
-  if (!memory) return context.refuse(memory.error());
-  const auto bytes = memory->bytes();
-  std::string pcapng(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (wanted.count != 0) pcapng = keep_packets(pcapng, wanted.count);
+  Seen seen;
+  while (interrupted == 0 && sink.good() && !sink.full() &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(kBetweenReads);
+    if (auto read = read_part(context, "capture-read", id, sink, seen); !read)
+      return context.refuse(read.error());
+  }
+  if (auto stopped = read_part(context, "capture-stop", id, sink, seen); !stopped)
+    return context.refuse(stopped.error());
   if (!wanted.file.empty())
-    std::cerr << stopped->result.value("packets", std::uint64_t{0}) << " packets seen, written to "
-              << wanted.file << "\n";
-  return write_out(context, wanted, pcapng);
+    std::cerr << seen.packets << " packets seen, written to " << wanted.file << "\n";
+  if (seen.missed != 0) std::cerr << seen.missed << " packets came too fast to be kept\n";
+  // A pipe whose reader had enough is no failure.
+  return sink.good() || wanted.file.empty() ? kExitDone : cannot_write();
 }
 
 }  // namespace
@@ -93,7 +146,8 @@ void add_capture(CLI::App& app, Context& context) {
   CLI::App* sub = app.add_subcommand(
       "capture", "Packets as the dataplane sees them, each with its verdict as a comment (pcapng)");
   auto wanted = std::make_shared<Wanted>();
-  sub->add_option("--seconds", wanted->seconds, "how long; Ctrl-C ends it early")
+  sub->add_option("--seconds", wanted->seconds,
+                  "how long; Ctrl-C ends it early, and what was seen is kept")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   sub->add_option("--count", wanted->count, "write the first COUNT packets only");

@@ -16,9 +16,11 @@
 namespace sallyport::setup {
 namespace {
 
-// The dataplane must see frames as they were on the wire; GRO and LRO would hand it merged ones.
-// Drivers that cannot merge say so, and that is as good.
-Outcome<void> stop_merging(const std::string& interface) {
+// The dataplane must see frames as they were on the wire: GRO and LRO would hand it merged ones,
+// VLAN acceleration one without the tag that says to which segment it belongs. A driver that cannot
+// do such a thing says so, and that is as good; one that does it and cannot be stopped is no port.
+Outcome<void> stop_offloads(const std::string& interface) {
+  constexpr std::uint32_t kUnwanted = ETH_FLAG_LRO | ETH_FLAG_RXVLAN | ETH_FLAG_TXVLAN;
   const os::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return failed(errno, "socket");
   ifreq query = {};
@@ -28,10 +30,14 @@ Outcome<void> stop_merging(const std::string& interface) {
   if (::ioctl(socket.get(), SIOCETHTOOL, &query) != 0 && errno != EOPNOTSUPP && errno != EINVAL)
     return failed(errno, interface + " GRO");
   value = {ETHTOOL_GFLAGS, 0};
-  if (::ioctl(socket.get(), SIOCETHTOOL, &query) != 0) return {};  // no flags, no LRO
-  value = {ETHTOOL_SFLAGS, value.data & ~std::uint32_t{ETH_FLAG_LRO}};
-  if (::ioctl(socket.get(), SIOCETHTOOL, &query) != 0 && errno != EOPNOTSUPP && errno != EINVAL)
-    return failed(errno, interface + " LRO");
+  if (::ioctl(socket.get(), SIOCETHTOOL, &query) != 0) return {};  // no flags, no offloads
+  value = {ETHTOOL_SFLAGS, value.data & ~kUnwanted};
+  static_cast<void>(::ioctl(socket.get(), SIOCETHTOOL, &query));
+  value = {ETHTOOL_GFLAGS, 0};
+  if (::ioctl(socket.get(), SIOCETHTOOL, &query) != 0)
+    return failed(errno, interface + " offloads");
+  if ((value.data & (ETH_FLAG_LRO | ETH_FLAG_RXVLAN)) != 0)
+    return failed(EOPNOTSUPP, interface + " cannot stop merging frames or taking VLAN tags off");
   return {};
 }
 
@@ -43,7 +49,7 @@ Outcome<void> lower(unsigned index) {
 Outcome<void> mute(const std::string& interface, const Link& link) {
   SALLYPORT_TRY_VOID(settle_port_link(interface));
   SALLYPORT_TRY_VOID(set_link_flags(link.index, IFF_NOARP, IFF_NOARP));
-  return stop_merging(interface);
+  return stop_offloads(interface);
 }
 
 bool absent(const Outcome<void>& outcome) { return !outcome && outcome.error().error == ENODEV; }

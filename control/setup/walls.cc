@@ -1,7 +1,10 @@
 #include "control/setup/walls.h"
 
 #include <linux/capability.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 
@@ -17,7 +20,11 @@ Result<void> build_walls() {
   SALLYPORT_TRY_VOID(os::forbid_dumps());
   os::SyscallFilter filter;
   filter.allow(os::common_syscalls());
-  filter.allow({"openat", "unlink", "getdents64", "fstatfs", "umount2", "bind", "ioctl"});
+  filter.allow({"openat", "unlink", "getdents64", "fstatfs", "umount2", "bind"});
+  for (const unsigned long what : {SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCETHTOOL})
+    filter.allow_when("ioctl", 1, what);
+  for (const unsigned long what : {TUNSETIFF, TUNSETOWNER, TUNSETPERSIST})
+    filter.allow_when("ioctl", 1, what);
   filter.allow_when("mount", 3, MS_BIND);
   filter.allow_when("unshare", 0, CLONE_NEWNET);
   filter.allow_when("setns", 1, CLONE_NEWNET);

@@ -65,8 +65,9 @@ Result<void> Daemon::configure(const wire::Configure& request) {
 Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
   EalOptions eal;
   eal.hugepages = options_.hugepages;
+  eal.runtime_folder = options_.run_dir + "/dataplane";
   for (const os::PortSpec& port : ports) {
-    if (is_pci_address(port.device)) eal.pci_addresses.push_back(port.device);
+    if (auto address = pci_address(port.device)) eal.pci_addresses.push_back(*std::move(address));
   }
   SALLYPORT_TRY_VOID(start_eal(eal));
   SALLYPORT_TRY(pool_, make_packet_pool(kPoolPackets));
@@ -96,11 +97,7 @@ Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
 }
 
 Result<void> Daemon::close_walls() {
-  Result<void> there;
-  // DPDK's own thread was made while we still had privileges.
-  SALLYPORT_TRY_VOID(run_on_dpdk_thread([&there] { there = drop_thread_rights(); }));
-  SALLYPORT_TRY_VOID(std::move(there));
-  SALLYPORT_TRY_VOID(drop_thread_rights());
+  SALLYPORT_TRY_VOID(drop_rights());  // also of DPDK's own thread, made while we had privileges
   return install_filter();
 }
 
@@ -214,9 +211,11 @@ Result<std::string> Daemon::query(const wire::Query& request) {
   const QueryContext context{in_force_.get(), names, os::steady_now(), os::wall_ns()};
   if (what == "counters") {
     Counters counters;
+    std::uint64_t events_lost = 0;
     std::vector<std::pair<PortSlot, PortCounters>> ports;
     worker_->do_between_bursts([&](Pipeline& p) {
       counters = p.counters();
+      events_lost = events_.lost();
       for (std::size_t i = 0; i < ports_->size(); ++i) {
         PortCounters row = p.exits().ports()[(*ports_)[i].slot].counters();
         row.rx_packets = worker_->loads()[i].rx_packets;
@@ -224,7 +223,7 @@ Result<std::string> Daemon::query(const wire::Query& request) {
         ports.emplace_back((*ports_)[i].slot, row);
       }
     });
-    return counters_json(counters, context, ports, taps_->counters());
+    return counters_json(counters, events_lost, context, ports, taps_->counters());
   }
   if (what == "flows") return flows_json(gather<Flow>(*worker_, copy_flows), context);
   if (what == "neighbours") {
@@ -258,28 +257,37 @@ Result<std::string> Daemon::query(const wire::Query& request) {
         .dump();
   }
   if (what == "explain") return explain_json(request, context, *worker_);
-  if (what == "capture-start") {
-    auto fresh = std::make_unique<Capture>();
-    worker_->do_between_bursts([&](Pipeline& p) { p.exits().observe(fresh.get()); });
-    capture_ = std::move(fresh);
-    return std::string("{}");
-  }
   return fail(ErrorKind::kUsage, "query", fmt::format("the dataplane has no \"{}\"", what));
 }
 
-// The Answer's JSON is inline; the capture itself is the one descriptor beside it.
-Result<os::Outgoing> Daemon::capture_stop(std::uint64_t id) {
-  if (!capture_) return fail(ErrorKind::kUsage, "no-capture", "no capture is running");
-  worker_->do_between_bursts([](Pipeline& p) { p.exits().observe(nullptr); });
+// "capture-start", "capture-read", "capture-stop". Packets are in the one descriptor beside the
+// JSON, which is absent when there are none.
+Result<os::Outgoing> Daemon::capture(const wire::Query& request, std::uint64_t id) {
+  const std::string_view what = wire::text(request.what());
+  if (what == "capture-start") {
+    if (capture_ != nullptr)
+      return fail(ErrorKind::kRefused, "capture-running", "another capture is under way");
+    capture_ = std::make_unique<CaptureSession>(++captures_, os::steady_now());
+    worker_->do_between_bursts([&](Pipeline& p) { p.exits().observe(&capture_->filling()); });
+    return os::encode_answer(id, nlohmann::json{{"capture", capture_->id()}}.dump());
+  }
+  if (capture_ == nullptr || os::argument(request, "capture") != std::to_string(capture_->id()))
+    return fail(ErrorKind::kUsage, "no-capture", "no such capture is running");
+  const bool last = what == "capture-stop";
+  worker_->do_between_bursts([&](Pipeline& p) {
+    if (!last) capture_->waiting().continue_from(capture_->filling());
+    p.exits().observe(last ? nullptr : &capture_->waiting());
+  });
   std::map<PortSlot, std::string> names;
   for (const os::PortSpec& port : *ports_) names[port.slot] = port.name;
   const QueryContext context{in_force_.get(), names, os::steady_now(), os::wall_ns()};
-  const auto file = capture_pcapng(*capture_, context);
-  const std::size_t packets = capture_->records().size();
-  capture_.reset();
-  SALLYPORT_TRY(os::UniqueFd memory, os::make_sealed("sallyport-capture", file));
+  const CaptureSession::Part part = capture_->take(context);
+  if (last) capture_.reset();
   SALLYPORT_TRY(os::Outgoing out,
-                os::encode_answer(id, nlohmann::json{{"packets", packets}}.dump()));
+                os::encode_answer(
+                    id, nlohmann::json{{"packets", part.packets}, {"missed", part.missed}}.dump()));
+  if (part.pcapng.empty()) return out;
+  SALLYPORT_TRY(os::UniqueFd memory, os::make_sealed("sallyport-capture", part.pcapng));
   out.descriptors.push_back(std::move(memory));
   return out;
 }
@@ -316,10 +324,10 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
         must_end_ = true;
         return std::move(*os::encode_answer(id, "{}"));
       }
-      if (wire::text(query_body.what()) == "capture-stop" && worker_) {
-        if (auto stopped = capture_stop(id)) return std::move(*stopped);
-        out.bytes =
-            os::encode_answer_error(id, {ErrorKind::kUsage, "no-capture", "no capture is running"});
+      if (wire::text(query_body.what()).starts_with("capture-") && worker_) {
+        auto part = capture(query_body, id);
+        if (part) return std::move(*part);
+        out.bytes = os::encode_answer_error(id, part.error());
         break;
       }
       const Result<std::string> json = query(query_body);
@@ -340,6 +348,10 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 
 void Daemon::tick() {
   for (const auto& device : devices_) device->forget_link_errors();
+  if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;
+  os::log::info("a capture that nobody reads is over");
+  worker_->do_between_bursts([](Pipeline& p) { p.exits().observe(nullptr); });
+  capture_.reset();
 }
 
 std::vector<os::Bytes> Daemon::take_events() {

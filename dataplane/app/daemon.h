@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/app/capture_session.h"
 #include "dataplane/app/worker.h"
 #include "dataplane/dpdk/eal.h"
-#include "dataplane/telemetry/capture.h"
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
 #include "policy/os/sandbox.h"
@@ -52,7 +52,7 @@ class Daemon {
   Result<void> apply(const wire::Apply& request, std::vector<os::UniqueFd> descriptors);
   void swap(std::shared_ptr<const Tables> tables);
   Result<std::string> query(const wire::Query& request);
-  Result<os::Outgoing> capture_stop(std::uint64_t id);
+  Result<os::Outgoing> capture(const wire::Query& request, std::uint64_t id);
 
   DaemonOptions options_;
   std::optional<std::vector<os::PortSpec>> ports_;
@@ -64,7 +64,8 @@ class Daemon {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<TapThread> taps_;
   std::unique_ptr<Worker> worker_;
-  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<CaptureSession> capture_;
+  std::uint64_t captures_ = 0;  // so far, for their numbers
   std::shared_ptr<const Tables> in_force_;
   std::shared_ptr<const Tables> before_;  // until commit, what abort goes back to
   bool prepared_ = false;

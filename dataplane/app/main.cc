@@ -15,6 +15,7 @@
 #include "dataplane/app/daemon.h"
 #include "policy/os/log.h"
 #include "policy/os/notify.h"
+#include "policy/os/system_error.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -38,6 +39,9 @@ Result<os::UniqueFd> settle(const DaemonOptions& options) {
   SALLYPORT_TRY(os::UniqueFd listener, os::listen_at(folder + "/socket", 0666));
   if (options.user.empty()) return listener;
   SALLYPORT_TRY(const os::User user, os::find_user(options.user));
+  // DPDK's run-time files are made in there when the ports are probed.
+  if (geteuid() == 0 && chown(folder.c_str(), user.uid, user.gid) != 0)
+    return fail(os::system_error("run-dir", folder));
   constexpr std::array kKept = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF, CAP_IPC_LOCK};
   SALLYPORT_TRY_VOID(os::become_user(user, kKept));
   return listener;

@@ -4,31 +4,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "dataplane/telemetry/pcapng.h"
-#include "dataplane/telemetry/stages.h"
-
 namespace sallyport::dataplane {
 namespace {
 
 using Json = nlohmann::json;
 
-std::string port_name(PortSlot slot, const QueryContext& c) {
-  const auto found = c.port_names.find(slot);
-  return found == c.port_names.end() ? fmt::format("port-{}", slot) : found->second;
-}
-std::string segment_name(SegmentSlot slot, const QueryContext& c) {
-  const SegmentInfo* segment = c.tables == nullptr ? nullptr : c.tables->segment(slot);
-  return segment == nullptr ? std::string() : segment->name;
-}
 std::string device_name(DeviceSlot slot, const QueryContext& c) {
   return c.tables == nullptr || slot == kNoDevice ? std::string()
                                                   : std::string(c.tables->view().device_name(slot));
-}
-std::string rule_name(RuleSlot slot, const QueryContext& c) {
-  if (slot >= kFirstBuiltinRule && slot - kFirstBuiltinRule < kBuiltinNames.size()) {
-    return std::string(kBuiltinNames[slot - kFirstBuiltinRule]);
-  }
-  return c.tables == nullptr ? std::string() : std::string(c.tables->view().rule_name(slot));
 }
 // Seconds since 1970 of a steady instant, for people.
 double wall_s(Instant when, const QueryContext& c) {
@@ -38,7 +21,23 @@ double wall_s(Instant when, const QueryContext& c) {
 
 }  // namespace
 
-std::string counters_json(const Counters& counters, const QueryContext& context,
+std::string port_name(PortSlot slot, const QueryContext& c) {
+  const auto found = c.port_names.find(slot);
+  return found == c.port_names.end() ? fmt::format("port-{}", slot) : found->second;
+}
+std::string segment_name(SegmentSlot slot, const QueryContext& c) {
+  const SegmentInfo* segment = c.tables == nullptr ? nullptr : c.tables->segment(slot);
+  return segment == nullptr ? std::string() : segment->name;
+}
+std::string rule_name(RuleSlot slot, const QueryContext& c) {
+  if (slot >= kFirstBuiltinRule && slot - kFirstBuiltinRule < kBuiltinNames.size()) {
+    return std::string(kBuiltinNames[slot - kFirstBuiltinRule]);
+  }
+  return c.tables == nullptr ? std::string() : std::string(c.tables->view().rule_name(slot));
+}
+
+std::string counters_json(const Counters& counters, std::uint64_t events_lost,
+                          const QueryContext& context,
                           const std::vector<std::pair<PortSlot, PortCounters>>& ports,
                           const TapThread::Counters& taps) {
   Json drops = Json::object(), builtin = Json::object(), wires = Json::array();
@@ -71,6 +70,7 @@ std::string counters_json(const Counters& counters, const QueryContext& context,
                     {"credits_reclaimed", counters.credits_reclaimed},
                     {"credits_refused", counters.credits_refused},
                     {"names_learned", counters.names_learned},
+                    {"events_lost", events_lost},
                     {"tap_to_host", taps.to_host.load()},
                     {"tap_to_host_failed", taps.to_host_failed.load()},
                     {"tap_from_host", taps.from_host.load()},
@@ -149,33 +149,6 @@ std::string event_json(const Event& event, const QueryContext& context) {
               {"address", event.address.to_string()},
               {"time", wall_s(event.when, context)}}
       .dump();
-}
-
-std::vector<std::uint8_t> capture_pcapng(const Capture& capture, const QueryContext& context) {
-  PcapngWriter writer(ByteCount::from_bytes(Capture::kSlots * (Capture::kSnap + 512)));
-  std::map<std::string, std::uint32_t> interfaces;
-  for (const Capture::Record* r : capture.records()) {
-    const bool out = r->made_here;
-    const bool host =
-        out ? r->exit.kind == Exit::Kind::kHostStack : r->origin == Origin::kHostStack;
-    const std::string name =
-        host ? "host:" + segment_name(out ? r->exit.segment : r->segment, context)
-             : port_name(out ? r->exit.port : r->port, context);
-    if (!interfaces.contains(name)) interfaces[name] = writer.add_interface(name);
-    std::string verdict = "undecided (waits for its next hop)";
-    if (r->decided && !r->allowed) {
-      verdict = fmt::format("drop {}; stages: {}", to_string(r->reason), stage_list(r->stages));
-    } else if (r->decided) {
-      const std::string to = r->exit.kind == Exit::Kind::kHostStack
-                                 ? "host:" + segment_name(r->exit.segment, context)
-                                 : port_name(r->exit.port, context);
-      verdict = fmt::format("{} {} by {}; stages: {}", out ? "sent to" : "allow to", to,
-                            rule_name(r->rule, context), stage_list(r->stages));
-    }
-    writer.packet(interfaces[name], context.wall_ns - (context.now - r->when).count(),
-                  ConstBytes(r->bytes).first(r->size), verdict);
-  }
-  return {writer.bytes().begin(), writer.bytes().end()};
 }
 
 }  // namespace sallyport::dataplane

@@ -7,7 +7,6 @@
 
 #include "dataplane/app/worker.h"
 #include "dataplane/tables.h"
-#include "dataplane/telemetry/capture.h"
 #include "policy/wire/messages_generated.h"
 
 namespace sallyport::dataplane {
@@ -20,7 +19,8 @@ struct QueryContext {
   std::int64_t wall_ns = 0;
 };
 
-std::string counters_json(const Counters& counters, const QueryContext& context,
+std::string counters_json(const Counters& counters, std::uint64_t events_lost,
+                          const QueryContext& context,
                           const std::vector<std::pair<PortSlot, PortCounters>>& ports,
                           const TapThread::Counters& taps);
 std::string flows_json(const std::vector<Flow>& flows, const QueryContext& context);
@@ -34,7 +34,10 @@ struct NeighbourRow {
 };
 std::string neighbours_json(const std::vector<NeighbourRow>& rows, const QueryContext& context);
 std::string event_json(const Event& event, const QueryContext& context);
-// pcapng with one interface per port and host stack.
-std::vector<std::uint8_t> capture_pcapng(const Capture& capture, const QueryContext& context);
+
+// Names for slots; a slot that has none in the revision in force gets a number, or nothing.
+std::string port_name(PortSlot slot, const QueryContext& context);
+std::string segment_name(SegmentSlot slot, const QueryContext& context);
+std::string rule_name(RuleSlot slot, const QueryContext& context);
 
 }  // namespace sallyport::dataplane

@@ -1,7 +1,6 @@
 #include "dataplane/dpdk/eal.h"
 
 #include <fmt/core.h>
-#include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -10,9 +9,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
 #include <fstream>
-#include <future>
-#include <memory>
 
 namespace sallyport::dataplane {
 namespace {
@@ -43,25 +43,53 @@ int first_cpu() {
 
 }  // namespace
 
+std::optional<std::string> pci_address(std::string_view device) {
+  // [dddd:]bb:dd.f
+  const auto hex = [&](std::size_t at, std::size_t count) {
+    return std::ranges::all_of(device.substr(at, count),
+                               [](unsigned char c) { return std::isxdigit(c) != 0; });
+  };
+  std::string domain = "0000:";
+  if (device.size() == 12 && device[4] == ':' && hex(0, 4)) {
+    domain = device.substr(0, 5);
+    device.remove_prefix(5);
+  }
+  const bool fits = device.size() == 7 && device[2] == ':' && device[5] == '.' && hex(0, 2) &&
+                    hex(3, 2) && device[6] >= '0' && device[6] <= '7';
+  if (!fits) return std::nullopt;
+  std::string out = domain + std::string(device);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages, int cpu) {
+  std::vector<std::string> out = {"sallyport-dataplane",
+                                  "--no-telemetry",
+                                  "--log-level=5",
+                                  "--iova-mode=va",
+                                  "--file-prefix=sallyport",
+                                  fmt::format("--lcores=0@{}", cpu),
+                                  fmt::format("-m{}", options.memory_mb)};
+  if (hugepages) {
+    out.emplace_back("--in-memory");
+  } else {
+    out.insert(out.end(), {"--no-huge", "--no-shconf"});
+  }
+  if (options.pci_addresses.empty()) out.emplace_back("--no-pci");
+  for (const std::string& address : options.pci_addresses) out.push_back("-a" + address);
+  return out;
+}
+
 Result<void> start_eal(const EalOptions& options) {
   with_hugepages = options.hugepages == Hugepages::kAuto && hugepages_there(options.memory_mb);
+  // EAL has no argument for it.
+  if (!options.runtime_folder.empty() &&
+      ::setenv("XDG_RUNTIME_DIR", options.runtime_folder.c_str(), 1) != 0)
+    return fail(ErrorKind::kSystem, "dpdk-start", "no memory");
   cpu_set_t before;
   CPU_ZERO(&before);
   sched_getaffinity(0, sizeof before, &before);
-  std::vector<std::string> arguments = {"sallyport-dataplane",
-                                        "--no-telemetry",
-                                        "--log-level=5",
-                                        "--iova-mode=va",
-                                        fmt::format("--lcores=0@{}", first_cpu()),
-                                        fmt::format("--file-prefix=sallyport-{}", getpid())};
-  if (with_hugepages) {
-    arguments.insert(arguments.end(), {"--in-memory", fmt::format("-m{}", options.memory_mb)});
-  } else {
-    arguments.insert(arguments.end(),
-                     {"--no-huge", "--no-shconf", fmt::format("-m{}", options.memory_mb)});
-  }
-  if (options.pci_addresses.empty()) arguments.emplace_back("--no-pci");
-  for (const std::string& address : options.pci_addresses) arguments.push_back("-a" + address);
+  std::vector<std::string> arguments = eal_arguments(options, with_hugepages, first_cpu());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   rte_log_set_global_level(RTE_LOG_WARNING);
@@ -88,29 +116,6 @@ Result<PacketPool> make_packet_pool(std::uint32_t packets) {
 }
 
 std::uint32_t PacketPool::free_count() const noexcept { return rte_mempool_avail_count(pool_); }
-
-Result<void> run_on_dpdk_thread(const std::function<void()>& work) {
-  struct Errand {
-    std::function<void()> work;
-    std::promise<void> done;
-  };
-  // On the heap: if the thread never answers, it may still come later.
-  auto errand = std::make_unique<Errand>(Errand{work, {}});
-  std::future<void> done = errand->done.get_future();
-  const auto run = [](void* argument) {
-    auto* mine = static_cast<Errand*>(argument);
-    mine->work();
-    mine->done.set_value();
-  };
-  if (rte_eal_alarm_set(1, run, errand.get()) != 0) {
-    return fail(ErrorKind::kSystem, "dpdk-thread", "no alarm could be set");
-  }
-  if (done.wait_for(std::chrono::seconds(5)) != std::future_status::ready) {
-    static_cast<void>(errand.release());
-    return fail(ErrorKind::kTimeout, "dpdk-thread", "DPDK's own thread does not answer");
-  }
-  return {};
-}
 
 void register_dpdk_thread() noexcept {
   // Without an id the pool works too, through its shared ring.

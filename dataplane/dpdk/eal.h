@@ -6,8 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/dpdk/packet.h"
@@ -20,9 +21,18 @@ enum class Hugepages : std::uint8_t { kAuto, kOff };
 struct EalOptions {
   Hugepages hugepages = Hugepages::kAuto;
   std::uint32_t memory_mb = 256;
-  // PCI devices that may be probed; empty keeps the bus untouched.
+  // PCI devices that may be probed, in full form; empty keeps the bus untouched.
   std::vector<std::string> pci_addresses;
+  // Where DPDK may keep its run-time files; it takes /tmp if this is empty.
+  std::string runtime_folder;
 };
+
+// The full form ("0000:01:00.0") of a PCI address with or without its domain, as EAL and the names
+// of its ports have it; nothing for anything else (vdev arguments).
+std::optional<std::string> pci_address(std::string_view device);
+
+// What EAL is told, program name first. Pure: `hugepages` and `cpu` are what start_eal() found.
+std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages, int cpu);
 
 // Failures: kSystem "dpdk-start" with DPDK's word. Calling it twice is a bug.
 Result<void> start_eal(const EalOptions& options);
@@ -31,10 +41,6 @@ bool eal_uses_hugepages() noexcept;
 // `packets` buffers, each for one whole frame with headroom. kExhausted "dpdk-pool" if memory is
 // short.
 Result<PacketPool> make_packet_pool(std::uint32_t packets);
-
-// Runs `work` on the thread that DPDK keeps for alarms and interrupts, and waits for it. kTimeout
-// "dpdk-thread" if that thread does not answer.
-Result<void> run_on_dpdk_thread(const std::function<void()>& work);
 
 // Makes the calling thread known to DPDK (per-thread pool cache); for workers.
 void register_dpdk_thread() noexcept;

@@ -46,7 +46,7 @@ struct PacketMeta {
   RxFault fault = RxFault::kNone;
   // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
   std::uint16_t stages = 0;
-  std::uint16_t capture_slot = 0;  // 0 = not captured; else index + 1
+  std::uint64_t capture_number = 0;  // 0 = not captured (telemetry/capture.h)
 };
 inline constexpr std::uint16_t kPacketPrivateSize = 256;
 static_assert(sizeof(PacketMeta) <= kPacketPrivateSize);

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <memory>
 
+#include "dataplane/dpdk/eal.h"
 #include "dataplane/xdp/left_over.h"
 
 namespace sallyport::dataplane {
@@ -41,10 +42,12 @@ std::vector<int> packet_sockets() {
 Result<std::uint16_t> probe(const std::string& device) {
   if (const auto interface = xdp_interface(device))
     SALLYPORT_TRY_VOID(detach_left_over_program(*interface));
-  if (const int error = rte_dev_probe(device.c_str()); error != 0 && error != -EEXIST) {
+  // A PCI device that EAL was told of is there already.
+  const std::string arguments = pci_address(device).value_or(device);
+  if (const int error = rte_dev_probe(arguments.c_str()); error != 0 && error != -EEXIST) {
     return fail(port_error("port-probe", device, "probing failed", error));
   }
-  const std::string name = device.substr(0, device.find(','));
+  const std::string name = pci_address(device).value_or(device.substr(0, device.find(',')));
   std::uint16_t id = 0;
   if (const int error = rte_eth_dev_get_port_by_name(name.c_str(), &id); error != 0) {
     return fail(port_error("port-probe", device, "no port came of it", error));

@@ -19,23 +19,20 @@ Capture::Record& Capture::open(const PacketMeta& meta, ConstBytes bytes) noexcep
 }
 
 Capture::Record* Capture::of(const PacketMeta& meta) noexcept {
-  if (meta.capture_slot == 0) return nullptr;
-  for (std::uint64_t back = 0; back < kSlots && back < written_; ++back) {
-    Record& r = records_[(written_ - back) % kSlots];
-    if (mark(r.number) == meta.capture_slot) return &r;
-  }
-  return nullptr;
+  Record& r = records_[meta.capture_number % kSlots];
+  return meta.capture_number != 0 && r.number == meta.capture_number ? &r : nullptr;
 }
 
 void Capture::arrived(Packet& packet, Instant now) noexcept {
   now_ = now;
   const Record& r = open(packet.meta(), packet.bytes());
-  packet.meta().capture_slot = mark(r.number);
+  packet.meta().capture_number = r.number;
 }
 
 void Capture::ended(const Packet& packet, Drop reason) noexcept {
   if (Record* r = of(packet.meta())) {
     r->decided = true;
+    r->allowed = false;  // also if it was let go and then not taken
     r->reason = reason;
     r->stages = packet.meta().stages;
     r->segment = packet.meta().segment;
@@ -52,6 +49,11 @@ void Capture::left(const Allowed& allowed) noexcept {
   r->rule = allowed.rule();
   r->exit = allowed.exit();
   r->stages = allowed.meta().stages;
+}
+
+void Capture::continue_from(const Capture& other) noexcept {
+  for (Record& r : records_) r.number = 0;
+  first_ = written_ = other.written_;
 }
 
 std::vector<const Capture::Record*> Capture::records() const {

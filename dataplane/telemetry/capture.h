@@ -1,6 +1,9 @@
-// A capture of what passed, with the verdict on each packet: the newest kSlots packets as they came
-// in, and packets that the gateway made itself. Filled by the worker without allocation; turned
-// into pcapng by the control thread once the worker has let go of it.
+// What passed, with the verdict on each packet: the newest kSlots packets as they came in, and
+// packets that the gateway made itself. Filled by the worker without allocation; read by the
+// control thread once the worker writes into another one.
+//
+// Packets are numbered through all buffers of a capture, so one that was held while buffers changed
+// finds no record of its own and is shown as it leaves.
 #pragma once
 
 #include <vector>
@@ -36,17 +39,23 @@ class Capture final : public VerdictObserver {
   void ended(const Packet& packet, Drop reason) noexcept override;
   void left(const Allowed& allowed) noexcept override;
 
+  // Empty, and numbering goes on behind `other`'s last one. Not while a worker writes into this
+  // one.
+  void continue_from(const Capture& other) noexcept;
   // Oldest first.
   std::vector<const Record*> records() const;
+  // Packets that newer ones pushed out.
+  std::uint64_t missed() const noexcept {
+    const std::uint64_t seen = written_ - first_;
+    return seen > kSlots ? seen - kSlots : 0;
+  }
 
  private:
   Record& open(const PacketMeta& meta, ConstBytes bytes) noexcept;
   // The record of a packet, unless newer ones took its place.
   Record* of(const PacketMeta& meta) noexcept;
-  static std::uint16_t mark(std::uint64_t number) noexcept {
-    return static_cast<std::uint16_t>(number % 65535 + 1);
-  }
   std::vector<Record> records_;
+  std::uint64_t first_ = 0;  // written before this buffer's turn
   std::uint64_t written_ = 0;
   Instant now_;
 };

@@ -1,11 +1,12 @@
 // Writes a capture as pcapng (draft-ietf-opsawg-pcapng): one section, one interface per port or
-// host stack, each packet with its verdict as comment. The buffer is bounded; a packet that does
-// not fit is counted, not written. One thread. Appending allocates only up to the bound given at
-// construction.
+// host stack, each packet with its verdict as comment. What was written so far can be taken away,
+// so that a capture may go on for ever in bounded memory; a packet that does not fit is counted,
+// not written. One thread.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/base/bytes.h"
@@ -15,7 +16,7 @@ namespace sallyport::dataplane {
 
 class PcapngWriter {
  public:
-  // At most `limit` bytes; the section header is written at once.
+  // At most `limit` bytes at a time; the section header is written at once.
   explicit PcapngWriter(ByteCount limit);
 
   // Returns the interface's number for `packet`. Call before the first packet of that interface.
@@ -27,6 +28,8 @@ class PcapngWriter {
               std::string_view comment);
 
   ConstBytes bytes() const { return bytes_; }
+  // The bytes since the last time; what is written next continues them.
+  std::vector<std::uint8_t> take() { return std::exchange(bytes_, {}); }
   std::uint64_t left_out() const { return left_out_; }
   static constexpr std::uint32_t kSnapLength = 2048;
 

@@ -51,15 +51,15 @@ struct PathRule {
 // error (kUnavailable "no-landlock").
 Result<void> restrict_paths(std::span<const PathRule> rules);
 
-// What every daemon needs: memory, threads, time, waiting, reading and writing descriptors it has,
-// exit.
+// What every daemon needs: threads, time, waiting, reading and writing descriptors it has, exit.
 std::span<const std::string_view> common_syscalls();
 
-// A seccomp allow-list. What is not on it fails with EPERM; what only an attacker calls (exec of a
-// new program, ptrace, kernel modules, bpf after start, mounting, namespaces) kills the process.
-// Threads may be made, processes may not.
-// Rationale: an unexpected but harmless call inside a library must not turn into an outage; a
-// hostile one must not be retried.
+// A seccomp allow-list. Beside it, always: memory that is not code, signals to threads of this very
+// process, its own limits, the harmless part of prctl. What is not on it fails with EPERM; what
+// only an attacker calls (exec of a new program, ptrace, kernel modules, bpf after start, mounting,
+// namespaces) kills the process. Threads may be made, processes may not. Rationale: an unexpected
+// but harmless call inside a library must not turn into an outage; a hostile one must not be
+// retried.
 class SyscallFilter {
  public:
   SyscallFilter& allow(std::span<const std::string_view> names);

@@ -1,7 +1,10 @@
 #include <fmt/core.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -16,10 +19,8 @@ namespace {
 constexpr auto kCommon = std::to_array<std::string_view>({
     // memory and threads
     "brk",
-    "mmap",
     "munmap",
     "mremap",
-    "mprotect",
     "madvise",
     "mlock",
     "munlock",
@@ -29,10 +30,8 @@ constexpr auto kCommon = std::to_array<std::string_view>({
     "rseq",
     "sched_yield",
     "sched_getaffinity",
-    "sched_setaffinity",
     "gettid",
     "getpid",
-    "tgkill",
     "exit",
     "exit_group",
     "membarrier",
@@ -98,13 +97,23 @@ constexpr auto kCommon = std::to_array<std::string_view>({
     "getgid",
     "getegid",
     "getppid",
-    "prlimit64",
     "uname",
     // giving up more
-    "prctl",
     "capset",
     "capget",
     "seccomp",
+});
+
+// Of prctl: names and slack of a thread, giving up more, and asking. Nothing that takes a wall down
+// again (PR_SET_DUMPABLE) or looks at another process.
+constexpr auto kPrctl = std::to_array<int>({
+    PR_SET_NAME,
+    PR_GET_NAME,
+    PR_SET_TIMERSLACK,
+    PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS,
+    PR_CAPBSET_READ,
+    PR_GET_DUMPABLE,
 });
 
 constexpr auto kHostile = std::to_array<std::string_view>({
@@ -130,6 +139,31 @@ constexpr scmp_datum_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_N
 Result<void> checked(int code, std::string_view what) {
   if (code == 0) return {};
   return fail(system_error("seccomp", what, -code));
+}
+
+// What every process needs in part only: memory that is not code, signals to its own threads, its
+// own limits.
+Result<void> add_narrowed(void* filter) {
+  constexpr scmp_datum_t kCode = PROT_EXEC;
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
+    SALLYPORT_TRY_VOID(checked(
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, kCode, 0)),
+        "memory"));
+  }
+  SALLYPORT_TRY_VOID(
+      checked(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                               SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))),
+              "tgkill"));
+  SALLYPORT_TRY_VOID(checked(
+      seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0_32(SCMP_CMP_EQ, 0)),
+      "prlimit64"));
+  for (const int option : kPrctl) {
+    SALLYPORT_TRY_VOID(
+        checked(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                                 SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option))),
+                "prctl"));
+  }
+  return {};
 }
 
 }  // namespace
@@ -177,6 +211,7 @@ Result<void> SyscallFilter::install() const {
     SALLYPORT_TRY_VOID(
         checked(seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, number, 0), name));
   }
+  SALLYPORT_TRY_VOID(add_narrowed(filter.get()));
   SALLYPORT_TRY_VOID(checked(
       seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | kNamespaceFlags, CLONE_THREAD)),

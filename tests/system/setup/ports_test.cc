@@ -39,7 +39,9 @@ TEST_F(SetupPorts, TakenPortIsMuteAndDown) {
   EXPECT_EQ(segment("ports").sysctl("net/ipv4/ip_forward"), "0");
   const std::string offloads =
       must_run({"ip", "netns", "exec", prefix_ + "ports", "ethtool", "-k", "lan1"});
-  EXPECT_TRUE(has(offloads, "generic-receive-offload: off")) << offloads;
+  for (const char* offload : {"generic-receive-offload: off", "large-receive-offload: off",
+                              "rx-vlan-offload: off", "tx-vlan-offload: off"})
+    EXPECT_TRUE(has(offloads, offload)) << offloads;
 }
 
 TEST_F(SetupPorts, RaisedPortSaysNothingAndAnswersNothing) {

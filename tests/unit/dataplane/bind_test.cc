@@ -44,6 +44,15 @@ TEST_P(Identity, EveryOtherPortOrVlanIsWrong) {
   expect_drop(world_.receive("wan", tagged.vlan(7).udp()), Drop::kSegmentMismatch);
 }
 
+TEST_P(Identity, AnotherVlanOfTheSameSegmentIsWrongAsWell) {
+  model::Gateway gateway = plant();
+  gateway.segments[0].members.push_back({"lan2", 9});
+  world_.apply(gateway);
+  auto meter = meter_with(host("meter").mac, host("meter").address(version()));
+  expect_drop(send("meter", meter.vlan(9).udp()), Drop::kStolenIdentity);
+  expect_out(send("meter", meter.vlan(0).udp()), "lan1");
+}
+
 TEST_P(Identity, AnotherAddressOfTheSubnetIsSpoofed) {
   // In IPv6: what a privacy extension makes up (RFC 8981).
   const IpAddress made_up = address("10.20.0.200", "fd00:20::d9ee:1c0f:22ab:9001");
@@ -155,6 +164,44 @@ TEST_P(Identity, TheUplinkBringsNoInsideSource) {
       spoofed_neighbour());
 }
 
+// A flow between devices is not a way in for whoever knows its addresses and ports.
+TEST_P(Identity, NobodyElseSpeaksInAFlowThatIsOpen) {
+  open_tcp();
+  const auto to_plc = [&](const Party& from, const MacAddress& gateway) {
+    return PacketBuilder(from, {gateway, host("plc").address(version()), 502}).tcp(kTcpAck);
+  };
+  const auto to_scada = [&](const Party& from, const MacAddress& gateway) {
+    return PacketBuilder(from, {gateway, host("scada").address(version()), 40000}).tcp(kTcpAck);
+  };
+  const IpAddress scada = host("scada").address(version());
+  const IpAddress plc = host("plc").address(version());
+  const MacAddress uplink = world_.segment_mac("uplink");
+  const MacAddress field = world_.segment_mac("field");
+  expect_drop(world_.receive("wan", to_plc({host("cloud").mac, scada, 40000}, uplink)),
+              Drop::kReversePath);
+  expect_drop(world_.receive("wan", to_scada({host("cloud").mac, plc, 502}, uplink)),
+              Drop::kReversePath);
+  expect_drop(send("meter", to_plc({host("meter").mac, scada, 40000}, field)),
+              Drop::kStolenIdentity);
+  expect_drop(send("meter", to_scada({host("meter").mac, plc, 502}, field)), Drop::kStolenIdentity);
+  expect_drop(world_.receive_from_host("field", to_scada({field, plc, 502}, kAnyMac)),
+              Drop::kHostStackDenied);
+  expect_drop(world_.receive_from_host(
+                  "office", to_plc({world_.segment_mac("office"), scada, 40000}, kAnyMac)),
+              Drop::kHostStackDenied);
+  // An error about it comes from nowhere else either.
+  const auto sent = packet("scada", 40000, "plc", 502).tcp(kTcpAck);
+  const Party to{uplink, scada, 0};
+  expect_drop(
+      world_.receive("wan", PacketBuilder({host("cloud").mac, plc, 0}, to).unreachable(sent)),
+      Drop::kReversePath);
+  const IpAddress nowhere = address("198.18.0.1", "fd53:414c:4c59::1");
+  expect_drop(
+      world_.receive("wan", PacketBuilder({host("cloud").mac, nowhere, 0}, to).unreachable(sent)),
+      Drop::kMartianSource);
+  expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
+}
+
 TEST_P(Identity, AHostStackSpeaksForItsOwnSegmentOnly) {
   const Party plc{kAnyMac, host("plc").address(version()), 502};
   const auto from_stack = [&](const MacAddress& mac, const IpAddress& source) {
@@ -164,6 +211,8 @@ TEST_P(Identity, AHostStackSpeaksForItsOwnSegmentOnly) {
   expect_drop(from_stack(host("meter").mac, own("field")), Drop::kHostStackDenied);
   expect_drop(from_stack(world_.segment_mac("field"), own("office")), Drop::kHostStackDenied);
   expect_drop(from_stack(world_.segment_mac("field"), host("scada").address(version())),
+              Drop::kHostStackDenied);
+  expect_drop(from_stack(world_.segment_mac("field"), v4() ? IpAddress::v4(0) : IpAddress()),
               Drop::kHostStackDenied);
 }
 
@@ -177,6 +226,21 @@ TEST_P(Identity, AFrameForAGroupOrForAnotherIsNotForwarded) {
 }
 
 // --- what only one version has ------------------------------------------------------------------
+
+class Identity4 : public Identity {};
+INSTANTIATE_TEST_SUITE_P(Ipv4, Identity4, ::testing::Values(IpVersion::k4), version_name);
+
+TEST_P(Identity4, AnArpAnswerHasASenderAndItsOwnMac) {
+  const Party field{world_.segment_mac("field"), own("field"), 0};
+  expect_drop(
+      send("meter",
+           PacketBuilder({host("meter").mac, IpAddress::v4(0), 0}, field).neighbour_answer()),
+      Drop::kArpSpoofed);
+  const Party uplink{world_.segment_mac("uplink"), own("uplink"), 0};
+  auto lie = PacketBuilder({host("cloud").mac, host("router").v4, 0}, uplink).neighbour_answer();
+  std::ranges::copy(host("router").mac.bytes(), lie.begin() + 6);
+  expect_drop(world_.receive("wan", lie), Drop::kArpSpoofed);
+}
 
 class Identity6 : public Identity {};
 INSTANTIATE_TEST_SUITE_P(Ipv6, Identity6, ::testing::Values(IpVersion::k6), version_name);

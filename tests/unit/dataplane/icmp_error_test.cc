@@ -114,6 +114,27 @@ TEST_P(IcmpError, ATerminatedFlowsListenerHearsOfItsPathsMtu) {
               Drop::kIcmpUnrelated);
 }
 
+TEST_P(IcmpError, AHostStackReportsOnlyWhatItWasSentItself) {
+  const auto syn = packet("meter", 40000, "cloud", 8883).tcp(kTcpSyn);
+  expect_out(send("meter", syn), "wan");
+  const Party stack{world_.segment_mac("uplink"), own("uplink"), 0};
+  const Party meter{kAnyMac, host("meter").address(version()), 0};
+  expect_drop(world_.receive_from_host("uplink", PacketBuilder(stack, meter).unreachable(syn)),
+              Drop::kIcmpUnrelated);
+  // Nor does a terminated flow's client learn what its packets met.
+  const auto dialled = PacketBuilder(at("cloud", 50000), gateway_of_uplink(802)).tcp(kTcpSyn);
+  const auto in = world_.receive("wan", dialled);
+  expect_out(in, "host:uplink");
+  const Party cloud{kAnyMac, host("cloud").address(version()), 0};
+  for (const Bytes& quoted : {dialled, in[0].bytes})
+    expect_drop(world_.receive_from_host("uplink", PacketBuilder(stack, cloud).unreachable(quoted)),
+                Drop::kIcmpUnrelated);
+  // And nobody on its wire tells the stack that it did, by the listener's own number.
+  const Party to_cloud{world_.segment_mac("uplink"), host("cloud").address(version()), 0};
+  expect_drop(world_.receive("wan", PacketBuilder(at("router"), to_cloud).unreachable(in[0].bytes)),
+              Drop::kIcmpUnrelated);
+}
+
 TEST_P(IcmpError, TheShortestQuoteOfATerminatedFlowIsTranslatedToo) {
   expect_out(
       world_.receive("wan", PacketBuilder(at("cloud", 50000), gateway_of_uplink(802)).tcp(kTcpSyn)),

@@ -75,6 +75,35 @@ TEST_P(Neighbours, OnTheUplinkOnlyWhatTheGatewayListensForIsAnswered) {
       "host:uplink");
 }
 
+// plc and pump share lan1, with or without a switch that keeps them apart; plc > pump is reviewed.
+TEST_P(Neighbours, BehindOnePortTheGatewayAnswersOnlyForWhomItStandsBetween) {
+  const auto with_pump = [&](std::uint16_t vlan, bool isolated) {
+    model::Gateway gateway = plant();
+    if (vlan != 0) gateway.segments[0].members.push_back({"lan1", vlan});
+    gateway.segments[0].isolated = isolated;
+    gateway.devices.push_back({"pump",
+                               "field",
+                               {"lan1", vlan},
+                               MacAddress({2, 0, 0, 0, 0x20, 9}),
+                               {*IpAddress::parse("10.20.0.9"), *IpAddress::parse("fd00:20::9")},
+                               false,
+                               {}});
+    model::Conduit to_pump = gateway.conduits[0];
+    to_pump.name = "plc-pump";
+    to_pump.from = model::DeviceEnd{"plc"};
+    to_pump.to = model::DeviceEnd{"pump"};
+    gateway.conduits.push_back(to_pump);
+    world_.apply(gateway);
+  };
+  const IpAddress pump = *IpAddress::parse(v4() ? "10.20.0.9" : "fd00:20::9");
+  with_pump(0, false);
+  expect_drop(asks("plc", pump), unanswered());
+  with_pump(0, true);
+  expect_out(asks("plc", pump), "lan1");
+  with_pump(5, false);
+  expect_out(asks("plc", pump), "lan1");
+}
+
 TEST_P(Neighbours, TheHostStacksAnswerGoesToTheDevicesOwnPortAndMac) {
   const Party gateway{world_.segment_mac("field"), own("field"), 0};
   const auto out = world_.receive_from_host(
@@ -95,6 +124,16 @@ TEST_P(Neighbours, TheHostStacksAnswerGoesToTheDevicesOwnPortAndMac) {
                   "field", PacketBuilder(gateway, {kAnyMac, host("rogue").address(version()), 0})
                                .neighbour_answer()),
               Drop::kHostStackDenied);
+  if (!v4()) {  // from its own address about another's
+    std::vector<std::uint8_t> body = {0x60, 0, 0, 0};
+    const auto& other = host("meter").v6.bytes();
+    body.insert(body.end(), other.begin(), other.end());
+    body.insert(body.end(), {2, 1});
+    body.insert(body.end(), gateway.mac.bytes().begin(), gateway.mac.bytes().end());
+    const PacketBuilder claim = PacketBuilder(gateway, {kAnyMac, host("plc").v6, 0}).ttl(255);
+    expect_drop(world_.receive_from_host("field", claim.icmp(136, 0, body)),
+                Drop::kHostStackDenied);
+  }
 }
 
 TEST_P(Neighbours, TheWireBehindAHostStackIsTheDataplane) {
@@ -104,8 +143,9 @@ TEST_P(Neighbours, TheWireBehindAHostStackIsTheDataplane) {
   expect_out(out, "host:field");
   EXPECT_EQ(owner(out[0]), dataplane::kFixedMac);
   // An answer to duplicate address detection would take the address from the gateway.
-  expect_drop(world_.receive_from_host("field", PacketBuilder(gateway, gateway).address_probe()),
-              unanswered());
+  for (const Party& wanted : {gateway, at("plc")})
+    expect_drop(world_.receive_from_host("field", PacketBuilder(gateway, wanted).address_probe()),
+                unanswered());
 }
 
 TEST_P(Neighbours, OnlyAnAnswerToTheGatewaysOwnQuestionIsLearned) {

@@ -54,6 +54,16 @@ TEST_P(Policy, EchoGoesThereAndBackButNotBackwards) {
   expect_drop(send("plc", packet("plc", 0, "scada", 79).echo(false)), Drop::kDefaultDeny);
 }
 
+TEST_P(Policy, AnOpenEchoCarriesNoQuestionBackwards) {
+  expect_out(send("scada", packet("scada", 77, "plc", 0).echo(true)), "lan1");
+  // The same identifier the other way round: the tuple is the flow's, the message is not.
+  const Party plc = at("plc", 77);
+  expect_drop(send("plc", PacketBuilder(plc, via("plc", "scada", 0)).echo(true)),
+              Drop::kDefaultDeny);
+  expect_drop(send("scada", packet("scada", 0, "plc", 77).echo(false)), Drop::kDefaultDeny);
+  expect_out(send("plc", packet("plc", 0, "scada", 77).echo(false)), "lan3");
+}
+
 TEST_P(Policy, AnIdentityOnAnotherPortIsStolenAndTheEventNamesBothPorts) {
   const auto frame = packet("plc", 502, "scada", 40000).tcp(kTcpSyn);
   expect_drop(world_.receive("lan2", frame), Drop::kStolenIdentity);
@@ -170,7 +180,46 @@ TEST_P(Policy, TheHostStackIsGivenRightSumsOnly) {
   const Party gateway{world_.segment_mac("uplink"), own("uplink"), 802};
   auto frame = PacketBuilder(at("cloud", 50000), gateway).tcp(kTcpSyn);
   frame.back() ^= 1;  // the urgent pointer: only the sum tells
-  expect_drop(world_.receive("wan", frame), Drop::kBadTransportChecksum);
+  for (int i = 0; i < 5; ++i)
+    expect_drop(world_.receive("wan", frame), Drop::kBadTransportChecksum);
+  EXPECT_EQ(world_.pipeline().flows().size(), 0U) << "a damaged SYN costs neither flow nor credit";
+  frame.back() ^= 1;
+  expect_out(world_.receive("wan", frame), "host:uplink");
+  // The same for what comes later in the flow.
+  auto later = PacketBuilder(at("cloud", 50000), gateway).tcp(kTcpSyn);
+  later.back() ^= 1;
+  expect_drop(world_.receive("wan", later), Drop::kBadTransportChecksum);
+}
+
+TEST_P(Policy, AFloodOfNewFlowsToAHostStackIsPolicedPerDevice) {
+  model::Gateway gateway = plant();
+  gateway.segments[0].services |= model::kDns;
+  world_.apply(gateway);
+  const Party resolver{world_.segment_mac("field"), own("field"), 53};
+  std::size_t passed = 0;
+  for (std::uint16_t port = 1000; port < 1400; ++port)
+    passed += send("meter", PacketBuilder(at("meter", port), resolver).payload({1}).udp()).size();
+  EXPECT_GT(passed, 100U);
+  EXPECT_LT(passed, 250U);
+  EXPECT_EQ(to_string(*world_.verdict().drop), to_string(Drop::kHostStackPoliced));
+  expect_out(send("plc", PacketBuilder(at("plc", 1000), resolver).payload({1}).udp()),
+             "host:field");
+}
+
+TEST_P(Policy, ResetsAfterARestartAreLimited) {
+  std::size_t resets = 0;
+  for (std::uint16_t port = 40000; port < 40100; ++port)
+    resets += send("scada", packet("scada", port, "plc", 502).tcp(kTcpAck)).size();
+  EXPECT_GT(resets, 5U);
+  EXPECT_LT(resets, 20U);
+}
+
+TEST_P(Policy, NoResetTellsWhetherSomethingListensBehindADeniedPort) {
+  // Mid-stream packets that no direct conduit would have allowed to begin.
+  expect_drop(send("scada", packet("scada", 40000, "plc", 503).tcp(kTcpAck)), Drop::kDefaultDeny);
+  const Party listens{world_.segment_mac("uplink"), own("uplink"), 802};
+  expect_drop(world_.receive("wan", PacketBuilder(at("cloud", 50000), listens).tcp(kTcpAck)),
+              Drop::kMidStream);
 }
 
 TEST_P(Policy, MidStreamIsResetAfterARestartAndIgnoredLater) {

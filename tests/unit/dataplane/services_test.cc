@@ -78,6 +78,10 @@ TEST_P(AddressService, NoDeviceAnswersAndNobodyElsesServerIsAsked) {
                           via("meter", "plc", v4() ? 67 : 547));
   expect_drop(send("meter", elsewhere.payload(question_of(host("meter").mac)).udp()),
               Drop::kDefaultDeny);
+  if (v4()) {
+    const PacketBuilder nowhere({host("meter").mac, IpAddress::v4(0), 68}, via("meter", "plc", 67));
+    expect_drop(send("meter", nowhere.udp()), Drop::kMartianSource);
+  }
   // The office has no such service, the uplink never.
   expect_drop(send("scada", client("scada").payload(question_of(host("scada").mac)).udp()),
               Drop::kDefaultDeny);
@@ -90,6 +94,19 @@ TEST_P(AddressService, NoDeviceAnswersAndNobodyElsesServerIsAsked) {
                                          server(to).payload(question_of(host(other).mac, 2)).udp()),
                 Drop::kHostStackDenied);
   }
+}
+
+TEST_P(AddressService, AnUplinkHasNoneWhateverItsConfigurationSays) {
+  model::Gateway gateway = plant();
+  gateway.segments[3].services |= model::kDhcp;
+  world_.apply(gateway);
+  const Party server{world_.segment_mac("uplink"), own("uplink"),
+                     static_cast<std::uint16_t>(v4() ? 67 : 547)};
+  PacketBuilder asks({host("cloud").mac, host("cloud").address(version()),
+                      static_cast<std::uint16_t>(v4() ? 68 : 546)},
+                     server);
+  expect_drop(world_.receive("wan", asks.payload(question_of(host("cloud").mac)).udp()),
+              Drop::kDefaultDeny);
 }
 
 TEST_P(AddressService, DamagedOrTooManyQuestionsStayOutside) {
@@ -227,6 +244,17 @@ TEST_P(Names, AnAnswerThatComesTooLateOrUnaskedOpensNothing) {
   world_.wait(seconds(16));
   answer(4711, 33000, elsewhere(1));
   EXPECT_FALSE(open_for(elsewhere(1)));
+}
+
+TEST_P(Names, ADevicesQuestionsDoNotPushTheGatewaysOwnOut) {
+  ask(4711, 33000);
+  const Party resolver{world_.segment_mac("field"), own("field"), 53};
+  for (std::uint16_t id = 0; id < 8000; ++id) {
+    send("meter",
+         PacketBuilder(at("meter", 3000), resolver).payload(dns(id, {}, version(), false)).udp());
+  }
+  answer(4711, 33000, elsewhere(1));
+  EXPECT_TRUE(open_for(elsewhere(1)));
 }
 
 TEST_P(Names, AnAnswerThatNamesAnInsideAddressOpensNothingInside) {

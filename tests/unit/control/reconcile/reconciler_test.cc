@@ -162,6 +162,16 @@ TEST_F(ReconcilerTest, FirstRevisionComesInTheOrderOfTheBorders) {
   EXPECT_NE(up, log.end());
 }
 
+TEST_F(ReconcilerTest, NoLinkIsRaisedBeforeTheDataplaneSaysThatDenyIsInForce) {
+  fake_dataplane_->silent.insert("configure");
+  const auto outcome = apply(target(1, kBase));
+  EXPECT_FALSE(outcome && *outcome);
+  EXPECT_THAT(journal_, Contains("dataplane configure"));
+  EXPECT_THAT(fake_setup_->log, Contains("port-take veth1"));
+  for (const std::string& line : fake_setup_->log)
+    EXPECT_FALSE(line.starts_with("port-up")) << "while deny is not in force: " << line;
+}
+
 TEST_F(ReconcilerTest, ACommitAddsHostStateBeforeAndRemovesItAfter) {
   begin();
   ASSERT_TRUE(*apply(target(2, std::string(kBase) + kOneDevice)));

@@ -1,0 +1,48 @@
+#include "dataplane/app/capture_session.h"
+
+#include <fmt/core.h>
+
+#include "dataplane/telemetry/stages.h"
+
+namespace sallyport::dataplane {
+
+std::uint32_t CaptureSession::interface(const std::string& name) {
+  const auto [place, fresh] = interfaces_.try_emplace(name, 0);
+  if (fresh) place->second = writer_.add_interface(name);
+  return place->second;
+}
+
+void CaptureSession::write(const Capture::Record& r, const QueryContext& context) {
+  const bool out = r.made_here;
+  const bool host = out ? r.exit.kind == Exit::Kind::kHostStack : r.origin == Origin::kHostStack;
+  const std::string name = host ? "host:" + segment_name(out ? r.exit.segment : r.segment, context)
+                                : port_name(out ? r.exit.port : r.port, context);
+  std::string verdict = "undecided (waits for its next hop)";
+  if (r.decided && !r.allowed) {
+    verdict = fmt::format("drop {}; stages: {}", to_string(r.reason), stage_list(r.stages));
+  } else if (r.decided) {
+    const std::string to = r.exit.kind == Exit::Kind::kHostStack
+                               ? "host:" + segment_name(r.exit.segment, context)
+                               : port_name(r.exit.port, context);
+    verdict = fmt::format("{} {} by {}; stages: {}", out ? "sent to" : "allow to", to,
+                          rule_name(r.rule, context), stage_list(r.stages));
+  }
+  writer_.packet(interface(name), context.wall_ns - (context.now - r.when).count(),
+                 ConstBytes(r.bytes).first(r.size), verdict);
+}
+
+CaptureSession::Part CaptureSession::take(const QueryContext& context) {
+  last_read_ = context.now;
+  const Capture& full = filling();
+  turn_ = 1 - turn_;
+  Part part;
+  for (const Capture::Record* record : full.records()) {
+    write(*record, context);
+    ++part.packets;
+  }
+  part.missed = full.missed();
+  part.pcapng = writer_.take();
+  return part;
+}
+
+}  // namespace sallyport::dataplane

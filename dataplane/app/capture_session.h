@@ -1,0 +1,51 @@
+// One capture under way, as somebody watches it: two buffers that take turns. The worker fills one
+// while the control thread writes the other out as pcapng.
+//
+// Thread: the control thread; the worker writes into filling(), and only until it was given another
+// observer. A capture that nobody reads any more is over after kPatience: whoever asked for it is
+// gone.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dataplane/app/queries.h"
+#include "dataplane/telemetry/capture.h"
+#include "dataplane/telemetry/pcapng.h"
+
+namespace sallyport::dataplane {
+
+class CaptureSession {
+ public:
+  static constexpr Duration kPatience = std::chrono::seconds(10);
+
+  CaptureSession(std::uint64_t id, Instant now) : id_(id), last_read_(now) {}
+
+  std::uint64_t id() const { return id_; }
+  bool abandoned(Instant now) const { return now - last_read_ > kPatience; }
+
+  // The buffer for the worker, empty at first; the other one.
+  Capture& filling() { return buffers_[turn_]; }
+  Capture& waiting() { return buffers_[1 - turn_]; }
+  // After the worker has gone over to waiting(), or to none: writes out what it has left behind.
+  struct Part {
+    std::vector<std::uint8_t> pcapng;  // continues the parts before
+    std::uint64_t packets = 0;
+    std::uint64_t missed = 0;  // for which there was no room
+  };
+  Part take(const QueryContext& context);
+
+ private:
+  std::uint32_t interface(const std::string& name);
+  void write(const Capture::Record& record, const QueryContext& context);
+
+  std::uint64_t id_;
+  Instant last_read_;
+  std::array<Capture, 2> buffers_;
+  std::size_t turn_ = 0;
+  PcapngWriter writer_{ByteCount::from_bytes(Capture::kSlots * (Capture::kSnap + 512))};
+  std::map<std::string, std::uint32_t> interfaces_;
+};
+
+}  // namespace sallyport::dataplane
