@@ -5,6 +5,7 @@
 #   plant-ca  gw (server, by plant-ca)  scada (client)   scada-expired  scada-revoked
 #   cloud-ca  broker (server, broker.example)   gw-client (client)
 #   other-ca  stranger (client, right form, wrong CA)  impostor (broker.example by other-ca)  misnamed (by cloud-ca, wrong name)
+#   broker.example (by cloud-ca, the right name in the common name only)
 #   broker-expired  gw-rsa (server, RSA 3072 by plant-ca)  weak (RSA 1024 key)
 set -euo pipefail
 out=$1
@@ -75,6 +76,7 @@ authority cloud-ca
 key broker; leaf broker cloud-ca serverAuth DNS:broker.example
 key broker-expired; leaf broker-expired cloud-ca serverAuth DNS:broker.example 20240101000000Z 20240201000000Z
 key misnamed; leaf misnamed cloud-ca serverAuth DNS:other.example
+key broker.example; leaf broker.example cloud-ca serverAuth ''
 key gw-client; leaf gw-client cloud-ca clientAuth ''
 
 authority other-ca

@@ -160,9 +160,9 @@ bool HandshakeWatch::handshake_bytes(Direction& direction, ConstBytes bytes) {
           static_cast<std::size_t>(m[1]) << 16 | static_cast<std::size_t>(m[2]) << 8 | m[3];
       direction.in_message = true;
       const std::uint8_t type = m[0];
-      if ((type == kTypeClientHello || type == kTypeServerHello) &&
-          direction.message_left > kMaxHelloSize)
-        return refuse("hello message too large");
+      const bool hello = type == kTypeClientHello || type == kTypeServerHello;
+      if (direction.message_left > (hello ? kMaxHelloSize : kMaxMessageSize))
+        return refuse("handshake message too large");
     }
     const std::size_t take = std::min(bytes.size(), direction.message_left);
     const std::uint8_t type = direction.message[0];

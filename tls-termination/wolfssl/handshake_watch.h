@@ -1,8 +1,9 @@
 // Reads the plaintext part of a TLS handshake as it passes, both ways, and refuses what the library
 // cannot be told to refuse: TLS 1.2 without extended_master_secret (RFC 7627), signature schemes
 // outside `strict` in ServerKeyExchange and CertificateVerify of TLS 1.2 (RFC 8446 §4.2.3), a
-// server_name that is not ours, a ClientHello above kMaxHelloSize. It also silences alerts: what
-// failed is logged here and the peer learns only that it failed.
+// server_name that is not ours, a hello above kMaxHelloSize, any other message above
+// kMaxMessageSize. It also silences alerts: what failed is logged here and the peer learns only that
+// it failed.
 //
 // Trust: every byte is hostile. Bounded: at most kMaxHelloSize bytes are kept, nothing is kept once
 // the handshake is encrypted in that direction. Not thread-safe; no I/O, no library.
@@ -21,6 +22,8 @@
 namespace sallyport::terminator {
 
 inline constexpr std::size_t kMaxHelloSize = 16 * 1024;
+// Of any handshake message in the clear: nobody waits for the rest of one that says it is larger.
+inline constexpr std::size_t kMaxMessageSize = 64 * 1024;
 
 // What a ClientHello says that policy or a log line needs.
 struct ClientHello {

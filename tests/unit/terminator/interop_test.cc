@@ -173,8 +173,9 @@ INSTANTIATE_TEST_SUITE_P(
                    "broker",
                    {"-Verify", "1", "-verify_return_error"},
                    true},
-        ServerCase{"another_name", "misnamed", {}}, ServerCase{"another_ca", "impostor", {}},
-        ServerCase{"expired", "broker-expired", {}},
+        ServerCase{"another_name", "misnamed", {}},
+        ServerCase{"its_name_in_the_common_name_only", "broker.example", {}},
+        ServerCase{"another_ca", "impostor", {}}, ServerCase{"expired", "broker-expired", {}},
         ServerCase{"a_clients_certificate", "gw-client", {}},
         ServerCase{
             "only_chacha", "broker", {"-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"}},

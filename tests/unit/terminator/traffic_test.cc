@@ -1,6 +1,7 @@
 // What passes a conduit, what does not, and how it ends: with real sockets and real TLS.
 #include <gtest/gtest.h>
 
+#include "tests/unit/terminator/openssl_peer.h"
 #include "tests/unit/terminator/plant.h"
 
 namespace sallyport::terminator::testing {
@@ -271,6 +272,58 @@ TEST_P(BothLegs, ConnectionThatBreaksIsNeverPassedOnAsAnEnd) {
   EXPECT_TRUE(rig_.failed_with(first->leg().secured() ? "tls-truncated" : "tcp-connection"));
   EXPECT_TRUE(nobody_left());
 }
+
+class Versions : public ::testing::TestWithParam<bool> {};
+
+// A stranger's client, in both versions: each direction ends by itself, with data on the way.
+TEST_P(Versions, ClientOfAnotherMakeEndsEachDirectionByItself) {
+  Rig rig;
+  rig.apply(plant());
+  const os::UniqueFd camera = listen_on("10.20.0.7", 80);
+  for (const bool client_first : {true, false}) {
+    const ListenAddress where = rig.listener("web");
+    OpensslPeer client(connect_to(where.address, where.port), {.tls12 = GetParam()});
+    std::optional<os::UniqueFd> accepted;
+    ASSERT_TRUE(rig.until([&] {
+      static_cast<void>(client.handshake());
+      return (accepted = accept_on(camera)).has_value();
+    }));
+    Peer device(rig, *std::move(accepted));
+    const std::string request = stream(0, 100'000);
+    const std::string answer = stream(7, 300'000);
+    std::string seen;
+    const auto client_says = [&](const std::string& what) {
+      for (std::size_t at = 0; at < what.size(); at += 10'000)
+        ASSERT_TRUE(rig.until([&] { return client.write(what.substr(at, 10'000)); }));
+      ASSERT_TRUE(rig.until([&] { return client.end(); }));
+    };
+    const auto device_says = [&](const std::string& what) {
+      std::string_view rest = what;
+      ASSERT_TRUE(rig.until([&] {
+        const IoResult put = device.leg().write(bytes(rest));
+        if (put.io == Io::kOk) rest.remove_prefix(put.size);
+        seen += client.read();
+        return rest.empty();
+      }));
+      ASSERT_EQ(Io::kOk, device.leg().close_write());
+      ASSERT_TRUE(rig.until([&] {
+        seen += client.read();
+        return client.ended() || client.broken();
+      }));
+      EXPECT_TRUE(client.ended());
+      EXPECT_TRUE(seen == answer);
+    };
+    if (!client_first) device_says(answer);
+    client_says(request);
+    EXPECT_TRUE(device.read(request.size() + 1) == request && device.sees_end());
+    if (client_first) device_says(answer);
+    EXPECT_TRUE(rig.until([&] { return rig.terminator->conversations() == 0; }));
+  }
+  EXPECT_TRUE(rig.journal.events.empty());
+}
+INSTANTIATE_TEST_SUITE_P(Tls, Versions, ::testing::Bool(), [](const auto& param) {
+  return std::string(param.param ? "tls12" : "tls13");
+});
 
 }  // namespace
 }  // namespace sallyport::terminator::testing
