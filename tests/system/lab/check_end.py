@@ -1,13 +1,15 @@
 """What is judged over the whole run."""
-from . import tls, topology
+from . import streams, tls, topology
 from .checks import check
 from .devices import PICTURE_MARK, READING
 
+BROKER_ENDS = tuple((address, 8883) for address in topology.BROKER)
 
-@check("uplink-no-plaintext", "on the uplink: TLS records on 8883, DNS to the declared server, and nothing else that carries bytes; no "
-       "reading, no picture, no Modbus, no MQTT in the clear")
+
+@check("uplink-no-plaintext", "on the uplink: to and from the broker's port 8883 TLS records from the first byte to the last, DNS to the "
+       "declared server, and nothing else that carries bytes; no reading, no picture, no Modbus, no MQTT in the clear")
 def no_plaintext(lab):
-    streams, strange, marks = 0, [], []
+    strange, marks = [], []
     for frame in lab.captures.wires["cloud"].frames:
         parsed = frame.parsed()
         for mark in (READING, PICTURE_MARK, b"MQTT", b"GET /", tls.MODBUS_READ[2:]):
@@ -15,12 +17,16 @@ def no_plaintext(lab):
                 marks.append(f"{mark[:12]!r} in {parsed}")
         if not frame.from_gateway or not parsed.payload:
             continue
-        if parsed.protocol == 6 and parsed.destination_port == 8883:
-            streams += parsed.payload[0] in (0x14, 0x15, 0x16, 0x17)
-        elif parsed.protocol in (6, 17) and not (parsed.destination_port == 53 and parsed.destination in topology.NAME_SERVER):
+        to_broker = parsed.protocol == 6 and parsed.destination_port == 8883 and parsed.destination in topology.BROKER
+        if not to_broker and parsed.protocol in (6, 17) and not (parsed.destination_port == 53 and parsed.destination in topology.NAME_SERVER):
             strange.append(str(parsed))
-    return streams > 0 and not strange and not marks, \
-        f"{streams} segments that start a TLS record; marks: {marks[:3] or 'none'}; other payload: {strange[:3] or 'none'}"
+    both = {key: data for key, data in streams.put_together(lab.captures.wires["cloud"].frames).items()
+            if data and ((key[2], key[3]) in BROKER_ENDS or (key[0], key[1]) in BROKER_ENDS)}
+    plain = [f"{key[:4]}: {how}" for key, data in both.items() if (how := streams.not_tls(data))]
+    out = sum((key[2], key[3]) in BROKER_ENDS for key in both)
+    return out > 0 and len(both) > out and not plain and not strange and not marks, \
+        f"{out} streams to the broker, {len(both) - out} from it, {sum(map(len, both.values()))} bytes, not TLS: {plain[:3] or 'none'}; " \
+        f"marks: {marks[:3] or 'none'}; other payload: {strange[:3] or 'none'}"
 
 
 @check("captures-complete", "no capture of the run lost a frame, so silence means silence")

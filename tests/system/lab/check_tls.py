@@ -2,7 +2,7 @@
 import os
 import ssl
 
-from . import tls, topology
+from . import netns, tls, topology
 from .checks import check
 from .devices import PICTURE_MARK, READING
 from .topology import BROKER, BROKER_NAME
@@ -34,17 +34,25 @@ def plc_speaks_plain(lab):
         f"{len(plain)} requests from {', '.join({parsed.source for parsed in plain}) or 'nobody'}"
 
 
-@check("tls-without-certificate", "no certificate, a stranger's: no byte of an answer, the same end for both, and the PLC hears nothing")
+WRONG = (None, "stranger", "scada-expired", "scada-revoked", "gw-client")
+
+
+@check("tls-without-certificate", "no certificate, a stranger's, an expired, a revoked, another authority's: no byte of an answer, in each TLS "
+       "version the same end for all, and the PLC hears nothing; the right one is answered")
 def without_certificate(lab):
     lab.policy()
-    before, seen = lab.devices.plc.log(), {}
-    for version, address in zip(VERSIONS, topology.GATEWAY_ADDRESS["office"]):
-        for who in (None, "stranger"):
-            seen[f"{version} {who or 'no certificate'}"] = tls.try_modbus(lab, address, who)
+    before, ends, answered, silent = lab.devices.plc.log(), {}, [], []
+    for tls_version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for version, address in zip(VERSIONS, topology.GATEWAY_ADDRESS["office"]):
+            for who in WRONG:
+                outcome = tls.try_modbus(lab, address, who, version=tls_version)
+                ends.setdefault(tls_version.name, set()).add(outcome["end"])
+                answered += [who] if outcome["answer"] else []
+                silent += [who] if outcome["end"] in ("answered", "silent") else []
     heard = lab.devices.plc.log()[len(before):]
-    nothing = all(not outcome["answer"] and outcome["end"] not in ("answered", "silent") for outcome in seen.values())
-    ends = {outcome["end"] for outcome in seen.values()}
-    return nothing and not heard and len(ends) == 1, f"ends {sorted(ends)}, the PLC heard {heard or 'nothing'}"
+    right = tls.try_modbus(lab, topology.GATEWAY_ADDRESS["office"][0], "scada")["end"]
+    return not answered and not silent and not heard and all(len(each) == 1 for each in ends.values()) and right == "answered", \
+        f"ends {ends}, answered {answered or 'none'}, waited for {silent or 'none'}, the PLC heard {heard or 'nothing'}; the right one: {right}"
 
 
 @check("tls-versions", "TLS 1.2 and 1.3 are answered with the certificate, TLS 1.1 is not")
@@ -114,13 +122,70 @@ def meter_tls(lab):
     return ports == {8883} and bool(named), f"ports {sorted(ports)}, {len(named)} ClientHellos name {BROKER_NAME}"
 
 
-@check("meter-stops-at-wrong-certificate", "no message arrives at a broker whose certificate bears another name or another CA's "
-       "signature; with the right one they arrive again")
+WRONG_BROKERS = ("misnamed", "broker.example", "impostor", "broker-expired")
+
+
+@check("meter-stops-at-wrong-certificate", "no message arrives at a broker whose certificate bears another name, its name in the common name "
+       "only, another CA's signature or an end in the past; with the right one they arrive again")
 def wrong_certificate(lab):
     lab.policy()
     seen = {}
-    for certificate in ("misnamed", "impostor", "broker"):
+    for certificate in WRONG_BROKERS + ("broker",):
         lab.devices.start_broker(certificate)
         lab.devices.start_subscriber()
         seen[certificate] = published(lab, BROKER_NAME, f"meter/{certificate}").split(",")[0]
-    return seen == {"misnamed": "not arrived", "impostor": "not arrived", "broker": "arrived"}, seen
+    return seen == {**dict.fromkeys(WRONG_BROKERS, "not arrived"), "broker": "arrived"}, seen
+
+
+@check("keys-stay", "no other daemon's user can open the key store, and no other process of the gateway, nor any file of its state, holds a "
+       "byte string of a private key; the terminator does")
+def keys_stay(lab):
+    lab.policy()
+    marks = {name: tls.private_number(lab.pki.key(name)) for name in ("gw", "gw-client")}
+    store = os.path.join(lab.gateway.state_dir, "keys")
+    opened = [user for user in ("sallyport-control", "sallyport-dataplane", "nobody")
+              if netns.run("setpriv", f"--reuid={user}", "--clear-groups", "cat", os.path.join(store, "gw.key"), check=False).returncode == 0]
+    holders = {name: sorted(key for key, mark in marks.items() if memory_holds(process.pid, mark))
+               for name, process in lab.gateway.processes.items() if process.running()}
+    files = [path for folder in (lab.gateway.state_dir, lab.gateway.run_dir) for path in regular_files(folder)
+             if not path.startswith(store) and any(mark in read_bytes(path) for mark in marks.values())]
+    own = holders.pop("terminator", [])
+    elsewhere = {name: keys for name, keys in holders.items() if keys}
+    return own == sorted(marks) and not opened and not elsewhere and not files and len(holders) >= 4, \
+        f"terminator: {own or 'none'}; {', '.join(sorted(holders))}: {elsewhere or 'none'}; files: {files or 'none'}; opened by: {opened or 'nobody'}"
+
+
+def memory_holds(pid, mark):
+    """Whether the mark is in the process's memory, wherever it may be read."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            start, end = (int(number, 16) for number in span.split("-"))
+            if rights[0] != "r" or "[v" in line:
+                continue
+            overlap, at = b"", start
+            while at < end:
+                try:
+                    memory.seek(at)
+                    piece = memory.read(min(1 << 24, end - at))
+                except (OSError, ValueError):  # a device's registers, or gone meanwhile
+                    break
+                if not piece:
+                    break
+                if mark in overlap + piece:
+                    return True
+                overlap, at = piece[-len(mark):], at + len(piece)
+    return False
+
+
+def regular_files(folder):
+    for base, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(base, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                yield path
+
+
+def read_bytes(path):
+    with open(path, "rb") as stream:
+        return stream.read()

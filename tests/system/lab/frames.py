@@ -111,6 +111,7 @@ class Parsed:
     source_port: int = None
     destination_port: int = None
     flags: int = 0
+    sequence: int = None
     payload: bytes = b""
 
     def __str__(self):
@@ -147,6 +148,7 @@ def _transport(parsed, data):
             parsed.payload = data[8:]
         elif len(data) >= 20:
             parsed.flags = data[13]
+            parsed.sequence = struct.unpack("!I", data[4:8])[0]
             parsed.payload = data[(data[12] >> 4) * 4:]
     elif parsed.protocol in (ICMP, ICMPV6) and data:
         parsed.flags = data[0]

@@ -3,11 +3,19 @@ bare client for what must not work."""
 import os
 import socket
 import ssl
+import subprocess
 
 from . import wait
 
 MODBUS_READ = bytes.fromhex("000100000006010300000003")  # read 3 holding registers from 0
 PLC_NAME, CAMERA_NAME = "plc.plant.example", "camera.plant.example"
+
+
+def private_number(path):
+    """The 32 bytes that make this P-256 key secret (RFC 5915: the octet string in ECPrivateKey)."""
+    der = subprocess.run(["openssl", "ec", "-in", path, "-outform", "DER"], capture_output=True, check=True).stdout
+    at = der.index(b"\x02\x01\x01\x04\x20") + 5
+    return der[at:at + 32]
 
 
 class Tunnel:
