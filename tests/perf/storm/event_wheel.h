@@ -22,6 +22,7 @@ constexpr double to_seconds(Slot slot) {
 enum class EventKind : std::uint8_t {
   kTimer,        // the client's own: first attempt, retry, SYN retransmission, giving up
   kSynAck,       // a server's (or gateway's) answer reaches the client
+  kAsked,        // the ClientHello reaches the gateway
   kHello,        // the ClientHello reaches the server
   kServerHello,  // the server's first flight reaches the gateway
   kFinished,     // the client's last flight reaches the gateway: established

@@ -47,6 +47,35 @@ void EngineGate::progress(std::uint32_t client, PlaceId place, std::uint32_t gen
       std::chrono::microseconds(250) * server_time, instant(now));
 }
 
+void EngineGate::asks(std::uint32_t client, PlaceId place, std::uint32_t generation, bool resumed) {
+  engines_[worker_of(client)]->asks(place, generation,
+                                    resumed ? Handshake::kResumed : Handshake::kFull);
+}
+
+// One handshake every 20 ms, each taking as long as on an idle server.
+void EngineGate::teach_one(std::uint32_t client, bool resumed, bool last) {
+  const auto workers = static_cast<std::uint32_t>(engines_.size());
+  begin_ = begin_ + std::chrono::milliseconds(20);
+  const Instant now = begin_;
+  Arrival arrival;
+  arrival.syn.source_port = 1000;
+  const Decision decision = engines_[worker_of(client)]->arrive(client / workers, arrival, now);
+  SALLYPORT_CHECK(decision.verdict == Verdict::kPass);
+  lessons_.push_back({client, decision.place, generation(client, decision.place), resumed,
+                      now + std::chrono::milliseconds(80)});
+  while (!lessons_.empty() && (last || lessons_.front().end <= now)) {
+    const Lesson& lesson = lessons_.front();
+    const Handshake kind = lesson.resumed ? Handshake::kResumed : Handshake::kFull;
+    Engine& engine = *engines_[worker_of(lesson.client)];
+    engine.progress(lesson.place, lesson.generation, Progress::kServerHello, kind,
+                    std::chrono::milliseconds(lesson.resumed ? 5 : 20), now);
+    engine.finished(lesson.place, lesson.generation, Outcome::kEstablished, kind, {}, now);
+    lessons_.pop_front();
+  }
+  for (const auto& engine : engines_) engine->poll(now, actions_);
+  if (last) begin_ = begin_ + std::chrono::minutes(1);
+}
+
 void EngineGate::finished(std::uint32_t client, PlaceId place, std::uint32_t generation,
                           Outcome outcome, bool resumed, Slot server_time, Slot now) {
   const std::uint64_t before = allocations();

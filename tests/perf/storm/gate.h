@@ -56,6 +56,12 @@ class EngineGate {
   }
   void progress(std::uint32_t client, admission::PlaceId place, std::uint32_t generation,
                 admission::Progress what, bool resumed, Slot server_time, Slot now);
+  void asks(std::uint32_t client, admission::PlaceId place, std::uint32_t generation, bool resumed);
+  // An ordinary day before the storm: everyone connects once, in no hurry.
+  template <class Resumed>
+  void teach(Resumed&& resumed, std::uint32_t clients) {
+    for (std::uint32_t c = 0; c < clients; ++c) teach_one(c, resumed(c), c == clients - 1);
+  }
   void finished(std::uint32_t client, admission::PlaceId place, std::uint32_t generation,
                 admission::Outcome outcome, bool resumed, Slot server_time, Slot now);
   // One millisecond of polling every worker.
@@ -87,11 +93,17 @@ class EngineGate {
   std::uint64_t engine_allocations() const { return allocations_; }
   const admission::Engine& engine(std::size_t w) const { return *engines_[w]; }
 
-  static Instant instant(Slot slot) {
-    return Instant::from_ns(10'000'000'000LL + std::int64_t{slot} * 250'000);
-  }
+  Instant instant(Slot slot) const { return begin_ + std::chrono::microseconds(250) * slot; }
 
  private:
+  struct Lesson {
+    std::uint32_t client;
+    admission::PlaceId place;
+    std::uint32_t generation;
+    bool resumed;
+    Instant end;
+  };
+  void teach_one(std::uint32_t client, bool resumed, bool last);
   void deliver(Slot now);
   std::uint32_t client_of(std::uint32_t worker, admission::PairId pair) const {
     return pair * static_cast<std::uint32_t>(engines_.size()) + worker;
@@ -104,6 +116,8 @@ class EngineGate {
   std::vector<std::unique_ptr<admission::Engine>> engines_;
   std::vector<admission::Action> actions_;
   std::vector<admission::Action> mail_, delivered_;
+  std::deque<Lesson> lessons_;
+  Instant begin_ = Instant::from_ns(10'000'000'000);  // of the storm
   std::uint64_t allocations_ = 0;
 };
 

@@ -7,7 +7,11 @@ namespace sallyport::storm {
 
 namespace {
 constexpr double kSlotsPerS = 1000.0 * kSlotsPerMs;
+
+double weight_of(const Scenario& scenario, std::size_t segment) {
+  return segment < scenario.weights.size() ? scenario.weights[segment] : 1;
 }
+}  // namespace
 
 Measure::Measure(const Scenario& scenario)
     : capacity_(scenario.capacity), clients_(scenario.clients) {
@@ -48,7 +52,7 @@ double Measure::optimum_of(const std::vector<Arrival>& arrivals, int segment) co
   return latest - begin_;
 }
 
-void Measure::set_optimum(const Scenario& scenario, Slot patience,
+void Measure::set_optimum(Slot patience, Slot flight,
                           const std::function<Slot(std::uint32_t, std::uint32_t)>& pause) {
   optimum_ = optimum_of(arrivals_, -1);
   // A relaxation: a bin of 10 ms can be filled by whoever is there in it, served before or not.
@@ -61,7 +65,9 @@ void Measure::set_optimum(const Scenario& scenario, Slot patience,
     for (std::uint32_t attempt = 1; from / ms(10) < bins; ++attempt) {
       ++there[from / ms(10)];
       const Slot until = from + patience;
-      --there[std::min<std::size_t>(until / ms(10) + 1, bins)];
+      const Slot last =
+          std::max(from, until - std::min(until, flight));  // to start and still finish
+      --there[std::min<std::size_t>(last / ms(10) + 1, bins)];
       from = until + pause(c, attempt);
     }
   }
@@ -70,9 +76,9 @@ void Measure::set_optimum(const Scenario& scenario, Slot patience,
   bound_ = optimum_;
   for (std::size_t bin = 0; bin < bins; ++bin) {
     present += there[bin];
-    done += std::min(static_cast<double>(present), scenario.capacity * 0.010);
+    done += std::min(static_cast<double>(present), capacity_ * 0.010);
     if (done >= work) {
-      bound_ = std::max(bound_, static_cast<double>((bin + 1) * ms(10)));
+      bound_ = std::max(bound_, static_cast<double>((bin + 1) * ms(10))) + flight;
       return;
     }
   }
@@ -97,12 +103,10 @@ void Measure::start(Slot now, unsigned segment, bool resumed) {
   if (segment == 0) high_starts_.push_back(now);
 }
 
-void Measure::connected(Slot now, unsigned) {
+void Measure::connected(Slot now) {
   connected_at_.push_back(now);
   ++connected_now_;
 }
-
-void Measure::failed(Slot) { ++failed_; }
 
 void Measure::sample(Slot now) {
   Second& s = second(now);
@@ -170,43 +174,49 @@ void Measure::judge_following(Result& out) const {
   if (!followed) out.follow_s = to_seconds(static_cast<Slot>(starts_.size()) - capacity_change_);
 }
 
+// Whether a segment could have used its share all second long: it never had less waiting than half
+// a second of it.
+bool Measure::backlogged(const Scenario& scenario, const Second& second,
+                         std::size_t segment) const {
+  double weights = 0;
+  for (std::size_t i = 0; i < scenario.segments; ++i) weights += weight_of(scenario, i);
+  const double share = scenario.capacity * weight_of(scenario, segment) / weights;
+  return second.least_waiting[segment] >= std::max(4.0, share * 0.5);
+}
+
 void Measure::judge_fairness(const Scenario& scenario, Result& out) const {
   const std::size_t n = scenario.segments;
-  double weights = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    weights += i < scenario.weights.size() ? scenario.weights[i] : 1;
-  double jain_sum = 0, first = 0, all = 0;
+  double jain_sum = 0, first = 0, all = 0, weights = 0;
+  for (std::size_t i = 0; i < n; ++i) weights += weight_of(scenario, i);
   std::size_t windows = 0;
   for (std::size_t s = begin_ / seconds(1) + 1; s + 1 < seconds_.size(); ++s) {
     const Second& second = seconds_[s];
+    // While a higher class waits the others get what leaks down, too little to be divided.
+    if (scenario.high_class && second.least_waiting[0] > 0) continue;
     double sum = 0, squares = 0;
-    std::size_t backlogged = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double weight = i < scenario.weights.size() ? scenario.weights[i] : 1;
-      const double share = scenario.capacity * weight / weights;
-      if (scenario.high_class && i == 0) continue;  // a class of its own
-      if (second.least_waiting[i] < std::max(4.0, share * 0.2)) continue;
-      const double x = static_cast<double>(second.starts[i]) / weight;
+    std::size_t competing = 0;
+    for (std::size_t i = scenario.high_class ? 1 : 0; i < n; ++i) {
+      if (!backlogged(scenario, second, i)) continue;
+      const double x = static_cast<double>(second.starts[i]) / weight_of(scenario, i);
       sum += x;
       squares += x * x;
-      ++backlogged;
+      ++competing;
     }
-    if (backlogged < 2 || squares == 0) continue;
-    const double jain = sum * sum / (static_cast<double>(backlogged) * squares);
+    if (competing < 2 || squares == 0) continue;
+    const double jain = sum * sum / (static_cast<double>(competing) * squares);
     out.jain_min = std::min(out.jain_min, jain);
     jain_sum += jain;
     ++windows;
-    if (backlogged == n) {
+    if (competing == n) {
       first += static_cast<double>(second.starts[0]);
       for (std::size_t i = 0; i < n; ++i) all += static_cast<double>(second.starts[i]);
     }
   }
   out.jain_mean = windows > 0 ? jain_sum / static_cast<double>(windows) : 1;
-  if (all > 0)
-    out.gain = first / all * weights / (scenario.weights.empty() ? 1 : scenario.weights[0]) - 1;
+  if (all > 0) out.gain = first / all * weights / weight_of(scenario, 0) - 1;
 }
 
-Result Measure::result(const Scenario& scenario, Slot end) const {
+Result Measure::result(const Scenario& scenario) const {
   Result out;
   const std::size_t wanted = arrivals_.size();
   const double optimum = optimum_of(arrivals_, -1);
@@ -228,7 +238,7 @@ Result Measure::result(const Scenario& scenario, Slot end) const {
   out.waste = (static_cast<double>(started_) - static_cast<double>(at.size())) / n;
   out.syns = static_cast<double>(syns_) / n;
   out.server_syns = static_cast<double>(server_syns_) / n;
-  out.lost = static_cast<double>(failed_ - failed_at_change_) / n;
+  out.lost = failed_ - failed_at_change_;
   judge_peaks(scenario, out);
   judge_fairness(scenario, out);
   if (scenario.high_class && !high_starts_.empty()) {
@@ -241,7 +251,6 @@ Result Measure::result(const Scenario& scenario, Slot end) const {
       out.high_stretch = static_cast<double>(high[nth - 1] - begin_) / optimum_of(arrivals_, 0);
   }
   out.series = series_;
-  (void)end;
   return out;
 }
 

@@ -19,7 +19,8 @@ class Measure {
 
   void boot(Slot when, unsigned segment, bool resumed);
   // After the last boot. `pause` as the clients will make it; gives optimum and bound.
-  void set_optimum(const Scenario& scenario, Slot patience,
+  // `flight`: the least that a handshake takes.
+  void set_optimum(Slot patience, Slot flight,
                    const std::function<Slot(std::uint32_t, std::uint32_t)>& pause);
   // In slots, for the capacity as it is at the beginning.
   double optimum() const { return optimum_; }
@@ -30,16 +31,16 @@ class Measure {
   // A client of `segment` waits for an answer (1), or does no more (-1).
   void wants(unsigned segment, int change) { waiting_[segment] += change; }
   void start(Slot now, unsigned segment, bool resumed);
-  void connected(Slot now, unsigned segment);
+  void connected(Slot now);
   void disconnected() { ++reconnects_; }
-  void failed(Slot now);
+  void failed() { ++failed_; }
   void sample(Slot now);  // every 100 ms
   void capacity_changes(Slot now, double capacity);
   // Measures from here on; arrivals are told again as they happen.
   void restart(Slot now);
   void arrived(Slot now, bool resumed, unsigned segment);
 
-  Result result(const Scenario& scenario, Slot end) const;
+  Result result(const Scenario& scenario) const;
 
  private:
   struct Arrival {
@@ -54,6 +55,7 @@ class Measure {
   double optimum_of(const std::vector<Arrival>& arrivals, int segment) const;
   double work_done(double slot) const;  // by the server from begin_ to slot
   double when_done(double work) const;  // its inverse
+  bool backlogged(const Scenario& scenario, const Second& second, std::size_t segment) const;
   void judge_fairness(const Scenario& scenario, Result& out) const;
   void judge_peaks(const Scenario& scenario, Result& out) const;
   void judge_following(Result& out) const;
@@ -76,7 +78,6 @@ class Measure {
   std::uint64_t syns_ = 0, server_syns_ = 0, started_ = 0, failed_ = 0, reconnects_ = 0;
   std::uint64_t connected_now_ = 0;
   std::uint64_t failed_at_change_ = 0;
-  std::uint32_t connected_at_begin_ = 0;
 };
 
 }  // namespace sallyport::storm
