@@ -48,7 +48,7 @@ void Confirmation::withdraw(const std::string& user, const std::string& why, Com
   commits_.start(std::move(wish), std::move(done));
 }
 
-void Confirmation::run(Millis now) {
+void Confirmation::run() {
   const Revision* revision = awaited();
   if (revision == nullptr || !commits_.ready()) return;
   if (told_ != revision->number) {
@@ -58,6 +58,7 @@ void Confirmation::run(Millis now) {
                  fmt::format("revision {} of {} is withdrawn at {} unless somebody confirms it",
                              revision->number, revision->user, utc_text(parts_.now_s() + seconds)));
   }
+  const Millis now = parts_.boot_now();
   if (left() > Millis(0) || commits_.under_way() || ledger_.busy() || now < retry_at_) return;
   retry_at_ = now + kRetry;
   withdraw(kOwnName, fmt::format("nobody confirmed it within {} s", revision->window.seconds),
@@ -72,7 +73,7 @@ void Confirmation::run(Millis now) {
 
 void Confirmation::wait() const {
   if (awaited() != nullptr && !commits_.under_way())
-    Loop::wake_at(std::max(Loop::now() + left(), retry_at_));
+    Loop::wake_at(Loop::now() + std::max(left(), retry_at_ - parts_.boot_now()));
 }
 
 }  // namespace sallyport::control

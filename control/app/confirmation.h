@@ -31,7 +31,7 @@ class Confirmation {
   // `why` completes "revision 7 is withdrawn: ".
   void withdraw(const std::string& user, const std::string& why, Commits::Done done);
 
-  void run(Millis now);
+  void run();
   void wait() const;
 
  private:
@@ -39,7 +39,7 @@ class Confirmation {
   Commits& commits_;
   Ledger& ledger_;
   bool confirming_ = false;
-  Millis retry_at_{0};
+  Millis retry_at_{0};      // of CLOCK_BOOTTIME
   std::uint64_t told_ = 0;  // the revision whose window was told of
 };
 

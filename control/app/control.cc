@@ -120,7 +120,7 @@ void Control::run_parts(Millis now) {
   watch_.after("reconciler");
   commits_.run(now);
   ledger_.run(now);
-  confirmation_.run(now);
+  confirmation_.run();
   watch_.after("commits");
   server_.run();
   watch_.after("requests");

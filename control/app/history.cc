@@ -87,8 +87,10 @@ std::optional<Revision> from_row(const nlohmann::json& row) {
 }
 
 std::string head_of(const Revision& revision) {
-  return digest(fmt::format("{}\n{}\n{}:{}", revision.chain, to_string(revision.state),
-                            revision.confirmed_by.size(), revision.confirmed_by));
+  return digest(fmt::format("{}\n{}\n{}:{}\n{}:{}\n{}", revision.chain, to_string(revision.state),
+                            revision.confirmed_by.size(), revision.confirmed_by,
+                            revision.window.boot.size(), revision.window.boot,
+                            revision.window.deadline_ms));
 }
 
 History::Loaded History::load(const std::vector<nlohmann::json>& rows, const std::string& head) {

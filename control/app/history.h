@@ -48,7 +48,8 @@ nlohmann::json to_row(const Revision& revision);
 // A row as the schema has it; nothing if a column is missing or the row does not verify by itself
 // (text and chain).
 std::optional<Revision> from_row(const nlohmann::json& row);
-// SHA-256 over the revision's chain, state and who confirmed it; what the next one is chained to.
+// SHA-256 over the revision's chain, state, who confirmed it and until when that was possible; what
+// the next one is chained to.
 std::string head_of(const Revision& revision);
 
 class History {

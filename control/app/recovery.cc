@@ -19,6 +19,7 @@ namespace {
 // A text whose every byte is escaped, and the rest of the row.
 constexpr std::size_t kMaxFile = kMaxConfigSize * 6 + 65'536;
 constexpr mode_t kMode = 0600;
+constexpr const char* kHead = "head";  // the row's own digest does not cover how it ended
 
 Result<void> write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -49,8 +50,10 @@ Result<std::optional<Revision>> read_recovery(const std::string& path) {
   if (!file && errno == ENOENT) return std::nullopt;
   if (!file) return fail(os::system_error("recovery-damaged", path));
   SALLYPORT_TRY(const std::string text, read_all(file.get()));
-  auto revision = from_row(nlohmann::json::parse(text, nullptr, false));
-  if (!revision || revision->state != RevisionState::kConfirmed)
+  const auto row = nlohmann::json::parse(text, nullptr, false);
+  auto revision = from_row(row);
+  if (!revision || revision->state != RevisionState::kConfirmed || !row.contains(kHead) ||
+      row[kHead] != head_of(*revision))
     return fail(ErrorKind::kInvalid, "recovery-damaged",
                 path + " does not verify: it is damaged, or was changed");
   return revision;
@@ -62,7 +65,9 @@ Result<void> write_recovery(const std::string& path, const Revision& revision) {
     const os::UniqueFd file(
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kMode));
     if (!file) return fail(os::system_error("recovery-not-written", fresh));
-    SALLYPORT_TRY_VOID(write_all(file.get(), to_row(revision).dump() + "\n"));
+    nlohmann::json row = to_row(revision);
+    row[kHead] = head_of(revision);
+    SALLYPORT_TRY_VOID(write_all(file.get(), row.dump() + "\n"));
     if (::fsync(file.get()) != 0) return fail(os::system_error("recovery-not-written", "fsync"));
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <ranges>
 
@@ -71,7 +72,11 @@ class Stock {
   void use_recovery_copy() {
     const auto copy = read_recovery(past_.recovery_path);
     const Revision* last = out_.history.last_confirmed();
-    if (!copy) alert("recovery-damaged", copy.error().context);
+    if (!copy) {
+      alert("recovery-damaged", copy.error().context);
+      std::error_code error;
+      std::filesystem::rename(past_.recovery_path, past_.recovery_path + ".damaged", error);
+    }
     if (!copy || !*copy) {
       out_.copy_outdated = last != nullptr;
       return;

@@ -57,6 +57,8 @@ class Revisions {
   }
 
   void rollback(const Request& request, const Responder& responder) {
+    if (const auto busy = writer_.refusal(request, true))
+      return responder.refuse(busy->code, busy->context);
     const std::uint64_t asked = number_of(request.body, "number", 0);
     if (confirmation_.awaited() != nullptr && asked == 0) return withdraw(request, responder);
     const std::uint64_t number = asked != 0 ? asked : before_in_force();
@@ -181,8 +183,6 @@ class Revisions {
   }
 
   void withdraw(const Request& request, const Responder& responder) {
-    if (const auto busy = writer_.refusal(request, true))
-      return responder.refuse(busy->code, busy->context);
     confirmation_.withdraw(request.user, "rolled back by " + request.user,
                            [this, responder, client = request.client](const Outcome& out) {
                              answer(responder, client, out);

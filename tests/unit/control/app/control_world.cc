@@ -94,9 +94,33 @@ json ControlTest::apply(const std::string& text) {
 
 std::vector<json> ControlTest::events(const std::string& kind) {
   std::vector<json> out;
-  for (const json& event : ask({{"op", "show"}, {"what", "events"}})["result"])
+  const json answer = ask({{"op", "show"}, {"what", "events"}});
+  for (const json& event : answer.value("result", json::array()))
     if (event["kind"] == kind) out.push_back(event);
   return out;
+}
+
+std::map<std::uint64_t, std::string> ControlTest::stored_texts() {
+  std::map<std::uint64_t, std::string> out;
+  const json answer = json::parse(
+      server_.transact(R"(["Sallyport",{"op":"select","table":"Revision","where":[]}])"), nullptr,
+      false);
+  if (answer.is_array())
+    for (const json& row : answer[0]["rows"])
+      if (row["state"] == "confirmed") out[row["number"]] = row["text"];
+  return out;
+}
+
+bool ControlTest::everywhere(std::uint64_t revision) {
+  return until([&] {
+    return dataplane_->in_force == revision && terminator_->in_force == revision &&
+           control_->status()["state"] == "in-force" && control_->status()["revision"] == revision;
+  });
+}
+
+void ControlTest::set_boot_clock() {
+  settings_.boot_clock = [this] { return boot_now_; };
+  start();
 }
 
 std::string ControlTest::read_file(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -39,7 +40,15 @@ class ControlTest : public testing::Test {
   nlohmann::json history() { return ask({{"op", "history"}})["result"]; }
   static std::string read_file(const std::string& path);
 
+  // The confirmed revisions' texts, by number, as the database has them.
+  std::map<std::uint64_t, std::string> stored_texts();
+  // The siblings run this revision, and control says so.
+  bool everywhere(std::uint64_t revision);
+  void set_boot_clock();
+
   test::OvsdbServer server_;
+  Millis boot_now_{1'000'000};
+  std::int64_t wall_now_ = 1'793'491'200;  // 2026-11-01
   std::string run_;
   Settings settings_;  // of the next start()
   std::vector<std::string> journal_;

@@ -1,6 +1,7 @@
 #include "tests/unit/control/ovsdb/ovsdb_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -79,6 +80,10 @@ void OvsdbServer::start() {
     execvp(arguments[0].c_str(), to_argv(arguments).data());
     _exit(127);
   }
+  // A client that comes too early comes back only after a second.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (access((folder_ + "/ctl").c_str(), F_OK) != 0 && std::chrono::steady_clock::now() < end)
+    poll(nullptr, 0, 2);
 }
 
 void OvsdbServer::stop() {
