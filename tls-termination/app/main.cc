@@ -106,14 +106,14 @@ Result<void> run(const Options& options) {
   SetupSockets sockets(loop, options.run_dir + "/setup/socket");
   ControlLink link(loop, std::move(listener), control.uid);
   // Threads are made behind the walls and have them all.
-  SALLYPORT_TRY(
-      const auto terminator,
-      Terminator::create(loop, sockets, KeyStore(walls.keys), link,
-                         {.timeouts = {},
-                          .engines = options.threads > 0 ? options.threads : usable_cores(),
-                          .places = places_within(descriptors_allowed()),
-                          .clock = &os::steady_now,
-                          .wall_s = &wall_seconds}));
+  const unsigned engines = options.threads > 0 ? options.threads : usable_cores();
+  SALLYPORT_TRY(const auto terminator,
+                Terminator::create(loop, sockets, KeyStore(walls.keys), link,
+                                   {.timeouts = {},
+                                    .engines = engines,
+                                    .places = places_within(descriptors_allowed(), engines),
+                                    .clock = &os::steady_now,
+                                    .wall_s = &wall_seconds}));
   link.serve(*terminator);
   notifier.ready();
   os::log::info(fmt::format("ready, {} engines", terminator->engines()));

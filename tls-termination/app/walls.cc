@@ -15,8 +15,10 @@ namespace sallyport::terminator {
 namespace {
 
 constexpr rlim_t kDescriptors = 16384;
-// Listeners of a large plant, resolvers' sockets, and the daemon itself.
+// Listeners of a large plant and the daemon itself; for each engine its loop and the sockets that
+// its resolvers hold ahead and use.
 constexpr std::size_t kDescriptorsBeside = 512;
+constexpr std::size_t kDescriptorsOfAnEngine = 24;
 constexpr std::size_t kMostPlaces = 4096;
 
 // As much as is wanted, or as much as we may have.
@@ -77,8 +79,9 @@ std::size_t descriptors_allowed() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
-std::size_t places_within(std::size_t descriptors) {
-  return std::min(kMostPlaces, (descriptors - std::min(kDescriptorsBeside, descriptors / 2)) / 2);
+std::size_t places_within(std::size_t descriptors, std::size_t engines) {
+  const std::size_t beside = kDescriptorsBeside + engines * kDescriptorsOfAnEngine;
+  return std::min(kMostPlaces, (descriptors - std::min(beside, descriptors / 2)) / 2);
 }
 
 }  // namespace sallyport::terminator

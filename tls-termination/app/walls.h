@@ -23,8 +23,8 @@ Result<void> leave_the_world(const WallOptions& options);
 Result<void> build_walls(const WallOptions& options);
 
 // How many descriptors the process may have, and how many conversations that is room for: two each,
-// beside listeners, resolvers' sockets and what the daemon itself needs.
+// beside listeners, each engine's sockets for resolving, and what the daemon itself needs.
 std::size_t descriptors_allowed();
-std::size_t places_within(std::size_t descriptors);
+std::size_t places_within(std::size_t descriptors, std::size_t engines);
 
 }  // namespace sallyport::terminator

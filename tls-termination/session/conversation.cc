@@ -70,12 +70,12 @@ const std::array<std::array<Conversation::Handler, Conversation::kEvents>, kPhas
     }};
 
 Conversation::Conversation(ConversationHost& host, std::shared_ptr<const Terms> terms,
-                           os::UniqueFd accepted, Client client, Credit credit)
+                           os::UniqueFd accepted, Client client, Credit credit, Instant began)
     : host_(host),
       terms_(std::move(terms)),
       client_(client),
       credit_(std::move(credit)),
-      began_(host.loop().now()),
+      began_(began),
       client_leg_(std::move(accepted)),
       socket_answer_(nothing_yet()),
       address_answer_(nothing_yet()) {

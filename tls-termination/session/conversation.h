@@ -78,8 +78,9 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
     IpAddress address;
     std::uint16_t port = 0;
   };
+  // `began`: when it was accepted; its deadline counts from there.
   Conversation(ConversationHost& host, std::shared_ptr<const Terms> terms, os::UniqueFd accepted,
-               Client client, Credit credit);
+               Client client, Credit credit, Instant began);
   ~Conversation() override;
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;

@@ -37,9 +37,9 @@ Engine::~Engine() {
 
 void Engine::take(Arrival arrival) {
   counts_.admit();
-  const auto conversation =
-      std::make_shared<Conversation>(*this, std::move(arrival.terms), std::move(arrival.socket),
-                                     arrival.client, Credit(*this, arrival.ticket));
+  const auto conversation = std::make_shared<Conversation>(
+      *this, std::move(arrival.terms), std::move(arrival.socket), arrival.client,
+      Credit(*this, arrival.ticket), arrival.accepted);
   conversations_[conversation.get()] = conversation;
   conversation->start();
 }

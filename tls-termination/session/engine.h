@@ -26,6 +26,7 @@ struct Arrival {
   Conversation::Client client;
   std::shared_ptr<const Terms> terms;
   Ticket ticket;
+  Instant accepted;
 };
 
 // A session that did not end in order.

@@ -80,7 +80,8 @@ bool Terminator::accept_one(Listener& listener) {
   places_.take(books.sessions++);
   ++loads_[number].sessions;
   engines_[number]->post(
-      [arrival = Arrival{std::move(accepted), {address, port}, conduit->terms, ticket}](
+      [arrival =
+           Arrival{std::move(accepted), {address, port}, conduit->terms, ticket, loop_.now()}](
           Engine& engine) mutable { engine.take(std::move(arrival)); });
   return true;
 }

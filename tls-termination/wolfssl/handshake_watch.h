@@ -2,8 +2,8 @@
 // cannot be told to refuse: TLS 1.2 without extended_master_secret (RFC 7627), signature schemes
 // outside `strict` in ServerKeyExchange and CertificateVerify of TLS 1.2 (RFC 8446 §4.2.3), a
 // server_name that is not ours, a hello above kMaxHelloSize, any other message above
-// kMaxMessageSize. It also silences alerts: what failed is logged here and the peer learns only that
-// it failed.
+// kMaxMessageSize. It also silences alerts: what failed is logged here and the peer learns only
+// that it failed.
 //
 // Trust: every byte is hostile. Bounded: at most kMaxHelloSize bytes are kept, nothing is kept once
 // the handshake is encrypted in that direction. Not thread-safe; no I/O, no library.

@@ -148,7 +148,6 @@ Io Session::handshake() {
   State& s = *state_;
   if (s.established) return Io::kOk;
   if (s.broken) return Io::kFailed;
-  s.io.turn = kReadTurn;
   const int code = wolfSSL_negotiate(s.ssl.get());
   if (code == WOLFSSL_SUCCESS) {
     s.learn();
@@ -162,7 +161,6 @@ bool Session::established() const { return state_->established; }
 IoResult Session::read(MutableBytes into) {
   State& s = *state_;
   if (!s.established || s.broken) return {Io::kFailed, 0};
-  s.io.turn = kReadTurn;
   const int code = wolfSSL_read(s.ssl.get(), into.data(), static_cast<int>(into.size()));
   if (code <= 0) return {s.outcome(code, "reading"), 0};
   s.io.without_data = 0;

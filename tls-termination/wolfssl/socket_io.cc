@@ -6,7 +6,6 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfio.h>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace sallyport::terminator {
@@ -36,11 +35,9 @@ int receive(WOLFSSL* /*ssl*/, char* into, int size, void* context) {
   if (io.without_data > (io.established ? kMostWithoutData : kMostHandshake))
     return flooded(io, io.established ? "records without data, and no end of them"
                                       : "a handshake without an end");
-  // The socket is still readable, and will be at the next turn.
-  if (io.turn == 0) return WOLFSSL_CBIO_ERR_WANT_READ;
   ssize_t got = 0;
   do {
-    got = ::recv(io.socket, into, std::min(static_cast<std::size_t>(size), io.turn), 0);
+    got = ::recv(io.socket, into, static_cast<std::size_t>(size), 0);
   } while (got < 0 && errno == EINTR);
   if (got == 0) {
     io.peer_ended = true;
@@ -48,7 +45,6 @@ int receive(WOLFSSL* /*ssl*/, char* into, int size, void* context) {
   }
   if (got < 0) return would_block(errno) ? WOLFSSL_CBIO_ERR_WANT_READ : failed_with(io, errno);
   const auto read = static_cast<std::size_t>(got);
-  io.turn -= read;
   io.without_data += read;
   const ConstBytes bytes(reinterpret_cast<const std::uint8_t*>(into), read);
   return io.watch.received(bytes) ? static_cast<int>(got) : refused(io);

@@ -23,10 +23,9 @@ namespace sallyport::terminator {
 inline constexpr std::size_t kMostWritten = 16 * 1024;
 // That record, and answers that the protocol wants, for a peer that does not read at the moment.
 inline constexpr std::size_t kMostUnsent = kMostWritten + 2 * 1024;
-// What one call may read before others get their turn.
-inline constexpr std::size_t kReadTurn = 32 * 1024;
-// A peer whose records hold no data (keys, alerts, nothing) for so long has none to send.
-inline constexpr std::size_t kMostWithoutData = 64 * 1024;
+// A peer whose records hold no data (keys, alerts, nothing) for so long has none to send. More than
+// one record, which counts until it is whole; so little that others do not notice.
+inline constexpr std::size_t kMostWithoutData = 24 * 1024;
 // All that a peer may send before the handshake's end; chains of vetted depth need a tenth of it.
 inline constexpr std::size_t kMostHandshake = 128 * 1024;
 
@@ -35,7 +34,6 @@ struct SocketIo {
   HandshakeWatch watch;
   bool established = false;
   bool writing_ended = false;  // nothing goes out any more, whatever the library wants to say
-  std::size_t turn = 0;        // bytes that this call may still read
   std::size_t without_data = 0;
   std::vector<std::uint8_t> unsent;
   int error = 0;            // errno of the last failing call

@@ -97,8 +97,6 @@ class Session {
   Io handshake();
   bool established() const;
 
-  // Of the handshake steps only handshake() waits for writing; kWantRead may also mean that it is
-  // others' turn.
   IoResult read(MutableBytes into);
   // Takes one record's worth at most, or nothing while an earlier one still waits (kWantWrite).
   IoResult write(ConstBytes bytes);

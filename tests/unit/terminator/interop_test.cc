@@ -184,8 +184,13 @@ INSTANTIATE_TEST_SUITE_P(
         ServerCase{"without_extended_master_secret", "broker", {"-tls1_2"}, false, false}),
     [](const auto& param) { return param.param.name; });
 
-TEST(Uniform, FailuresOfAClientCertificateLookAlike) {
-  // What the client's program sees, byte for byte, whatever was wrong with what it showed.
+class Uniform : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Versions, Uniform, ::testing::Values("-tls1_2", "-tls1_3"),
+                         [](const auto& param) { return std::string(param.param).substr(1); });
+
+TEST_P(Uniform, FailuresOfAClientCertificateLookAlike) {
+  // What the client's program sees after the server's own flight, whatever was wrong with what it
+  // showed.
   std::vector<std::string> seen;
   for (const char* shown : {"", "stranger", "scada-expired", "scada-revoked", "broker"}) {
     Rig rig;
@@ -193,7 +198,7 @@ TEST(Uniform, FailuresOfAClientCertificateLookAlike) {
     const ListenAddress where = rig.listener("web");
     Words words = {"openssl",  "s_client",
                    "-connect", where.address.to_string() + ":" + std::to_string(where.port),
-                   "-quiet",   "-tls1_2",
+                   "-quiet",   GetParam(),
                    "-CAfile",  rig.keys + "/plant-ca.ca"};
     if (*shown != '\0')
       words.insert(words.end(), {"-cert", rig.keys + "/" + shown + ".crt", "-key",
@@ -205,21 +210,23 @@ TEST(Uniform, FailuresOfAClientCertificateLookAlike) {
     seen.push_back(alert == std::string::npos ? "no alert" : output.substr(alert, 30));
   }
   for (const std::string& one : seen) EXPECT_EQ(seen.front(), one);
+  // In TLS 1.3 the client's own handshake is over by then, and an alert would be sealed: none
+  // comes.
+  const bool tls13 = std::string_view(GetParam()) == "-tls1_3";
+  EXPECT_EQ(tls13 ? "no alert" : "alert handshake failure", seen.front().substr(0, 23));
 }
 
-TEST(Uniform, TheRightClientCertificateWorksInBothVersions) {
-  for (const char* version : {"-tls1_2", "-tls1_3"}) {
-    Rig rig;
-    rig.apply(plant("gw", true));
-    const os::UniqueFd camera = listen_on("10.20.0.7", 80);
-    const ListenAddress where = rig.listener("web");
-    Program client(rig.keys + "/client.log",
-                   {"openssl", "s_client", "-connect",
-                    where.address.to_string() + ":" + std::to_string(where.port), "-quiet", version,
-                    "-cert", rig.keys + "/scada.crt", "-key", rig.keys + "/scada.key"});
-    EXPECT_TRUE(rig.until([&] { return accept_on(camera).has_value(); }))
-        << version << client.output() << rig.sessions();
-  }
+TEST_P(Uniform, TheRightClientCertificateWorks) {
+  Rig rig;
+  rig.apply(plant("gw", true));
+  const os::UniqueFd camera = listen_on("10.20.0.7", 80);
+  const ListenAddress where = rig.listener("web");
+  Program client(rig.keys + "/client.log",
+                 {"openssl", "s_client", "-connect",
+                  where.address.to_string() + ":" + std::to_string(where.port), "-quiet",
+                  GetParam(), "-cert", rig.keys + "/scada.crt", "-key", rig.keys + "/scada.key"});
+  EXPECT_TRUE(rig.until([&] { return accept_on(camera).has_value(); }))
+      << client.output() << rig.sessions();
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class Dns {
     ::sendto(socket_.get(), out.data(), out.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
     return true;
   }
-  int questions = 0;
+  unsigned questions = 0;
   bool silent = false;  // answers without an address
 
  private:
@@ -64,22 +64,25 @@ model::Gateway named_plant() {
   return out;
 }
 
-TEST(Resolver, ServerNameIsAskedOfTheReviewedResolverAndKept) {
-  Rig rig;
+// Each engine has a resolver of its own, and asks once.
+class OfEngines : public ::testing::TestWithParam<unsigned> {};
+TEST_P(OfEngines, ServerNameIsAskedOfTheReviewedResolverAndKept) {
+  Rig rig({.engines = GetParam()});
   rig.apply(named_plant());
   Dns dns("203.0.113.9");
   const os::UniqueFd broker = listen_on("203.0.113.9", 8883);
   const ListenAddress where = rig.listener("meter");
-  for (int i = 0; i < 2; ++i) {
+  for (unsigned i = 0; i < 2 * GetParam(); ++i) {
     Peer meter(rig, connect_to(where.address, where.port));
     std::optional<os::UniqueFd> server;
     ASSERT_TRUE(rig.until([&] { return dns.step() && (server = accept_on(broker)); }));
     Peer peer(rig, *std::move(server));
     EXPECT_TRUE(peer.secure(server_context("broker")));
   }
-  EXPECT_LE(dns.questions, 2);  // A and AAAA, once
-  EXPECT_TRUE(rig.established("meter", 2));
+  EXPECT_EQ(2U * GetParam(), dns.questions);  // A and AAAA
+  EXPECT_TRUE(rig.established("meter", 2 * GetParam()));
 }
+INSTANTIATE_TEST_SUITE_P(Resolver, OfEngines, ::testing::Values(1U, 3U));
 
 struct MartianCase {
   const char* name;

@@ -55,6 +55,48 @@ TEST(Traffic, DeviceSeesNothingBeforeTheHandshakeIsOver) {
   EXPECT_TRUE(taken(rig, press));
 }
 
+struct OptionalCase {
+  const char* name;
+  std::string shown;
+  bool works;
+};
+class OptionalCertificate : public ::testing::TestWithParam<OptionalCase> {};
+TEST_P(OptionalCertificate, MayBeAbsentButNotWrong) {
+  for (const bool tls12 : {false, true}) {
+    Rig rig;
+    model::Gateway gateway = plant();
+    conduit(gateway, "poll").terminate->client_auth = model::ClientAuth::kOptional;
+    rig.apply(gateway);
+    const os::UniqueFd press = listen_on("10.20.0.5", 502);
+    const ListenAddress where = rig.listener("poll");
+    OpensslPeer client(
+        connect_to(where.address, where.port),
+        {.tls12 = tls12,
+         .chain = GetParam().shown.empty() ? std::string() : GetParam().shown + ".crt",
+         .key = GetParam().shown + ".key"});
+    ASSERT_TRUE(rig.until([&] {
+      static_cast<void>(client.handshake());
+      return rig.counts("poll").established + rig.counts("poll").failed > 0;
+    }));
+    EXPECT_EQ(GetParam().works ? 1U : 0U, rig.counts("poll").established);
+    if (!GetParam().works) {
+      EXPECT_TRUE(rig.failed_with("tls-peer-certificate"));
+      EXPECT_FALSE(accept_on(press));
+      continue;
+    }
+    const auto session = rig.sessions()["sessions"][0];
+    EXPECT_EQ(tls12 ? "TLSv1.2" : "TLSv1.3", session["tls"]["version"]);
+    EXPECT_EQ(GetParam().shown.empty(), session["tls"]["peer"] == "") << session;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Clients, OptionalCertificate,
+                         ::testing::Values(OptionalCase{"absent", "", true},
+                                           OptionalCase{"right", "scada", true},
+                                           OptionalCase{"strangers", "stranger", false},
+                                           OptionalCase{"expired", "scada-expired", false},
+                                           OptionalCase{"revoked", "scada-revoked", false}),
+                         [](const auto& param) { return std::string(param.param.name); });
+
 TEST(Traffic, ForbiddenModbusIsAnsweredWithoutTheDevice) {
   Rig rig;
   rig.apply(plant());

@@ -144,12 +144,13 @@ INSTANTIATE_TEST_SUITE_P(Order, EngineWalls, ::testing::Bool(), [](const auto& p
 });
 
 TEST(Places, FitIntoTheDescriptorsThatThereAre) {
-  EXPECT_EQ(4096U, places_within(16384));
-  EXPECT_EQ(4096U, places_within(1U << 20));
-  EXPECT_EQ(256U, places_within(1024));
+  EXPECT_EQ(4096U, places_within(16384, 4));
+  EXPECT_EQ(4096U, places_within(1U << 20, 256));
+  EXPECT_EQ(256U, places_within(1024, 64));
+  EXPECT_LT(places_within(4096, 64), places_within(4096, 2));
   for (const std::size_t descriptors : {0U, 3U, 64U, 513U, 5000U})
-    EXPECT_LE(places_within(descriptors) * 2, descriptors);
-  EXPECT_GT(places_within(64), 0U);
+    EXPECT_LE(places_within(descriptors, 2) * 2, descriptors);
+  EXPECT_GT(places_within(64, 2), 0U);
 }
 
 }  // namespace
