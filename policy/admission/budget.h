@@ -26,11 +26,11 @@ class Budget {
   static constexpr std::uint32_t kLeakEvery = 64;
   // A bucket holds this much of the rate, and always one full handshake and what comes in between
   // two polls.
-  static constexpr Duration kBurst = std::chrono::milliseconds(5);
+  static constexpr Duration kBurst = std::chrono::milliseconds(3);
   static constexpr Duration kPollSlack = std::chrono::milliseconds(2);
   // Turns that came back unused are given again at this fraction of the rate on top of it, so that
   // many at once do not become a burst.
-  static constexpr std::int64_t kRepayShare = 20;
+  static constexpr std::int64_t kRepayShare = 16;
 
   Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers);
 
@@ -160,7 +160,7 @@ void Budget::poll(Instant now, Give&& give, Room&& room) {
   for (std::size_t i = 0; i < active_.size();) {
     Conduit& conduit = conduits_[active_[i]];
     fill(conduit, now);
-    conduit.capacity.tick(conduit.in_flight - conduit.slow, now);
+    conduit.capacity.tick(conduit.in_flight, conduit.in_flight - conduit.slow, now);
     while (conduit.demand > 0 && room() && may_start(conduit, now)) {
       const LaneId lane = next_lane(conduit);
       if (lane == kNoLane) break;

@@ -13,6 +13,7 @@ using std::chrono::seconds;
 // was wrong shows in the replies, before which no more than this starts.
 constexpr double kFirstRate = 100;
 constexpr double kFirstReplyS = 0.02;
+constexpr double kMostReplyS = 0.1;
 constexpr double kFirstWindow = 8;
 constexpr double kNoCeiling = 1e6;
 constexpr double kMinRate = 4;
@@ -40,6 +41,8 @@ constexpr double kLower = 0.97;
 constexpr double kMostChance = 0.35;
 // Two measurements of one thing.
 constexpr double kAlike = 0.15;
+// Of the window, at the server, without being suspicious.
+constexpr double kMostInside = 0.5;
 
 constexpr double kSmoothUp = 0.5;  // of the delivered rate, per round
 constexpr double kSmoothDown = 0.2;
@@ -63,7 +66,7 @@ Capacity::Capacity(std::uint32_t ceiling, std::uint32_t bound,
       bound_(bound),
       cost_(cost),
       rate_(ceiling == 0 ? kFirstRate : ceiling),
-      window_(first_window()),
+      window_(first_window(kFirstReplyS)),
       sound_rate_(rate_),
       ticked_(now),
       epoch_end_(now + kBaseEpoch),
@@ -117,14 +120,15 @@ double Capacity::needed_window() const {
   return rate_ * turns_per_full_ * flight_us_ * 1e-6 * kSpareFlight + 1;
 }
 
-double Capacity::first_window() const {
-  return std::min(std::max(kFirstWindow, rate_ * kFirstReplyS), bound_);
+// What starts before the first reply can say that it was too much.
+double Capacity::first_window(double reply_s) const {
+  return std::min(std::max(kFirstWindow, rate_ * turns_per_full_ * reply_s), bound_);
 }
 
-void Capacity::tick(std::uint32_t in_flight, Instant now) {
-  if (in_flight > 0 && now > ticked_) busy_s_ += std::min(in_seconds(now - ticked_), kLongestTickS);
+void Capacity::tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now) {
+  if (fresh > 0 && now > ticked_) busy_s_ += std::min(in_seconds(now - ticked_), kLongestTickS);
   ticked_ = now;
-  most_in_flight_ = std::max(most_in_flight_, in_flight);
+  most_in_flight_ = std::max(most_in_flight_, fresh);
   const std::uint32_t replies = round_.replies.total();
   if (in_flight == 0 && round_.failed == 0) since_sign_ = 0;  // nobody waits for it
   if (phase_ != Phase::kDead && since_sign_ >= kDeadTurns) {
@@ -135,7 +139,7 @@ void Capacity::tick(std::uint32_t in_flight, Instant now) {
   }
   if (now < round_end_) return;
   const std::uint32_t wanted = phase_ == Phase::kRamp ? kRampReplies : kRoundReplies;
-  if (replies >= wanted || now - round_start_ >= kMaxRound) end_round(in_flight, now);
+  if (replies >= wanted || now - round_start_ >= kMaxRound) end_round(fresh, now);
 }
 
 void Capacity::begin_round(Instant now, Duration length) {
@@ -146,19 +150,18 @@ void Capacity::begin_round(Instant now, Duration length) {
   round_end_ = now + length;
 }
 
-void Capacity::end_round(std::uint32_t in_flight, Instant now) {
+void Capacity::end_round(std::uint32_t fresh, Instant now) {
   if (phase_ != Phase::kDead && round_.replies.total() > 0) {
     time_.note(round_.replies);
-    judge(read(now), in_flight, now);
-    if (drain_rounds_ > 0 && --drain_rounds_ == 0 && time_.renew(kCongested))
-      phase_ = Phase::kRamp;  // the window was fitted to a server that there is no more
+    judge(read(now), fresh, now);
+    if (drain_rounds_ > 0 && --drain_rounds_ == 0) end_drain();
     if (now >= epoch_end_) {
       epoch_end_ = now + kBaseEpoch;
       if (!time_.end_epoch()) start_drain(now);
     }
   }
   begin_round(now, std::clamp(microseconds(reply_us_), kMinRound, kMaxRound));
-  most_in_flight_ = in_flight;
+  most_in_flight_ = fresh;
   publish();
 }
 
@@ -188,11 +191,11 @@ void Capacity::smooth(const Reading& reading) {
   }
 }
 
-void Capacity::judge(const Reading& reading, std::uint32_t in_flight, Instant now) {
+void Capacity::judge(const Reading& reading, std::uint32_t fresh, Instant now) {
   smooth(reading);
   if (draining_) {
     overload_.add(reading);
-    if (in_flight <= window_turns_) settle(now);
+    if (fresh <= window_turns_) settle(now);
     return;
   }
   if (round_start_ < hold_until_) return;
@@ -208,6 +211,13 @@ void Capacity::judge(const Reading& reading, std::uint32_t in_flight, Instant no
     return;
   }
   cut_ = false;
+  // Most of what is in flight is at the server: that may be its way, or a queue that stood from the
+  // first reply on and passes for it.
+  if (!sure_of_base_ && held_back_ && drain_rounds_ == 0 &&
+      reading.inside > kMostInside * window_ && now >= next_drain_) {
+    start_drain(now);
+    return;
+  }
   if (reading.time.slowness > kAtBase) {
     warm(reading, now);
     return;
@@ -238,7 +248,7 @@ void Capacity::increase(const Reading& reading) {
   // behind.
   const double used = most_in_flight_;
   window_ = used < 0.8 * window_
-                ? std::max(std::min(window_, first_window()), used * kSpareWindow + 2)
+                ? std::max(std::min(window_, first_window(kFirstReplyS)), used * kSpareWindow + 2)
                 : std::max(window_ * growth, window_ + 1);
   window_ = std::min(window_, bound_);
   const double seen = std::max(delivered_, reading.delivered);
@@ -300,6 +310,12 @@ void Capacity::start_drain(Instant now) {
   time_.forget_epoch();
 }
 
+void Capacity::end_drain() {
+  const double before = time_.mean_base_us();
+  if (time_.renew(kCongested)) phase_ = Phase::kRamp;  // fitted to a server that there is no more
+  sure_of_base_ = time_.mean_base_us() > kCloseBelow * before;
+}
+
 void Capacity::die(Instant now) {
   phase_ = Phase::kDead;
   next_probe_ = now + kProbeEvery;
@@ -310,7 +326,7 @@ void Capacity::die(Instant now) {
 void Capacity::revive(Instant now) {
   phase_ = Phase::kRamp;
   rate_ = std::max(rate_, sound_rate_);
-  window_ = first_window();
+  window_ = first_window(std::min(reply_us_ * 1e-6, kMostReplyS));
   delivered_ = 0;
   draining_ = cut_ = false;
   begin_round(now, kMinRound);

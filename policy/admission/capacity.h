@@ -58,8 +58,8 @@ class Capacity {
   // Starts were held back by rate() or window() although clients wait.
   void held_back() { held_back_ = true; }
   // Runs the control when a round is over; call at least every few milliseconds while handshakes
-  // are in flight or wait.
-  void tick(std::uint32_t in_flight, Instant now);
+  // are in flight or wait. `fresh`: of those in flight, those that are not slow.
+  void tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now);
 
   // Sixteenths of a full handshake per second.
   std::uint64_t rate16() const { return rate16_; }
@@ -89,11 +89,11 @@ class Capacity {
 
   void open_window(const Replies& replies);
   double needed_window() const;
-  double first_window() const;
+  double first_window(double reply_s) const;
   Reading read(Instant now) const;
-  void end_round(std::uint32_t in_flight, Instant now);
+  void end_round(std::uint32_t fresh, Instant now);
   void begin_round(Instant now, Duration length);
-  void judge(const Reading& reading, std::uint32_t in_flight, Instant now);
+  void judge(const Reading& reading, std::uint32_t fresh, Instant now);
   void smooth(const Reading& reading);
   void increase(const Reading& reading);
   void decrease(const Reading& reading);
@@ -102,6 +102,7 @@ class Capacity {
   void settle(Instant now);
   void warm(const Reading& reading, Instant now);
   void start_drain(Instant now);
+  void end_drain();
   void publish();
   void die(Instant now);
   void revive(Instant now);
@@ -109,11 +110,11 @@ class Capacity {
   double ceiling_;
   double bound_;
   std::array<std::uint8_t, kHandshakes> cost_;
+  double turns_per_full_ = 1;  // how many handshakes of the usual mix cost what a full one does
   double rate_;
   double window_;
   double sound_rate_;           // the last one that was judged without failures
   double delivered_ = 0;        // full handshakes per second, smoothed
-  double turns_per_full_ = 1;   // how many handshakes of the usual mix cost what a full one does
   double reply_us_ = 50'000;    // usual time from turn to reply
   double flight_us_ = 100'000;  // usual time from turn to end, less the server's excess
   double inside_ = 0;           // usually at the server at once, at its base
@@ -139,8 +140,9 @@ class Capacity {
   std::uint64_t rate16_ = 0;
   std::uint32_t window_turns_ = 0;
   Phase phase_ = Phase::kRamp;
-  bool cut_ = false;       // the last judgement was a decrease
-  bool draining_ = false;  // until no more is in flight than the window
+  bool sure_of_base_ = false;  // the server was let idle, and took no less
+  bool cut_ = false;           // the last judgement was a decrease
+  bool draining_ = false;      // until no more is in flight than the window
   bool held_back_ = false;
 };
 

@@ -10,10 +10,12 @@
 
 namespace sallyport::admission {
 
-// A client that has not retried for three and a half times its last interval has gone. Before its
-// first retry it may be in the middle of a schedule that began before this gateway did: up to 64 s
+// A client that has not retried for three and a half times its longest interval has gone; a shorter
+// interval than a second is the network's repeating, not a schedule (RFC 6298 §2). Before its first
+// retry it may be in the middle of a schedule that began before this gateway did: up to 64 s
 // apart.
 inline constexpr Tick kFirstRetryWithin = ticks(std::chrono::seconds(70));
+inline constexpr Tick kLeastInterval = ticks(std::chrono::seconds(1)) / 16;
 inline constexpr Tick kRetrySlack = ticks(std::chrono::milliseconds(500));
 // Just after a SYN the client is there, whatever is believed of its habits.
 inline constexpr Tick kJustSeen = ticks(std::chrono::milliseconds(400));
@@ -21,8 +23,8 @@ inline constexpr Tick kJustSeen = ticks(std::chrono::milliseconds(400));
 inline constexpr Tick kDefaultPatience = ticks(std::chrono::seconds(127));
 // How often what is believed of a lane fades.
 inline constexpr Tick kFadeEvery = ticks(std::chrono::seconds(64));
-// Deadlines further away than this are alike.
-inline constexpr Tick kForesight = ticks(std::chrono::seconds(32));
+// By how much chance disturbs the order of arrival.
+inline constexpr Tick kScatter = ticks(std::chrono::seconds(8));
 
 constexpr Tick age_at(const Place& place, Tick now) {
   return static_cast<Tick>(std::max(0, tick_diff(now, place.started)));
@@ -30,7 +32,7 @@ constexpr Tick age_at(const Place& place, Tick now) {
 
 constexpr bool silent_too_long(const Place& place, Tick now) {
   const Tick within = (place.attempt_flags & Place::kRetried) != 0
-                          ? Tick{place.interval} * 56 + kRetrySlack
+                          ? std::max(Tick{place.interval}, kLeastInterval) * 56 + kRetrySlack
                           : kFirstRetryWithin;
   return tick_diff(now, place.newest) > static_cast<std::int32_t>(within);
 }
@@ -53,20 +55,20 @@ inline bool presumed_gone(const Place& head, const Place& place, const Presence&
   return age + flight >= lane.edge();
 }
 
-// When it should be called: a moment by chance between now and its deadline. In order of deadlines
-// those who dialled first would all be served first and those who dialled last would all be gone
-// together, leaving the server idle until they return together; by chance whoever is left is spread
-// over all phases of coming and going, and somebody is always there. Close deadlines are met all
-// the same.
+// When it should be called: in the order in which attempts began, disturbed by chance within
+// kScatter, and before its deadline. Undisturbed, those who dialled first would all be served first
+// and those who dialled last would all be gone together, leaving the server idle until they return
+// together; disturbed, whoever is left is spread over all phases of coming and going, and somebody
+// is always there. More chance than this would let those leave unserved who could just have been
+// served in time.
 constexpr Tick turn_moment(PairId pair, Tick started, Tick deadline, Tick now) {
-  const std::int32_t left = tick_diff(deadline, now);
-  if (left <= 0) return deadline;
   std::uint32_t x = (pair + 1) * 0x9e3779b9U ^ started;
   x = (x ^ x >> 15) * 0x85ebca6bU;
   x = (x ^ x >> 13) * 0xc2b2ae35U;
   x ^= x >> 16;
-  const Tick range = std::min(static_cast<Tick>(left), kForesight);
-  return now + static_cast<Tick>((std::uint64_t{x} * range) >> 32);
+  const Tick moment = started + static_cast<Tick>((std::uint64_t{x} * kScatter) >> 32);
+  if (tick_diff(moment, deadline) > 0) return deadline;
+  return tick_diff(moment, now) > 0 ? moment : now;
 }
 
 }  // namespace sallyport::admission

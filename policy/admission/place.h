@@ -47,7 +47,7 @@ struct alignas(64) Place {
   std::uint32_t flight_prev;
   Tick started;            // the attempt's first SYN
   Tick newest;             // waiting: its newest SYN; in flight: when it was released
-  std::uint16_t interval;  // between its last two SYNs, in 16 ticks
+  std::uint16_t interval;  // longest between two of its SYNs, in 16 ticks
   PlaceState state;
   std::uint8_t attempt_flags;
   std::uint8_t expected;  // in flight: what it was charged with, sixteenths

@@ -46,6 +46,16 @@ class ServerTime {
   // 0 while unknown.
   double base_us(Handshake kind) const { return base_us_[static_cast<std::size_t>(kind)]; }
 
+  // Over the kinds that have one; 0 when none has.
+  double mean_base_us() const {
+    double sum = 0, kinds = 0;
+    for (const double us : base_us_) {
+      sum += us;
+      kinds += us > 0 ? 1 : 0;
+    }
+    return kinds > 0 ? sum / kinds : 0;
+  }
+
   void note(const Replies& replies) {
     for (std::size_t k = 0; k < kHandshakes; ++k) {
       if (replies.count[k] == 0) continue;

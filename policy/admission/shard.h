@@ -229,7 +229,8 @@ class Shard {
 // Inline: what most packets of a storm come to.
 inline void Shard::retried(Place& head, Place& place, const Arrival& arrival, Tick now) {
   const std::int32_t silent = tick_diff(now, place.newest);
-  place.interval = static_cast<std::uint16_t>(std::clamp(silent >> 4, 1, 0xffff));
+  place.interval =
+      std::max(place.interval, static_cast<std::uint16_t>(std::clamp(silent >> 4, 0, 0xffff)));
   place.newest = now;
   place.syn = arrival.syn;
   place.attempt_flags |= Place::kRetried;

@@ -148,7 +148,7 @@ class NaiveEngine {
     settle(now);
     if (!active_) return acts;
     books_.fill(now);
-    books_.capacity().tick(in_flight_total() - books_.slow(), now);
+    books_.capacity().tick(in_flight_total(), in_flight_total() - books_.slow(), now);
     while (books_.demand() > 0 && books_.may_start(in_flight_total(), now)) {
       const auto lane = books_.next_lane();
       if (!lane) break;
@@ -228,8 +228,9 @@ class NaiveEngine {
   }
 
   void retry(NaivePair& pair, NaiveAttempt& attempt, const Arrival& arrival, Tick at) {
-    attempt.interval16 =
-        static_cast<Tick>(std::clamp<std::int32_t>(tick_diff(at, attempt.newest) / 16, 1, 0xffff));
+    const std::int32_t silent =
+        std::clamp<std::int32_t>(tick_diff(at, attempt.newest) / 16, 0, 0xffff);
+    attempt.interval16 = std::max(attempt.interval16, static_cast<Tick>(silent));
     attempt.retried = true;
     attempt.newest = at;
     attempt.syn = arrival.syn;

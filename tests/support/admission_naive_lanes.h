@@ -153,8 +153,9 @@ class NaiveOrder {
   }
 
   static bool silent_too_long(const NaiveAttempt& a, Tick at) {
-    const Tick within = a.retried ? a.interval16 * 56 + ticks(std::chrono::milliseconds(500))
-                                  : ticks(std::chrono::seconds(70));
+    const Tick within =
+        a.retried ? std::max<Tick>(a.interval16, 59) * 56 + ticks(std::chrono::milliseconds(500))
+                  : ticks(std::chrono::seconds(70));
     return tick_diff(at, a.newest) > static_cast<std::int32_t>(within);
   }
   bool presumed_gone(const NaivePair& pair, const NaiveAttempt& a, Tick at) const {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <random>
 #include <vector>
 
 #include "policy/admission/engine.h"
@@ -11,6 +12,16 @@
 namespace sallyport::admission::test {
 
 using namespace std::chrono_literals;
+
+// Seeded chance in 32 bits.
+class Dice {
+ public:
+  explicit Dice(std::uint32_t seed) : engine_(seed) {}
+  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine_()); }
+
+ private:
+  std::mt19937 engine_;
+};
 
 inline Instant at(Duration since_start) {
   return Instant::from_ns(1'000'000'000'000) + since_start;

@@ -54,6 +54,7 @@ double Measure::optimum_of(const std::vector<Arrival>& arrivals, int segment) co
 
 void Measure::set_optimum(Slot patience, Slot flight,
                           const std::function<Slot(std::uint32_t, std::uint32_t)>& pause) {
+  flight_ = flight;
   optimum_ = optimum_of(arrivals_, -1);
   // A relaxation: a bin of 10 ms can be filled by whoever is there in it, served before or not.
   const auto bins = static_cast<std::size_t>(optimum_ * 3) / ms(10) + 2;
@@ -99,7 +100,7 @@ void Measure::start(Slot now, unsigned segment, bool resumed) {
   if (starts_.size() <= now) starts_.resize(std::max<std::size_t>(now + 1, starts_.size() * 2));
   starts_[now] += cost;
   second(now).starts[segment] += cost;
-  ++started_;
+  if (started_++ == 0) first_start_ = now;
   if (segment == 0) high_starts_.push_back(now);
 }
 
@@ -221,13 +222,15 @@ Result Measure::result(const Scenario& scenario) const {
   const std::size_t wanted = arrivals_.size();
   const double optimum = optimum_of(arrivals_, -1);
   out.optimum_s = optimum / kSlotsPerS;
-  out.bound_s = restarted_ || capacity_change_ != 0 ? out.optimum_s : bound_ / kSlotsPerS;
+  out.bound_s = restarted_ || capacity_change_ != 0 ? out.optimum_s + to_seconds(flight_)
+                                                    : bound_ / kSlotsPerS;
   std::vector<Slot> at = connected_at_;
   std::ranges::sort(at);
   const auto time_of = [&](double share) {
     const auto nth = static_cast<std::size_t>(std::ceil(share * static_cast<double>(wanted)));
     return nth == 0 || nth > at.size() ? -1.0 : to_seconds(at[nth - 1] - begin_);
   };
+  out.found_s = started_ > 0 ? to_seconds(first_start_ - begin_) : -1;
   out.t50_s = time_of(0.5);
   out.t99_s = time_of(0.99);
   out.all_s = time_of(1);

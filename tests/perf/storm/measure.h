@@ -67,12 +67,14 @@ class Measure {
   std::uint32_t clients_;
   Slot begin_ = 0;
   double optimum_ = 0, bound_ = 0;
+  Slot flight_ = 0;
   bool restarted_ = false;
   std::vector<Arrival> arrivals_;
   std::vector<float> starts_;  // cost of handshakes started, per slot
   std::vector<Second> seconds_;
   std::array<std::int32_t, kMaxSegments> waiting_{};
   std::vector<Slot> connected_at_;
+  Slot first_start_ = 0;           // since begin_; 0: none yet
   std::vector<Slot> high_starts_;  // of segment 0
   std::vector<float> series_;
   std::uint64_t syns_ = 0, server_syns_ = 0, started_ = 0, failed_ = 0, reconnects_ = 0;

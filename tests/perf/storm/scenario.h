@@ -84,6 +84,7 @@ struct Result {
   double syns = 0;          // per client, at the gateway
   double server_syns = 0;   // per client, at the server
   double stragglers = 0;    // share not connected at twice the optimum
+  double found_s = 0;       // until the first handshake started
   double follow_s = 0;      // mishap: until starts fit the new capacity for good
   double later_peak = 0;    // after that, over the new capacity
   std::uint64_t lost = 0;   // handshakes that failed, since the mishap if there was one
