@@ -73,7 +73,7 @@ void Boot::restore(Present present) {
        {"Revision", "Quarantine", "Gateway", "Port", "Segment", "Device", "Conduit", "Process"})
     parts_.database.manage(table);
   ledger_.keep_quarantined(quarantined);
-  ledger_.open(present.copy_outdated);
+  ledger_.open(present.changed, present.copy_outdated);
   if (!present.damaged.empty())
     ledger_.quarantine(present.damaged, "it did not verify when control started");
   commits_.set_ready();

@@ -95,7 +95,7 @@ void Control::note_database() {
     if (error.empty())
       parts_.alert("database-recovered", "the database stores again");
     else
-      parts_.alert("database-failing", "the database cannot store: " + error);
+      parts_.alert("database-failing", "the database could not store: " + error);
   }
   if (audit_.failing() == audit_failing_) return;
   audit_failing_ = audit_.failing();

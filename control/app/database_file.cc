@@ -14,6 +14,7 @@
 
 #include "policy/os/fd.h"
 #include "policy/os/log.h"
+#include "policy/os/system_error.h"
 
 namespace sallyport::control {
 namespace {
@@ -92,18 +93,45 @@ void bound_damaged_files(const std::string& folder) {
   }
 }
 
-// A copy of the damaged file, as it was found.
-std::string keep(const std::string& folder, const std::string& file, std::int64_t now_s) {
-  const std::string kept = fmt::format("{}.damaged-{:%Y%m%dT%H%M%SZ}", file,
-                                       fmt::gmtime(static_cast<std::time_t>(now_s)));
+std::string damaged_name(const std::string& file, std::int64_t now_s) {
+  return fmt::format("{}.damaged-{:%Y%m%dT%H%M%SZ}", file,
+                     fmt::gmtime(static_cast<std::time_t>(now_s)));
+}
+
+// Damage is judged only in a file that we may read and ovsdb-server may write.
+Result<void> must_be_ours(const std::string& file) {
+  const os::UniqueFd opened(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  if (opened) return {};
+  Error error = os::system_error("database-file", file);
+  error.context += "; it must belong to the user of sallyport-control";
+  return fail(std::move(error));
+}
+
+// Up to the damage it can be served: a copy is kept of what will be cut off.
+void keep_copy(const std::string& folder, const std::string& file, const std::string& kept,
+               const std::string& problem) {
   std::error_code error;
   fs::copy_file(file, kept, fs::copy_options::overwrite_existing, error);
-  if (error) {
-    fs::remove(kept, error);
-    return {};
-  }
-  bound_damaged_files(folder);
-  return kept;
+  const bool copied = !error;
+  if (!copied) fs::remove(kept, error);
+  note(folder,
+       fmt::format("{} is damaged: {}; {}; what was written before the damage is used", file,
+                   problem,
+                   copied ? "a copy is kept as " + kept : "there is no room to keep a copy of it"));
+}
+
+// It cannot be served at all: it is put aside, and a new one is made.
+Result<void> replace(const std::string& folder, const std::string& file, const std::string& kept,
+                     const std::string& problem) {
+  std::error_code error;
+  fs::rename(file, kept, error);
+  if (error)
+    return fail(ErrorKind::kSystem, "database-file",
+                fmt::format("{} is damaged and cannot be put aside: {}", file, error.message()));
+  note(folder, fmt::format("{} is damaged: {}; it is kept as {}; a new one is made, and the last "
+                           "confirmed revision is taken from the recovery copy",
+                           file, problem, kept));
+  return {};
 }
 
 }  // namespace
@@ -118,27 +146,25 @@ Result<void> prepare_database(const std::string& folder, std::string_view schema
       !(std::ofstream(schema_file) << schema << std::flush))
     return fail(ErrorKind::kSystem, "database-file", "cannot write " + schema_file + "; " + room);
   if (!fs::exists(file)) return must_run({"create", file, schema_file}, room);
+  SALLYPORT_TRY_VOID(must_be_ours(file));
+  SALLYPORT_TRY_VOID(must_run({"--version"}, "install ovsdb-tool"));
 
   const Ran whole = run_tool({"show-log", file});
   const Ran older = run_tool({"needs-conversion", file, schema_file}, Hear::kOutput);
-  const bool readable = older.status == 0;
   if (whole.status == 0) {
     if (older.said == "no") return {};
     return must_run({"convert", file, schema_file}, room);
   }
+  const std::string kept = damaged_name(file, now_s);
   // A damaged file cannot be converted; an unreadable one is not even served.
-  const bool served = readable && older.said == "no";
-  const std::string kept = keep(folder, file, now_s);
-  note(folder, fmt::format("{} is damaged: {}; {}; {}", file, whole.said,
-                           kept.empty() ? "there is no room to keep a copy of it"
-                                        : "a copy is kept as " + kept,
-                           served ? "what was written before the damage is used"
-                                  : "a new one is made, and the last confirmed revision is taken "
-                                    "from the recovery copy"));
-  if (served) return {};
-  std::error_code error;
-  fs::remove(file, error);
-  return must_run({"create", file, schema_file}, room);
+  if (older.status == 0 && older.said == "no") {
+    keep_copy(folder, file, kept, whole.said);
+  } else {
+    SALLYPORT_TRY_VOID(replace(folder, file, kept, whole.said));
+    SALLYPORT_TRY_VOID(must_run({"create", file, schema_file}, room));
+  }
+  bound_damaged_files(folder);
+  return {};
 }
 
 std::vector<std::string> take_mended(const std::string& control_folder) {

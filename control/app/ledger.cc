@@ -23,14 +23,18 @@ Database::Change row_change(const Revision& revision) {
 
 }  // namespace
 
-void Ledger::open(bool copy_outdated) {
+void Ledger::open(const std::set<std::uint64_t>& changed, bool copy_outdated) {
   RowTexts rows;
   for (const auto& [number, revision] : parts_.history.all())
     rows[std::to_string(number)] = row_text(to_row(revision));
   parts_.database.replace("Revision", rows);
   gateway_.current = gateway_.next = parts_.revision_in_force();
+  // The head and everything that it depends on change together, also what was discarded.
   std::vector<Database::Change> changes{gateway_.change()};
-  if (const Revision* newest = parts_.history.newest()) changes.push_back(row_change(*newest));
+  for (const std::string& key : parts_.database.keys("Revision"))
+    if (!rows.contains(key)) changes.push_back({"Revision", key, std::nullopt});
+  for (const std::uint64_t number : changed)
+    changes.push_back(row_change(*parts_.history.find(number)));
   parts_.database.commit(std::move(changes));
   audit_.record(fmt::format("started with {} revisions, revision {} is to be in force, head={}",
                             parts_.history.all().size(), gateway_.current, parts_.history.head()));

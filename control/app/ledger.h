@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "control/app/audit.h"
@@ -27,8 +28,9 @@ class Ledger {
   Ledger(Parts& parts, GatewayRow& gateway, Audit& audit)
       : parts_(parts), gateway_(gateway), audit_(audit) {}
 
-  // After a start, with the history as it was found: writes down what has changed since.
-  void open(bool copy_outdated);
+  // After a start, with the history as it is now: writes down what is gone, and `changed`
+  // revisions.
+  void open(const std::set<std::uint64_t>& changed, bool copy_outdated);
   // Writes down what is about to be brought into force; see History::add(). `stored`, if given,
   // once that has been stored.
   std::uint64_t propose(Revision revision, Stored stored);

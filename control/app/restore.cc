@@ -100,6 +100,7 @@ class Stock {
     else
       distrust_since(kept);
     out_.history.adopt(kept);
+    out_.changed.insert(kept.number);
     const Revision* now = out_.history.last_confirmed();
     out_.copy_outdated = now->number > kept.number;
     followers_of(kept);
@@ -172,6 +173,7 @@ class Stock {
     revision.comment = std::move(comment);
     revision.text = old.text;
     use_ = out_.history.add(std::move(revision)).number;
+    out_.changed.insert(use_);
     out_.history.set_state(use_, RevisionState::kConfirmed, kOwnName, {});
     out_.copy_outdated = true;
   }

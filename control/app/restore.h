@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ struct Present {
   bool awaiting = false;                // the target's revision is unconfirmed and its window runs
   bool copy_outdated = false;           // the recovery copy is not of the last confirmed revision
   std::vector<HostPlan> stale;          // of revisions that may have left traces in the host stacks
+  std::set<std::uint64_t> changed;      // revisions that the database has otherwise or not at all
   std::vector<nlohmann::json> damaged;  // rows to quarantine
   std::vector<std::pair<std::string, std::string>> alerts;  // kind, text
 };

@@ -20,6 +20,7 @@ constexpr std::array kShown{
     Shown{"segments", "segments, their ports, addresses and services", false},
     Shown{"devices", "enrolled devices: where they must be, and with which addresses", false},
     Shown{"conduits", "what is permitted, and where it is written", false},
+    Shown{"quarantine", "revision rows that did not verify, as they were found", false},
     Shown{"events", "what an operator must hear of, newest last", false},
     Shown{"flows", "flows in the dataplane now", true},
     Shown{"drops", "what was dropped and why, kept for hours", true},
@@ -27,6 +28,32 @@ constexpr std::array kShown{
     Shown{"neighbours", "next hops and hosts that the dataplane asked for", true},
     Shown{"sessions", "TLS sessions in the terminator", true},
 };
+
+// Who holds the configuration, what goes back by itself, what cannot be kept.
+void print_revision_state(const Context& context, const OrderedJson& s) {
+  const auto warn = [&](const std::string& line) { std::cout << bad(line, context.style) << "\n"; };
+  if (s.contains("unconfirmed")) {
+    const auto& waits = s["unconfirmed"];
+    warn(fmt::format(
+        "revision {} of {} goes back by itself at {}, in {} s; next: sallyctl config "
+        "confirm",
+        waits.value("revision", 0), waits.value("user", "?"),
+        render_time(waits.value("reverts_at", std::int64_t{0})), waits.value("seconds_left", 0)));
+  } else if (s.contains("holder")) {
+    const auto& holder = s["holder"];
+    std::cout << fmt::format("{} {} (since {})\n", holder.value("user", "?"),
+                             holder.value("doing", ""),
+                             render_time(holder.value("since", std::int64_t{0})));
+  }
+  const auto& database = s["database"];
+  if (!database.value("connected", false))
+    warn("the database (ovsdb-server) is not reachable; next: systemctl status sallyport-db");
+  else if (const std::string error = database.value("error", ""); !error.empty())
+    warn("the database could not store: " + error + "; next: is the disk full? df /var/lib/sallyport");
+  for (const auto& problem : s["chain"]["problems"]) warn("history: " + problem.get<std::string>());
+  if (const std::string error = s["audit"].value("error", ""); !error.empty())
+    warn("the audit sink does not take lines: " + error);
+}
 
 int show_status(const Context& context) {
   auto reply = context.client().ask({{"op", "status"}});
@@ -43,14 +70,13 @@ int show_status(const Context& context) {
   std::cout << (fine ? good(line, context.style) : bad(line, context.style)) << "\n";
   if (const std::string problem = s.value("problem", ""); !problem.empty())
     std::cout << bad("problem: " + problem, context.style) << "\n";
+  print_revision_state(context, s);
   const std::string file = s["file"].value("state", "");
   if (file == "edited" || file == "invalid")
     std::cout << s["file"].value("path", "") << ": edited, not applied"
               << (file == "invalid" ? " (and it has mistakes: sallyctl config check)"
                                     : "; next: sallyctl config diff")
               << "\n";
-  if (!s["database"].value("connected", false))
-    std::cout << bad("the database (ovsdb-server) is not reachable", context.style) << "\n";
   std::cout << "\n" << render(s["processes"], context.style);
   if (!s["warnings"].empty()) std::cout << "\n" << render(s["warnings"], context.style);
   std::cout << "\n" << s.value("events", 0) << " events since start (sallyctl show events)\n";

@@ -1,9 +1,10 @@
 #include "control/cli/render.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "control/app/utc.h"
 
 namespace sallyport::control {
 namespace {
@@ -111,9 +112,7 @@ std::string bad(const std::string& text, const Style& style) {
   return style.colour ? "\033[31m" + text + "\033[0m" : text;
 }
 
-std::string render_time(std::int64_t seconds) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
+std::string render_time(std::int64_t seconds) { return utc_text(seconds); }
 
 std::string render(const ordered_json& value, const Style& style) {
   if (is_table(value)) return table(value, style);

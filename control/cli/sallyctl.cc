@@ -12,18 +12,13 @@
 namespace sallyport::control {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kFirstSteps =
     "First steps:\n"
     "  sallyctl config check my.yaml      every mistake, with what to write instead\n"
     "  sallyctl config apply my.yaml      bring it into force, all of it or nothing\n"
     "  sallyctl status                    what is in force, and whether all processes are there\n"
     "  sallyctl show drops                what was not let through, and why\n"
-    "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n"
-    "\n"
-    "Exit codes: 0 done, 1 `config diff` found differences, 2 usage, 3 mistakes in the "
-    "configuration,\n"
-    "4 a process of the gateway is not running, 5 not permitted, 6 refused (nothing was changed),\n"
-    "7 needs confirmation (--yes), 8 a file or the system failed.";
+    "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n\n";
 
 bool wants_colour(int fd) {
   const char* term = std::getenv("TERM");
@@ -34,7 +29,6 @@ bool wants_colour(int fd) {
 void build(CLI::App& app, Context& context) {
   app.name("sallyctl");
   app.description("The operator's command for a Sallyport gateway.");
-  app.footer(kFooter);
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--run-dir", context.run_dir, "sockets of the gateway's processes")
@@ -44,12 +38,14 @@ void build(CLI::App& app, Context& context) {
   add_config(app, context);
   add_explain(app, context);
   add_capture(app, context);
+  // Last, so that the subcommands do not repeat it.
+  app.footer(kFirstSteps + exit_codes_text());
 }
 
-void help_of(const CLI::App& app, const std::string& name, std::string& out) {
-  out += fmt::format("## {}\n\n```text\n{}```\n\n", name, app.help(name));
-  for (const CLI::App* sub : app.get_subcommands({}))
-    help_of(*sub, name + " " + sub->get_name(), out);
+void help_of(const CLI::App& app, const std::string& parents, std::string& out) {
+  const std::string name = (parents.empty() ? "" : parents + " ") + app.get_name();
+  out += fmt::format("## {}\n\n```text\n{}```\n\n", name, app.help(parents));
+  for (const CLI::App* sub : app.get_subcommands({})) help_of(*sub, name, out);
 }
 
 }  // namespace
@@ -106,8 +102,10 @@ std::string all_help() {
   Context context;
   build(app, context);
   std::string out =
-      "# sallyctl\n\nGenerated from the command's own help by `control/cli`; do not edit.\n\n";
-  help_of(app, "sallyctl", out);
+      "# sallyctl\n\nGenerated from the command's own tables by `control/cli`; do not edit.\n\n"
+      "## Exit codes\n\n" +
+      exit_codes_table() + "\n";
+  help_of(app, "", out);
   return out;
 }
 

@@ -12,7 +12,7 @@
 namespace sallyport::test {
 
 void FakeServer::listen() {
-  auto listener = os::listen_at(path_, 0600);
+  auto listener = os::listen_at(path_, 0666);
   SALLYPORT_CHECK(listener.has_value());
   listener_ = *std::move(listener);
 }
@@ -108,7 +108,8 @@ void FakeSetup::handle(os::Datagram datagram) {
   }
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(&reply);
   const std::vector<int> fds = fd ? std::vector<int>{fd.get()} : std::vector<int>{};
-  SALLYPORT_CHECK(os::send_datagram(client(), {bytes, sizeof reply}, fds).has_value());
+  // Whoever asked may have been killed meanwhile.
+  if (!os::send_datagram(client(), {bytes, sizeof reply}, fds)) disconnect();
 }
 
 void FakeSibling::send_event(const std::string& kind, const std::string& json) {
@@ -153,7 +154,8 @@ void FakeSibling::act(const wire::Envelope& envelope, const os::Datagram& datagr
     what = query->what()->str();
     if (silent.contains(what)) return;
     auto reply = os::encode_answer(envelope.id(), answer ? answer(*query) : "{}");
-    SALLYPORT_CHECK(reply && os::send(client(), *reply).has_value());
+    SALLYPORT_CHECK(reply.has_value());
+    if (!os::send(client(), *reply)) disconnect();
     journal_.push_back(name_ + " " + what);
     return;
   } else if (const auto* configure = envelope.body_as_Configure()) {
@@ -174,8 +176,7 @@ void FakeSibling::act(const wire::Envelope& envelope, const os::Datagram& datagr
     if (what == "attach") taps.insert(detail);
     if (what == "detach") taps.erase(detail);
   }
-  SALLYPORT_CHECK(
-      os::send_datagram(client(), os::encode_ack(envelope.id(), revision, outcome)).has_value());
+  if (!os::send_datagram(client(), os::encode_ack(envelope.id(), revision, outcome))) disconnect();
 }
 
 }  // namespace sallyport::test

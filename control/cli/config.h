@@ -1,0 +1,72 @@
+// sallyctl config ...: what its subcommands share. One file per kind of subcommand; config.cc puts
+// them into the command line.
+//
+// One thread. Failures: exit codes of exit_codes.h, messages on standard error.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/cli/commands.h"
+#include "policy/compile/compile.h"
+#include "policy/model/model.h"
+
+namespace sallyport::control {
+
+// What the command line said.
+struct ConfigWords {
+  std::string file = "/etc/sallyport/gateway.yaml";
+  std::string comment;
+  std::string confirm_within;
+  std::uint64_t number = 0;
+  std::uint64_t base = 0;
+  bool yes = false;
+  bool take_over = false;
+};
+
+// config_files.cc
+int config_check(const Context& context, const ConfigWords& words);
+int config_diff(const Context& context, const ConfigWords& words);
+// config_history.cc
+int config_history(const Context& context, const ConfigWords& words);
+int config_show(const Context& context, const ConfigWords& words);
+// config_commit.cc
+int config_apply(const Context& context, const ConfigWords& words);
+int config_rollback(const Context& context, const ConfigWords& words);
+int config_confirm(const Context& context, const ConfigWords& words);
+// config_edit.cc
+int config_edit(const Context& context, const ConfigWords& words);
+
+// Here and now, without the running gateway: the same loader and compiler that control uses.
+struct Checked {
+  model::Gateway gateway;
+  compile::Compiled compiled;
+};
+std::expected<Checked, model::Diagnostics> check_text(std::string_view text);
+
+// Prints them and returns kExitMistakes, or kExitDone for warnings.
+int print_problems(const Context& context, const std::string& file,
+                   const model::Diagnostics& problems, bool mistakes);
+
+// Seconds of "90s", "10m", "2h", "1d" or "90"; nothing for anything else, zero, or more than a
+// week.
+std::optional<std::int64_t> parse_duration(std::string_view text);
+
+// A commit, as asked and as answered.
+struct CommitRequest {
+  OrderedJson body;
+  std::optional<std::string> text;
+  std::string file;  // as problems are to be told
+};
+// The options of `words` in a request; kUsage "bad-request" for a duration that is none.
+Result<OrderedJson> commit_body(const char* op, const ConfigWords& words);
+// Sends it, asking the person in between if the gateway wants that, and prints what came of it.
+// Returns the exit code.
+int commit(const Context& context, const Connection& connection, CommitRequest request);
+
+// True for a yes from a person at a terminal.
+bool ask_yes(const std::string& question);
+
+}  // namespace sallyport::control

@@ -1,0 +1,85 @@
+// config check, config diff.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "control/cli/config.h"
+#include "control/cli/diff.h"
+#include "control/config/load.h"
+#include "control/config/tree.h"
+#include "policy/os/clock.h"
+
+namespace sallyport::control {
+
+std::expected<Checked, model::Diagnostics> check_text(std::string_view text) {
+  auto gateway = load_config(text);
+  if (!gateway) return std::unexpected(gateway.error());
+  compile::CompileInput input;
+  input.revision = 1;
+  constexpr std::int64_t kNsPerDay = std::int64_t{86'400} * 1'000'000'000;
+  input.today = static_cast<std::int32_t>(os::wall_ns() / kNsPerDay);
+  auto compiled = compile::compile(*gateway, input);
+  if (!compiled) return std::unexpected(compiled.error());
+  return Checked{*std::move(gateway), *std::move(compiled)};
+}
+
+int print_problems(const Context& context, const std::string& file,
+                   const model::Diagnostics& problems, bool mistakes) {
+  if (context.json) {
+    OrderedJson out = OrderedJson::array();
+    for (const model::Diagnostic& one : problems)
+      out.push_back({{"file", file},
+                     {"line", one.at.line},
+                     {"column", one.at.column},
+                     {"code", one.code},
+                     {"message", one.message},
+                     {"write", one.hint}});
+    std::cout << OrderedJson{{"ok", !mistakes}, {mistakes ? "mistakes" : "warnings", out}}.dump(2)
+              << "\n";
+    return mistakes ? kExitMistakes : kExitDone;
+  }
+  for (const model::Diagnostic& one : problems)
+    std::cerr << (mistakes ? "" : "warning: ") << format_problem(file, one) << "\n";
+  return mistakes ? kExitMistakes : kExitDone;
+}
+
+int config_check(const Context& context, const ConfigWords& words) {
+  const auto text = read_file(words.file, kMaxConfigSize + 1);
+  if (!text) return context.refuse(text.error());
+  const auto checked = check_text(*text);
+  if (!checked) return print_problems(context, words.file, checked.error(), true);
+  const model::Diagnostics& warnings = checked->compiled.warnings;
+  if (context.json || !warnings.empty())
+    return print_problems(context, words.file, warnings, false);
+  const model::Gateway& gateway = checked->gateway;
+  std::cout << good(fmt::format("{}: no mistakes", words.file), context.style) << ": "
+            << gateway.segments.size() << " segments, " << gateway.devices.size() << " devices, "
+            << gateway.conduits.size() << " conduits\n";
+  return kExitDone;
+}
+
+int config_diff(const Context& context, const ConfigWords& words) {
+  const auto text = read_file(words.file, kMaxConfigSize + 1);
+  if (!text) return context.refuse(text.error());
+  OrderedJson request = {{"op", "revision"}};
+  if (words.number != 0) request["number"] = words.number;
+  const auto reply = context.client().ask(request);
+  std::string before;
+  std::string name = "nothing in force";
+  if (reply) {
+    before = reply->result.value("text", "");
+    name = fmt::format("revision {}", reply->result.value("number", 0));
+  } else if (reply.error().code != "no-such-revision" || words.number != 0) {
+    return context.refuse(reply.error());
+  }
+  const std::string out = unified_diff(before, *text, name, words.file);
+  if (context.json)
+    std::cout << OrderedJson{{"same", out.empty()}, {"diff", out}}.dump(2) << "\n";
+  else if (out.empty())
+    std::cout << words.file << " is what is in force\n";
+  else
+    std::cout << out;
+  return out.empty() ? kExitDone : kExitDiffers;
+}
+
+}  // namespace sallyport::control
