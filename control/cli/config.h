@@ -46,6 +46,10 @@ struct Checked {
 };
 std::expected<Checked, model::Diagnostics> check_text(std::string_view text);
 
+// The operator's file, whole: kSystem "being-written" while another process has it open for
+// writing, since half of it could be a configuration too.
+Result<std::string> read_config(const std::string& path);
+
 // Prints them and returns kExitMistakes, or kExitDone for warnings.
 int print_problems(const Context& context, const std::string& file,
                    const model::Diagnostics& problems, bool mistakes);

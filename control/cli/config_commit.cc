@@ -110,7 +110,7 @@ int commit(const Context& context, const Connection& connection, CommitRequest r
 }
 
 int config_apply(const Context& context, const ConfigWords& words) {
-  auto text = read_file(words.file, kMaxConfigSize + 1);
+  auto text = read_config(words.file);
   if (!text) return context.refuse(text.error());
   if (text->size() > kMaxConfigSize || text->empty())
     return print_problems(context, words.file, load_config(*text).error(), true);

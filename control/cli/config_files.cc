@@ -1,6 +1,9 @@
 // config check, config diff.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 
+#include <cerrno>
 #include <iostream>
 
 #include "control/cli/config.h"
@@ -8,8 +11,26 @@
 #include "control/config/load.h"
 #include "control/config/tree.h"
 #include "policy/os/clock.h"
+#include "policy/os/fd.h"
 
 namespace sallyport::control {
+
+Result<std::string> read_config(const std::string& path) {
+  const os::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  // Only to ask: it is given back at once. Whoever opens the file in between sends a SIGIO.
+  const auto before = ::signal(SIGIO, SIG_IGN);
+  // fcntl(2): EAGAIN when the file is open for writing. A file system without leases, or a file of
+  // somebody else's, cannot be asked.
+  const bool written = file && ::fcntl(file.get(), F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+  if (file) ::fcntl(file.get(), F_SETLEASE, F_UNLCK);
+  ::signal(SIGIO, before);
+  if (written)
+    return fail(ErrorKind::kSystem, "being-written",
+                path +
+                    " is being written by another process; nothing was changed\n"
+                    "  next: the same again when it is complete");
+  return read_file(path, kMaxConfigSize + 1);
+}
 
 std::expected<Checked, model::Diagnostics> check_text(std::string_view text) {
   auto gateway = load_config(text);
@@ -44,7 +65,7 @@ int print_problems(const Context& context, const std::string& file,
 }
 
 int config_check(const Context& context, const ConfigWords& words) {
-  const auto text = read_file(words.file, kMaxConfigSize + 1);
+  const auto text = read_config(words.file);
   if (!text) return context.refuse(text.error());
   const auto checked = check_text(*text);
   if (!checked) return print_problems(context, words.file, checked.error(), true);
@@ -59,7 +80,7 @@ int config_check(const Context& context, const ConfigWords& words) {
 }
 
 int config_diff(const Context& context, const ConfigWords& words) {
-  const auto text = read_file(words.file, kMaxConfigSize + 1);
+  const auto text = read_config(words.file);
   if (!text) return context.refuse(text.error());
   OrderedJson request = {{"op", "revision"}};
   if (words.number != 0) request["number"] = words.number;

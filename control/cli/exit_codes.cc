@@ -24,16 +24,27 @@ struct Refusal {
   ExitCode exit;
 };
 constexpr std::array kRefusals{
-    Refusal{"bad-question", kExitUsage},          Refusal{"bad-request", kExitUsage},
-    Refusal{"no-such-revision", kExitUsage},      Refusal{"unknown-operation", kExitUsage},
-    Refusal{"config-invalid", kExitMistakes},     Refusal{"control-not-running", kExitNotRunning},
-    Refusal{"no-answer", kExitNotRunning},        Refusal{"no-database", kExitNotRunning},
-    Refusal{"peer-gone", kExitNotRunning},        Refusal{"peer-silent", kExitNotRunning},
-    Refusal{"starting", kExitNotRunning},         Refusal{"not-permitted", kExitNotPermitted},
-    Refusal{"nothing-to-confirm", kExitRefused},  Refusal{"nothing-to-go-back-to", kExitRefused},
-    Refusal{"confirmation-needed", kExitConfirm}, Refusal{"cannot-read", kExitSystem},
-    Refusal{"editor-failed", kExitSystem},        Refusal{"busy", kExitBusy},
-    Refusal{"changed-meanwhile", kExitBusy},      Refusal{"not-stored", kExitNotStored},
+    Refusal{"bad-question", kExitUsage},
+    Refusal{"bad-request", kExitUsage},
+    Refusal{"no-such-revision", kExitUsage},
+    Refusal{"unknown-operation", kExitUsage},
+    Refusal{"config-invalid", kExitMistakes},
+    Refusal{"control-not-running", kExitNotRunning},
+    Refusal{"no-answer", kExitNotRunning},
+    Refusal{"no-database", kExitNotRunning},
+    Refusal{"peer-gone", kExitNotRunning},
+    Refusal{"peer-silent", kExitNotRunning},
+    Refusal{"starting", kExitNotRunning},
+    Refusal{"not-permitted", kExitNotPermitted},
+    Refusal{"nothing-to-confirm", kExitRefused},
+    Refusal{"nothing-to-go-back-to", kExitRefused},
+    Refusal{"confirmation-needed", kExitConfirm},
+    Refusal{"being-written", kExitSystem},
+    Refusal{"cannot-read", kExitSystem},
+    Refusal{"editor-failed", kExitSystem},
+    Refusal{"busy", kExitBusy},
+    Refusal{"changed-meanwhile", kExitBusy},
+    Refusal{"not-stored", kExitNotStored},
 };
 
 }  // namespace

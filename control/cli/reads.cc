@@ -49,7 +49,8 @@ void print_revision_state(const Context& context, const OrderedJson& s) {
   if (!database.value("connected", false))
     warn("the database (ovsdb-server) is not reachable; next: systemctl status sallyport-db");
   else if (const std::string error = database.value("error", ""); !error.empty())
-    warn("the database could not store: " + error + "; next: is the disk full? df /var/lib/sallyport");
+    warn("the database could not store: " + error +
+         "; next: is the disk full? df /var/lib/sallyport");
   for (const auto& problem : s["chain"]["problems"]) warn("history: " + problem.get<std::string>());
   if (const std::string error = s["audit"].value("error", ""); !error.empty())
     warn("the audit sink does not take lines: " + error);

@@ -1,7 +1,7 @@
 // Target functions: control::load_config and the rendering of its problems. Trust level: an
 // operator's file, which may be damaged or hostile. Property: any bytes end in a gateway or in a
-// bounded list of printable problems with positions inside the file; nothing is thrown, memory
-// stays bounded.
+// bounded list of printable problems with positions inside the file, each with what to write
+// instead; nothing is thrown, memory stays bounded.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SALLYPORT_CHECK(loaded.error().size() <= sallyport::control::kMaxProblems + 1);
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) +
                      static_cast<std::size_t>(std::count(text.begin(), text.end(), '\r')) + 1;
-  for (const auto& problem : loaded.error()) SALLYPORT_CHECK(problem.at.line <= lines);
+  for (const auto& problem : loaded.error()) {
+    SALLYPORT_CHECK(problem.at.line <= lines);
+    SALLYPORT_CHECK(!problem.hint.empty());
+  }
   for (const char c : sallyport::control::format_problems("f", loaded.error()))
     SALLYPORT_CHECK((c >= ' ' && c <= '~') || c == '\n');
   return 0;

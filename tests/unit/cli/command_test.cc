@@ -5,8 +5,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
-#include "control/cli/commands.h"
+#include "control/cli/config.h"
 #include "tests/support/source_tree.h"
 
 namespace sallyport::control {
@@ -73,6 +74,57 @@ TEST_F(Files, EachKindOfFailureHasItsOwnExitCode) {
   EXPECT_EQ(exit_code({ErrorKind::kRefused, "not-permitted", ""}), kExitNotPermitted);
   EXPECT_EQ(exit_code({ErrorKind::kRefused, "confirmation-needed", ""}), kExitConfirm);
   EXPECT_EQ(exit_code({ErrorKind::kRefused, "certificate-missing", ""}), kExitRefused);
+}
+
+TEST_F(Files, AFileThatIsBeingWrittenIsNotRead) {
+  const std::string path = write("version: 1\n");
+  std::ofstream writer(path, std::ios::app);  // an editor, a copy over the network
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"config", "check", path.c_str()}), kExitSystem);
+  EXPECT_EQ(run({"config", "apply", path.c_str()}), kExitSystem);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("is being written by another process"),
+            std::string::npos);
+  writer.close();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"config", "check", path.c_str()}), kExitMistakes);
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(ExitCodes, AreDistinctAndAllDocumentedInHelpAndReference) {
+  std::map<int, std::string> seen;
+#define SALLYPORT_EXIT_CODE(name, value, help) \
+  EXPECT_TRUE(seen.emplace(value, help).second) << #name;
+  SALLYPORT_EXIT_CODES(SALLYPORT_EXIT_CODE)
+#undef SALLYPORT_EXIT_CODE
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run({"--help"}), kExitDone);
+  const std::string help = testing::internal::GetCapturedStdout();
+  const std::string reference = all_help();
+  for (const auto& [value, text] : seen) {
+    EXPECT_NE(help.find(std::to_string(value) + "  " + text), std::string::npos) << value;
+    EXPECT_NE(reference.find("| " + std::to_string(value) + " | " + text), std::string::npos);
+  }
+}
+
+TEST(ExitCodes, ReferenceNamesEverySubcommandWithItsRealUsage) {
+  const std::string reference = all_help();
+  for (const char* usage :
+       {"Usage: sallyctl [OPTIONS] SUBCOMMAND", "Usage: sallyctl config apply [OPTIONS] [file]",
+        "Usage: sallyctl config confirm [OPTIONS]",
+        "Usage: sallyctl config rollback [OPTIONS] [number]",
+        "Usage: sallyctl config edit [OPTIONS]", "Usage: sallyctl show quarantine [OPTIONS]"})
+    EXPECT_NE(reference.find(usage), std::string::npos) << usage;
+}
+
+TEST(Durations, HaveAUnitAndABound) {
+  EXPECT_EQ(parse_duration("90"), 90);
+  EXPECT_EQ(parse_duration("90s"), 90);
+  EXPECT_EQ(parse_duration("10m"), 600);
+  EXPECT_EQ(parse_duration("2h"), 7200);
+  EXPECT_EQ(parse_duration("7d"), 7 * 86'400);
+  for (const char* text : {"", "s", "0", "-1", "1.5h", "8d", "10 m", "10min",
+                           "99999999999999999999", "9223372036854775807d"})
+    EXPECT_FALSE(parse_duration(text)) << text;
 }
 
 TEST(Endpoints, PortsAreOptionalAndIpv6PortsNeedBrackets) {

@@ -46,6 +46,18 @@ TEST_P(Golden, ErrorsReadAsReviewed) {
   EXPECT_EQ(seen, read_file(expected));
 }
 
+// file:line:column, what is wrong, and what to write instead: in each line, whatever is wrong.
+TEST_P(Golden, EachProblemHasAPlaceAndSaysWhatToWriteInstead) {
+  const auto loaded = load_config(read_file(GetParam()));
+  ASSERT_FALSE(loaded);
+  for (const model::Diagnostic& problem : loaded.error()) {
+    EXPECT_NE(problem.at.line, 0U) << problem.message;
+    EXPECT_NE(problem.at.column, 0U) << problem.message;
+    EXPECT_NE(problem.hint, "") << problem.message;
+    EXPECT_NE(problem.code, "") << problem.message;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Files, Golden, testing::ValuesIn(cases()), [](const auto& test) {
   std::string name = test.param.stem().string();
   std::replace(name.begin(), name.end(), '-', '_');

@@ -99,7 +99,7 @@ TEST_F(Example, VirtualRangesHaveDefaults) {
   EXPECT_EQ(gateway_.virtual_ranges[0].to_string(), "198.18.0.0/15");
 }
 
-TEST(Bounds, FileAboveOneMebibyteIsRefused) {
+TEST(Bounds, FileAboveTheBoundIsRefused) {
   EXPECT_EQ(first_code(std::string(kMaxConfigSize + 1, '#')), "too-large");
   EXPECT_NE(first_code(std::string(kMaxConfigSize, '#')), "too-large");
 }

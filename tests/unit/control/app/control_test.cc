@@ -37,6 +37,18 @@ TEST_F(ControlTest, MistakesChangeNothingAndAreListedWithPositions) {
   EXPECT_EQ(dataplane_->in_force, 1U);
 }
 
+TEST_F(ControlTest, WithNothingInForceWhatIsBrokenLeavesNothingInForce) {
+  for (const char* broken : {"", "version: 1\nports: { lan1: {", "# nothing\n", "ports: {}\n"}) {
+    EXPECT_EQ(apply(broken)["code"], broken[0] == '\0' ? "memfd-bad-size" : "config-invalid")
+        << broken;
+    EXPECT_EQ(control_->status()["state"], "nothing-in-force");
+  }
+  EXPECT_EQ(dataplane_->in_force, 0U);
+  EXPECT_EQ(dataplane_->prepared, 0U);
+  start();
+  EXPECT_EQ(control_->status()["state"], "nothing-in-force");
+}
+
 TEST_F(ControlTest, RefusalBySiblingKeepsTheOldRevisionAndSaysWhy) {
   ASSERT_EQ(apply(kConfig)["ok"], true);
   terminator_->refuse["prepare"] = "certificate-missing";

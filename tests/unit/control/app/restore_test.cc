@@ -189,6 +189,40 @@ TEST_F(RestoreTest, WhatWasUnderWayIsDiscardedAndTheOldOneIsUsed) {
   EXPECT_EQ(apply(version(5))["result"]["revision"], 5);
 }
 
+std::size_t with_all(const std::vector<std::string>& records,
+                     const std::vector<std::string>& parts) {
+  std::size_t count = 0;
+  for (const std::string& record : records) {
+    bool all = true;
+    for (const std::string& part : parts) all = all && record.find(part) != record.npos;
+    count += all ? 1 : 0;
+  }
+  return count;
+}
+
+// One transaction each for what is about to be and for what is: never half of a commit.
+TEST_F(RestoreTest, ACommitIsOneTransactionOfTheRevisionAndTheGateway) {
+  ASSERT_EQ(apply(version(4))["ok"], true);
+  const std::string head = rows("Gateway")[0]["head"];
+  const auto records = server_.records();
+  EXPECT_EQ(with_all(records, {"state=pending", "number=4", "next_cfg=4"}), 1U);
+  EXPECT_EQ(with_all(records, {"state=confirmed", "cur_cfg=4", "head=\"" + head + "\""}), 1U);
+  EXPECT_EQ(with_all(records, {"cur_cfg=4"}), 1U);
+}
+
+// What was under way goes together with the head that counted it; else a second end of control at
+// that moment would leave a history that does not verify.
+TEST_F(RestoreTest, WhatIsDiscardedAtAStartGoesInOneTransactionWithItsHead) {
+  while_down(R"({"op":"update","table":"Revision","where":[["number","==",3]],
+                 "row":{"state":"pending","confirmed_by":""}})");
+  std::filesystem::remove(copy_path());
+  start();
+  ASSERT_TRUE(everywhere(2));
+  ASSERT_TRUE(until([&] { return rows("Revision").size() == 2; }));
+  const std::string head = rows("Gateway")[0]["head"];
+  EXPECT_EQ(with_all(server_.records(), {"delete", "head=\"" + head + "\""}), 1U);
+}
+
 TEST_F(RestoreTest, ADiskThatIsFullIsFoundBeforeAnythingIsChanged) {
   server_.limit_file(server_.file_size());
   journal_.clear();

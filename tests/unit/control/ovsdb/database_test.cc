@@ -184,18 +184,6 @@ TEST_F(DatabaseTest, WhatSomebodyWroteWhileTheServerWasAwayIsUndoneAndTold) {
   }));
 }
 
-// What the server logs, one record per transaction.
-std::vector<std::string> log_records(const std::string& file) {
-  std::vector<std::string> out;
-  for (const std::string& line :
-       test::lines(test::run_program({"ovsdb-tool", "-mm", "show-log", file})))
-    if (line.starts_with("record "))
-      out.emplace_back();
-    else if (!out.empty())
-      out.back() += line + "\n";
-  return out;
-}
-
 TEST_F(DatabaseTest, CommittedChangesAreOneTransactionAlsoWhenThousandsOfRowsWait) {
   Database database(server_.remote());
   for (const char* table : {"Port", "Segment", "Process"}) database.manage(table);
@@ -214,7 +202,7 @@ TEST_F(DatabaseTest, CommittedChangesAreOneTransactionAlsoWhenThousandsOfRowsWai
   EXPECT_TRUE(database.stored("Port", "p0"));
   EXPECT_FALSE(database.settled()) << "it did not wait for the others";
   std::size_t together = 0;
-  for (const std::string& record : log_records(server_.file()))
+  for (const std::string& record : server_.records())
     if (record.find("77") != record.npos && record.find("4242") != record.npos &&
         record.find("delete") != record.npos)
       ++together;

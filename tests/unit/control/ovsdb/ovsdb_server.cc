@@ -95,6 +95,16 @@ void OvsdbServer::stop() {
 
 std::uint64_t OvsdbServer::file_size() const { return std::filesystem::file_size(file()); }
 
+std::vector<std::string> OvsdbServer::records() const {
+  std::vector<std::string> out;
+  for (const std::string& line : lines(run_program({"ovsdb-tool", "-mm", "show-log", file()})))
+    if (line.starts_with("record "))
+      out.emplace_back();
+    else if (!out.empty())
+      out.back() += line + "\n";
+  return out;
+}
+
 void OvsdbServer::limit_file(std::uint64_t bytes) const {
   const rlimit limit = {bytes, RLIM_INFINITY};
   SALLYPORT_CHECK(prlimit(pid_, RLIMIT_FSIZE, &limit, nullptr) == 0);

@@ -25,6 +25,8 @@ class OvsdbServer {
   const std::string& folder() const { return folder_; }
   std::string file() const { return folder_ + "/db"; }
   std::uint64_t file_size() const;
+  // What it has logged, a text for each transaction.
+  std::vector<std::string> records() const;
   // The disk is full from this size of a file on (RLIMIT_FSIZE of the running server).
   void limit_file(std::uint64_t bytes) const;
   // One transaction as another client: ovsdb-client transact. Returns its output.
