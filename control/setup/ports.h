@@ -1,7 +1,7 @@
 // Kernel interfaces that the dataplane drives (AF_XDP, af_packet): moved into the namespace
 // `<prefix>ports`, which has no IP, and back. A port there has no address, IPv6 disabled, ARP off,
-// and no offload that merges frames or takes their VLAN tags off. Its link is down until up() is called, and up() is called only
-// after the dataplane has said that deny is in force.
+// and no offload that merges frames or takes their VLAN tags off. Its link is down until up() is
+// called, and up() is called only after the dataplane has said that deny is in force.
 #pragma once
 
 #include <string>

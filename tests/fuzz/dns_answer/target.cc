@@ -1,6 +1,6 @@
-// Target: dataplane::parse_dns_answer, parse_dns_question. Trust: untrusted (bytes from the network). Property: never
-// crashes, never reads outside the message, and whatever it keeps is a bounded answer with unmapped
-// addresses.
+// Target: dataplane::parse_dns_answer, parse_dns_question. Trust: untrusted (bytes from the
+// network). Property: never crashes, never reads outside the message, and whatever it keeps is a
+// bounded answer with unmapped addresses.
 #include <cstddef>
 #include <cstdint>
 
