@@ -288,7 +288,7 @@ bool Capacity::time_has_changed(const Reading& reading) {
 void Capacity::bound_by_overload() {
   delivered_ = overload_.cost / overload_.seconds;
   const double chance = std::min(2 / std::sqrt(overload_.replies), kMostChance);
-  if (std::abs(delivered_ - rate_) > rate_ * chance) rate_ = delivered_;
+  if (std::abs(delivered_ - rate_) > rate_ * chance) rate_ = delivered_ * kLower;
   rate_ = std::clamp(rate_, kMinRate, ceiling_);
   const double turns = overload_.replies / overload_.seconds;
   window_ = std::clamp(turns * flight_us_ * 1e-6 * kSpareFlight + 1, kMinWindow,

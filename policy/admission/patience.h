@@ -24,7 +24,7 @@ inline constexpr Tick kDefaultPatience = ticks(std::chrono::seconds(127));
 // How often what is believed of a lane fades.
 inline constexpr Tick kFadeEvery = ticks(std::chrono::seconds(64));
 // By how much chance disturbs the order of arrival.
-inline constexpr Tick kScatter = ticks(std::chrono::seconds(8));
+inline constexpr Tick kScatter = ticks(std::chrono::seconds(7));
 
 constexpr Tick age_at(const Place& place, Tick now) {
   return static_cast<Tick>(std::max(0, tick_diff(now, place.started)));

@@ -18,7 +18,7 @@ std::string times(double x) {
   return fmt::format("{:.3f}", x);
 }
 
-bool is_stretch(const Check& check) { return check.metric.starts_with("m1"); }
+bool is_stretch(const Check& check) { return check.metric.starts_with("m1-"); }
 
 // A gateway that only defers cannot meet it.
 bool out_of_reach(const Outcome& outcome, const Check& check) {

@@ -47,7 +47,7 @@ std::vector<bench::Figure> Outcome::figures() const {
       figure.peers.push_back({name(policy), value, value != 0 ? figure.median / value : 0});
     }
     figure.note = played.note;
-    if (check.metric.starts_with("m1")) {
+    if (check.metric.starts_with("m1-")) {
       figure.note += fmt::format("{}no gateway that only defers can be below {:.3f}",
                                  figure.note.empty() ? "" : "; ", floor());
     }

@@ -89,7 +89,7 @@ TEST(Order, TheHighestPriorityIsServedFirstAndTheOthersDoNotStarve) {
   EXPECT_GT(later[2], 150U);
 }
 
-// Chance disturbs the order of arrival by eight seconds, not more.
+// Chance disturbs the order of arrival by seven seconds, not more.
 TEST(Order, WhoDialledMuchEarlierIsServedEarlier) {
   World world({.rate = 20, .pairs_per_lane = 400});
   for (std::uint32_t i = 0; i < 150; ++i) world.arrive(world.pair(0, i), syn(4000, i));
