@@ -168,11 +168,14 @@ void FakeSibling::act(const wire::Envelope& envelope, const os::Datagram& datagr
   }
   journal_.push_back(detail.empty() ? name_ + " " + what : name_ + " " + what + " " + detail);
   if (silent.contains(what)) return;
+  if (dies.contains(what)) return disconnect();
   if (const auto refused = refuse.find(what); refused != refuse.end())
     outcome = fail(ErrorKind::kRefused, refused->second, "told to refuse");
   if (outcome) {
     if (what == "prepare") prepared = revision;
-    if (what == "commit") in_force = revision;
+    if (what == "prepare" && name_ == "dataplane") running = revision;
+    if (what == "commit") in_force = running = revision;
+    if (what == "abort") running = in_force;
     if (what == "attach") taps.insert(detail);
     if (what == "detach") taps.erase(detail);
   }

@@ -56,8 +56,11 @@ class FakeSibling : public FakeServer {
 
   std::map<std::string, std::string> refuse;  // "prepare" -> code
   std::set<std::string> silent;               // received, never answered
+  std::set<std::string> dies;                 // received, and the connection ends
   std::uint64_t in_force = 0;                 // revision committed
   std::uint64_t prepared = 0;
+  // What it enforces: the dataplane swaps when it prepares, the terminator when it commits.
+  std::uint64_t running = 0;
   std::set<std::string> taps;
   std::uint32_t ring = 0;
   std::vector<std::string> ports;
@@ -68,7 +71,7 @@ class FakeSibling : public FakeServer {
  protected:
   void handle(os::Datagram datagram) override;
   void accepted() override {
-    in_force = prepared = 0;
+    in_force = prepared = running = 0;
     taps.clear();
     ring = 0;
     ports.clear();

@@ -193,38 +193,110 @@ TEST_F(ReconcilerTest, ARemovedSegmentIsDetachedAndDeleted) {
   EXPECT_EQ(fake_setup_->stacks, (std::set<std::string>{"uplink"}));
 }
 
-struct Refusal {
-  const char* name;
-  bool by_terminator;
+// What may go wrong at each of the four steps by which a revision comes into force.
+struct Fault {
+  const char* who;
   const char* phase;
+  const char* kind;  // it refuses, is silent, or its connection ends
 };
-void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.who << " " << fault.kind << " " << fault.phase;
+}
 
-class Refused : public ReconcilerTest, public testing::WithParamInterface<Refusal> {};
+class Faulty : public ReconcilerTest, public testing::WithParamInterface<Fault> {
+ protected:
+  test::FakeSibling& guilty() {
+    return std::string_view(GetParam().who) == "terminator" ? *fake_terminator_ : *fake_dataplane_;
+  }
+};
 
-TEST_P(Refused, OldRevisionStaysInForceInBoth) {
+TEST_P(Faulty, OldRevisionIsRestoredInBothAndInTheHostStacks) {
   begin();
-  auto& refuser = GetParam().by_terminator ? *fake_terminator_ : *fake_dataplane_;
-  refuser.refuse[GetParam().phase] = "certificate-missing";
+  const std::string kind = GetParam().kind;
+  if (kind == "refuses") guilty().refuse[GetParam().phase] = "certificate-missing";
+  if (kind == "ignores") guilty().silent.insert(GetParam().phase);
+  if (kind == "leaves") guilty().dies.insert(GetParam().phase);
   const auto outcome = apply(target(2, std::string(kBase) + kOneDevice));
+  ASSERT_TRUE(outcome.has_value());
   ASSERT_FALSE(*outcome);
-  EXPECT_EQ(outcome->error().code, "certificate-missing");
-  EXPECT_THAT(journal_, Contains("terminator abort 2"));
-  EXPECT_THAT(journal_, Contains("dataplane abort 2"));
+  EXPECT_EQ(outcome->error().code, kind == "refuses"   ? "certificate-missing"
+                                   : kind == "ignores" ? "peer-silent"
+                                                       : "peer-gone");
+  // At once, whatever else must still be sent again: whoever is there was told to let go.
   EXPECT_EQ(reconciler_->in_force()->revision, 1U);
+  for (const auto* sibling : {"terminator", "dataplane"})
+    if (kind == "refuses" || std::string_view(GetParam().who) != sibling) {
+      EXPECT_THAT(journal_, Contains(fmt::format("{} abort 2", sibling)));
+    }
+  guilty().refuse.clear();
+  guilty().silent.clear();
+  guilty().dies.clear();
+  ASSERT_TRUE(until([&] { return everybody_up() && guilty().connected(); }));
+  EXPECT_TRUE(until([&] {
+    return in_force(1) && fake_terminator_->running == 1 && fake_dataplane_->running == 1;
+  }));
   // What the refused revision had added to the host stacks is gone again.
   EXPECT_EQ(std::count(fake_setup_->log.begin(), fake_setup_->log.end(), "neighbour-delete field"),
             3);
-  refuser.refuse.clear();
-  EXPECT_TRUE(until([&] { return in_force(1); }));
+  // And the next one comes into force.
+  const auto next = apply(target(3, std::string(kBase) + kOneDevice));
+  ASSERT_TRUE(*next) << next->error().context;
+  EXPECT_TRUE(in_force(3));
 }
 
-INSTANTIATE_TEST_SUITE_P(Phases, Refused,
-                         testing::Values(Refusal{"TerminatorPrepare", true, "prepare"},
-                                         Refusal{"DataplanePrepare", false, "prepare"},
-                                         Refusal{"TerminatorCommit", true, "commit"},
-                                         Refusal{"DataplaneCommit", false, "commit"}),
-                         [](const auto& test) { return std::string(test.param.name); });
+std::vector<Fault> faults() {
+  std::vector<Fault> out;
+  for (const char* kind : {"refuses", "ignores", "leaves"})
+    for (const char* phase : {"prepare", "commit"})
+      for (const char* who : {"terminator", "dataplane"}) out.push_back({who, phase, kind});
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, Faulty, testing::ValuesIn(faults()), [](const auto& test) {
+  return fmt::format("{}_{}_{}", test.param.who, test.param.kind, test.param.phase);
+});
+
+// What a commit adds is known to the terminator before the dataplane lets it in; what it removes is
+// stopped by the dataplane before the terminator lets go.
+TEST_F(ReconcilerTest, AdditionsReachTheTerminatorFirstAndRemovalsTheDataplane) {
+  begin();
+  std::vector<std::string> states;
+  std::optional<Result<void>> outcome;
+  reconciler_->commit(now_, target(2, std::string(kBase) + kOneDevice),
+                      [&](Result<void> r) { outcome = std::move(r); });
+  ASSERT_TRUE(until([&] {
+    states.push_back(fmt::format("terminator prepared {} runs {}, dataplane runs {}",
+                                 fake_terminator_->prepared, fake_terminator_->running,
+                                 fake_dataplane_->running));
+    return outcome.has_value();
+  }));
+  states.erase(std::unique(states.begin(), states.end()), states.end());
+  EXPECT_THAT(states, ElementsAre("terminator prepared 1 runs 1, dataplane runs 1",
+                                  "terminator prepared 2 runs 1, dataplane runs 1",
+                                  "terminator prepared 2 runs 1, dataplane runs 2",
+                                  "terminator prepared 2 runs 2, dataplane runs 2"));
+}
+
+TEST_F(ReconcilerTest, ForcedTargetReachesWhoeverIsThereAndTheOthersLater) {
+  begin();
+  fake_terminator_->die();
+  ASSERT_TRUE(until([&] { return !terminator_->up(); }));
+  reconciler_->force(target(2, std::string(kBase) + kOneDevice));
+  ASSERT_TRUE(until([&] { return fake_dataplane_->running == 2; }));
+  fake_terminator_->listen();
+  EXPECT_TRUE(until([&] { return in_force(2); }));
+}
+
+TEST_F(ReconcilerTest, ForcedInsideARoundTheNewTargetIsSentAfterIt) {
+  begin();
+  fake_dataplane_->silent.insert("prepare");
+  fake_dataplane_->disconnect();
+  ASSERT_TRUE(until([&] { return reconciler_->step() == Reconciler::Step::kPrepareDataplane; }));
+  reconciler_->force(target(2, std::string(kBase) + kOneDevice));
+  fake_dataplane_->silent.clear();
+  EXPECT_TRUE(until([&] { return in_force(2); }));
+  EXPECT_EQ(fake_terminator_->running, 2U);
+}
 
 TEST_F(ReconcilerTest, RefusedFirstRevisionLeavesNothingInForce) {
   fake_dataplane_->refuse["prepare"] = "no-memory";
