@@ -36,7 +36,8 @@ struct SegmentInfo {
   std::uint16_t services = 0;
   bool isolated = false;
 
-  bool devices_only() const { return role == wire::Role::Devices; }
+  // Who sends here must be enrolled. A management segment has other services, not other identities.
+  bool devices_only() const { return role != wire::Role::Uplink; }
   // One of the gateway's addresses here, or its link-local.
   bool owns(const IpAddress& address) const noexcept;
   // The gateway's address of this version; nullptr if there is none.

@@ -17,6 +17,7 @@
 #include "control/app/control.h"
 #include "control/app/database_file.h"
 #include "control/app/version.h"
+#include "control/app/walls.h"
 #include "control/schema/schema_text.h"
 #include "policy/os/clock.h"
 #include "policy/os/log.h"
@@ -76,64 +77,6 @@ Result<void> make_own_folder(const std::string& path) {
   return {};
 }
 
-Result<void> raise_walls(const Options& options) {
-  SALLYPORT_TRY_VOID(os::drop_all_capabilities());
-  SALLYPORT_TRY_VOID(os::forbid_dumps());
-  std::vector<os::PathRule> rules = {{options.run_dir + "/control", true},
-                                     {own_folder(options), true}};
-  const auto folder = std::filesystem::path(options.config).parent_path();
-  for (const std::string& path :
-       {folder.string(), std::string("/etc/passwd"), std::string("/dev/urandom"),
-        std::string("/dev/null"), std::string("/etc/localtime"), options.run_dir})
-    if (std::filesystem::exists(path)) rules.push_back({path, false});
-  SALLYPORT_TRY_VOID(os::restrict_paths(rules));
-  os::SyscallFilter filter;
-  filter.allow(os::common_syscalls())
-      .allow({"openat",
-              "open",
-              "stat",
-              "lstat",
-              "statx",
-              "access",
-              "faccessat",
-              "faccessat2",
-              "readlink",
-              "readlinkat",
-              "getdents64",
-              "rename",
-              "renameat",
-              "renameat2",
-              "unlink",
-              "unlinkat",
-              "connect",
-              "bind",
-              "listen",
-              "accept",
-              "chmod",
-              "fchmod",
-              "fchmodat",
-              "umask",
-              "kill",
-              "times",
-              "getrusage",
-              "mkdir",
-              "getcwd",
-              "sched_getparam",
-              "sched_getscheduler",
-              "fsync",
-              "fdatasync",
-              "socketpair",
-              "flock",
-              "ioctl",
-              "pipe",
-              "dup2",
-              "time",
-              "setitimer",
-              "getitimer"})
-      .allow_socket_family(AF_UNIX);
-  return filter.install();
-}
-
 Result<void> serve(const Options& options) {
   const os::Notifier notifier;
   SALLYPORT_TRY(const os::User user, os::find_user(options.user));
@@ -154,7 +97,7 @@ Result<void> serve(const Options& options) {
   SALLYPORT_TRY(os::UniqueFd listener,
                 os::listen_at(options.run_dir + "/control/socket", kSocketMode));
   Loop::quiet();
-  SALLYPORT_TRY_VOID(raise_walls(options));
+  SALLYPORT_TRY_VOID(raise_walls({options.run_dir, settings.state_dir, options.config}));
   Control control(std::move(settings), std::move(listener), writers);
   os::log::info(
       fmt::format("sallyport-control {} listens at {}/control/socket", kVersion, options.run_dir));

@@ -51,7 +51,8 @@ Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
       rules_(snapshot.rules()) {
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     uplinks_[segment->slot()] = segment->role() == wire::Role::Uplink;
-    device_segments_[segment->slot()] = segment->role() == wire::Role::Devices;
+    // A management segment has other services, not other identities.
+    device_segments_[segment->slot()] = segment->role() != wire::Role::Uplink;
   }
 }
 

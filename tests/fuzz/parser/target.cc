@@ -23,6 +23,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SALLYPORT_CHECK(h.l4 < h.payload && h.payload <= h.end);
     SALLYPORT_CHECK(h.source_port != 0 && h.destination_port != 0);
   }
-  if (h.message == Message::kIcmpError) static_cast<void>(parse_quote(frame, h));
+  if (h.message == Message::kMulticastReport) {
+    SALLYPORT_CHECK(h.l4 == h.l3 + 48 && h.ttl == 1 && h.destination.is_multicast());
+  }
+  if (h.is_neighbour()) SALLYPORT_CHECK(h.ttl == 255 && !h.nd_target.is_multicast());
+  if (h.message == Message::kIcmpError) {
+    // What rewrite_error() relies on: both headers of the quote are whole.
+    if (parse_quote(frame, h)) SALLYPORT_CHECK(h.payload + (h.source.is_v4() ? 28 : 48) <= h.end);
+  }
   return 0;
 }

@@ -1,4 +1,6 @@
 """Item 8: a root shell inside a segment's own namespace is no way around the conduits."""
+import socket
+
 from . import capture, frames, topology, traffic, wait
 from .checks import check
 from .devices import connects
@@ -32,6 +34,44 @@ def namespace_connects(lab):
     expected = leg_b_boxes(lab)
     return reached == expected, \
         f"{tried} tries; beyond the boxes: {sorted(reached - expected) or 'nothing'}; boxes not reached: {sorted(expected - reached) or 'none'}"
+
+
+def throw(targets):
+    """One marked datagram to each (address, port) and one ping to each address, from the caller's namespace."""
+    for address, port in targets:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            try:
+                sender.sendto(traffic.FORBIDDEN, (address, port))
+            except OSError:
+                pass  # no route, or what came back for the one before
+    for address in sorted({address for address, _ in targets}):
+        kind = (socket.AF_INET6, socket.IPPROTO_ICMPV6) if ":" in address else (socket.AF_INET, socket.IPPROTO_ICMP)
+        with socket.socket(kind[0], socket.SOCK_RAW, kind[1]) as sender:
+            echo = bytes([128 if ":" in address else 8, 0, 0, 0, 0, 1, 0, 1]) + traffic.FORBIDDEN
+            try:
+                sender.sendto(echo if ":" in address else echo[:2] + frames.checksum(echo).to_bytes(2, "big") + echo[4:], (address, 0))
+            except OSError:
+                pass
+
+
+@check("namespace-datagrams", "datagrams and pings as root inside the same namespaces, to every host: on the wires are those of the uplink to the name "
+       "server's port 53, which a conduit names, and nothing else")
+def namespace_datagrams(lab):
+    lab.policy()
+    mark, tried = lab.captures.mark(), 0
+    for segment in topology.GATEWAY_ADDRESS:
+        targets = [(address, port) for port in PORTS for host in lab.network.hosts.values() for address in host.addresses]
+        targets += [(address, port) for port in PORTS for address in (*topology.BROKER, *topology.NAME_SERVER)]
+        tried += len(targets)
+        lab.gateway.segment(segment).inside(lambda items=targets: throw(items))
+    expected = {(address, 53) for address in topology.NAME_SERVER}
+
+    def seen():
+        marked = [frame.parsed() for _, frame in lab.captures.since(mark) if traffic.FORBIDDEN in frame.data]
+        return {(parsed.destination, parsed.destination_port) for parsed in marked}
+    wait.holds(lambda: seen() >= expected, 5)
+    wait.stays(lambda: not seen() - expected, 1.0)
+    return seen() == expected, f"{tried} datagrams; on the wires: {sorted(seen(), key=str)}"
 
 
 def crafted(lab, segment):

@@ -17,7 +17,8 @@ def declared(lab):
                  ("scada", lab.host("plc").addresses[version], ()),
                  ("rogue", lab.host("plc").addresses[version], ()),
                  ("cloud", lab.host("plc").addresses[version], ())]
-    return rows + [("meter", topology.BROKER[0], (1883,)), ("camera", topology.BROKER[1], ())]
+        rows += [("meter", topology.BROKER[version], (1883,)), ("camera", topology.BROKER[version], ())]
+    return rows
 
 
 def strangers(lab, mark, host, allowed):

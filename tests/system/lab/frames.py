@@ -99,6 +99,39 @@ def neighbour_solicitation(source_mac, source, target):
                     ip(source, node, ICMPV6, body, hop_limit=255))
 
 
+def _icmpv6(source, destination, body):
+    """Type, code, two zero bytes for the sum, and what follows -> the same with its sum."""
+    source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
+    return body[:2] + struct.pack("!H", checksum(_pseudo(source, destination, ICMPV6, len(body)) + body)) + body[4:]
+
+
+def link_local(mac):
+    """RFC 4291 appendix A."""
+    raw = mac_bytes(mac)
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + bytes([raw[0] ^ 2]) + raw[1:3] + b"\xff\xfe" + raw[3:]))
+
+
+def router_solicitation(source_mac):
+    """RFC 4861 §4.1."""
+    source = link_local(source_mac)
+    body = _icmpv6(source, "ff02::2", struct.pack("!BBHI", 133, 0, 0, 0) + b"\x01\x01" + mac_bytes(source_mac))
+    return ethernet("33:33:00:00:00:02", source_mac, IPV6, ip(source, "ff02::2", ICMPV6, body, hop_limit=255))
+
+
+def listener_query(source_mac):
+    """A general MLD query (RFC 3810 §5.1) with its router alert: every IPv6 stack answers it with reports."""
+    source, alert = link_local(source_mac), bytes([ICMPV6, 0, 5, 2, 0, 0, 1, 0])
+    body = _icmpv6(source, "ff02::1", struct.pack("!BBHHH", 130, 0, 0, 1, 0) + bytes(16) + bytes([2, 125, 0, 0]))
+    return ethernet("33:33:00:00:00:01", source_mac, IPV6, ip(source, "ff02::1", 0, alert + body, hop_limit=1))
+
+
+def group_query(source_mac, source):
+    """A general IGMPv2 query (RFC 2236): every IPv4 stack with groups answers it."""
+    body = struct.pack("!BBH4x", 0x11, 1, 0)
+    body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    return ethernet("01:00:5e:00:00:01", source_mac, IPV4, ip(source, "224.0.0.1", 2, body, hop_limit=1))
+
+
 @dataclasses.dataclass
 class Parsed:
     """What a captured frame says; fields that it does not have are None or empty."""

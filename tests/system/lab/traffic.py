@@ -13,10 +13,12 @@ PORTS = (22, 53, 80, 443, 502, 802, 1883, 8883, 40000, 40001)
 
 
 def provocations(lab, name):
-    """What a host may try on its wire as itself: questions, SYNs, datagrams, pings to everyone, both IP versions."""
+    """What a host may try on its wire as itself: questions of every kind that a stack answers, SYNs, datagrams, pings to everyone, both
+    IP versions; and what a stack would reset."""
     host = lab.host(name)
     others = [other for other in lab.network.hosts.values() if other.name != name]
-    packets = []
+    packets = [frames.router_solicitation(host.mac), frames.listener_query(host.mac), frames.group_query(host.mac, host.v4),
+               frames.neighbour_solicitation(host.mac, frames.link_local(host.mac), frames.link_local(host.gateway_mac))]
     for version in (0, 1):
         own = host.addresses[version]
         targets = [host.gateway[version]] + [other.addresses[version] for other in others]
@@ -31,6 +33,8 @@ def provocations(lab, name):
                     own, target, 40000, port)), version))
                 packets.append(_to_gateway(host, frames.ip(own, target, frames.UDP, frames.udp(
                     own, target, 40000, port, FORBIDDEN)), version))
+            packets.append(_to_gateway(host, frames.ip(own, target, frames.TCP, frames.tcp(
+                own, target, 40000, PORTS[0], frames.ACK)), version))
     return packets
 
 

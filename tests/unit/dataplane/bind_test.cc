@@ -216,6 +216,20 @@ TEST_P(Identity, AHostStackSpeaksForItsOwnSegmentOnly) {
               Drop::kHostStackDenied);
 }
 
+TEST_P(Identity, AManagementSegmentBindsLikeAnyOther) {
+  model::Gateway gateway = plant();
+  gateway.segments[2].role = model::Role::kManagement;
+  world_.apply(gateway);
+  ASSERT_EQ(gateway.segments[2].name, "office");
+  open_tcp();
+  const Party as_scada{host("rogue").mac, host("scada").address(version()), 40001};
+  expect_drop(send("scada", PacketBuilder(as_scada, via("scada", "plc", 502)).tcp(kTcpSyn)),
+              Drop::kStolenIdentity);
+  const Party unknown{host("rogue").mac, address("10.30.0.77", "fd00:30::77"), 40001};
+  expect_drop(send("scada", PacketBuilder(unknown, via("scada", "plc", 502)).tcp(kTcpSyn)),
+              Drop::kUnknownDevice);
+}
+
 TEST_P(Identity, AFrameForAGroupOrForAnotherIsNotForwarded) {
   const Party plc{MacAddress::broadcast(), host("plc").address(version()), 5683};
   expect_drop(send("meter", PacketBuilder(at("meter", 5000), plc).udp()), Drop::kNoBroadcast);

@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +34,11 @@ Result<void> common_and_unix() {
 
 int raw(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
   return static_cast<int>(::syscall(number, a, b, c, d));
+}
+
+int map_for(int protection) {
+  return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1
+                                                                                             : 0;
 }
 
 TEST(Seccomp, CommonCallsWork) {
@@ -64,6 +72,40 @@ TEST(Seccomp, UnlistedCallsFail) {
        {"clone3", ENOSYS, [] { return raw(SYS_clone3, 0, 0); }},
        {"giving files away", EPERM, [] { return ::chown("/", 1, 1); }},
        {"changing modes", EPERM, [] { return ::chmod("/", 0777); }}});
+}
+
+// Whoever took a process over touches no other one, writes no code, and takes no wall down.
+TEST(Seccomp, CommonCallsReachThisProcessOnly) {
+  const pid_t test = ::getpid();
+  expect_attempts(
+      common_and_unix,
+      {{"a signal to its own thread", 0, [] { return raw(SYS_tgkill, ::getpid(), ::gettid(), 0); }},
+       {"one to another's", EPERM, [=] { return raw(SYS_tgkill, test, test, 0); }},
+       {"one to another process", EPERM, [=] { return ::kill(test, 0); }},
+       {"its own limits", 0,
+        [] {
+          rlimit limit = {};
+          return ::getrlimit(RLIMIT_NOFILE, &limit);
+        }},
+       {"another's limits", EPERM,
+        [=] {
+          rlimit limit = {};
+          return ::prlimit(test, RLIMIT_NOFILE, nullptr, &limit);
+        }},
+       {"another's processors", EPERM,
+        [=] { return raw(SYS_sched_setaffinity, test, 8, reinterpret_cast<long>(&test)); }},
+       {"a thread's name", 0, [] { return ::prctl(PR_SET_NAME, "x", 0, 0, 0); }},
+       {"dumps", EPERM, [] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }},
+       {"a new parent to trace it", EPERM, [=] { return ::prctl(PR_SET_PTRACER, test, 0, 0, 0); }},
+       {"memory", 0, [] { return map_for(PROT_READ | PROT_WRITE); }},
+       {"memory that is code", EPERM, [] { return map_for(PROT_READ | PROT_EXEC); }},
+       {"memory that can become code", EPERM,
+        [] { return map_for(PROT_READ | PROT_WRITE | PROT_EXEC); }},
+       {"data that becomes code", EPERM, [] {
+          void* page =
+              ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          return ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
+        }}});
 }
 
 TEST(Seccomp, HostileCallsKill) {
