@@ -26,7 +26,7 @@ Result<void> raise_walls(const WallOptions& options) {
       .allow(os::common_syscalls())
       // The offered file and the files for the neighbours; its own socket, and those of the others.
       .allow({"openat", "getdents64", "access", "faccessat2", "statx", "rename", "unlink", "chmod",
-              "fchmod", "umask", "bind", "listen", "connect", "accept"})
+              "fchmod", "umask", "fsync", "fdatasync", "bind", "listen", "connect", "accept"})
       // libopenvswitch's loop measures itself and asks whether it talks to a terminal.
       .allow({"getrusage"})
       .allow_when("ioctl", 1, TCGETS)
