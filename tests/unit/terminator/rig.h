@@ -62,6 +62,8 @@ class Rig {
   bool until(const std::function<bool()>& condition,
              std::chrono::milliseconds longest = std::chrono::seconds(10));
   void rounds(int count);
+  // How often the loops of the front and of all engines have gone round.
+  std::uint64_t rounds_done();
 
   // Where a conduit listens for IPv4 or IPv6.
   ListenAddress listener(const std::string& conduit, IpVersion version = IpVersion::k4) const;
