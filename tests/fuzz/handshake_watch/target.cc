@@ -3,11 +3,28 @@
 // outside its input; the verdict does not depend on how the stream is cut; what may be sent is
 // never more than was offered.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "policy/base/check.h"
 #include "tls-termination/wolfssl/handshake_watch.h"
+
+namespace {
+
+// A ServerHello of TLS 1.2 with extended_master_secret: what comes after ChangeCipherSpec is
+// sealed.
+constexpr auto kServerHello = [] {
+  std::array<std::uint8_t, 53> out{};
+  constexpr std::array<std::uint8_t, 11> kBegin = {22, 3, 3, 0, 48, 2, 0, 0, 44, 3, 3};
+  constexpr std::array<std::uint8_t, 10> kEnd = {0, 0xc0, 0x2b, 0, 0, 4, 0, 23, 0, 0};
+  std::ranges::copy(kBegin, out.begin());
+  std::ranges::copy(kEnd, out.end() - kEnd.size());
+  return out;
+}();
+constexpr std::uint8_t kAgreed = 0x80;
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sallyport;
@@ -20,6 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(server_key_exchange_scheme(stream));
   HandshakeWatch whole;
   HandshakeWatch pieces;
+  if ((data[0] & kAgreed) != 0) {
+    for (HandshakeWatch* watch : {&whole, &pieces}) {
+      SALLYPORT_CHECK(watch->sending(kServerHello).pass == kServerHello.size());
+      watch->sent(kServerHello.size());
+    }
+  }
   const bool good = whole.received(stream);
   bool good2 = true;
   for (std::size_t at = 0; at < stream.size() && good2; at += step)
