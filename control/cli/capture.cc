@@ -1,9 +1,9 @@
 // capture: what the dataplane sees, as it sees it: pcapng with the verdict as packet comment.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iostream>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/dpdk/packet.h"
 
 namespace sallyport::dataplane {
@@ -18,29 +19,30 @@ class PacketRing {
   }
   // False when full: the packet stays the caller's.
   bool push(Packet& packet) noexcept {
-    const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) > mask_) return false;
+    const std::uint32_t head = head_.value.load(std::memory_order_relaxed);
+    if (head - tail_.value.load(std::memory_order_acquire) > mask_) return false;
     slots_[head & mask_] = std::move(packet);
-    head_.store(head + 1, std::memory_order_release);
+    head_.value.store(head + 1, std::memory_order_release);
     return true;
   }
   // An empty packet when there is none.
   Packet pop() noexcept {
-    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail == head_.load(std::memory_order_acquire)) return {};
+    const std::uint32_t tail = tail_.value.load(std::memory_order_relaxed);
+    if (tail == head_.value.load(std::memory_order_acquire)) return {};
     Packet out = std::move(slots_[tail & mask_]);
-    tail_.store(tail + 1, std::memory_order_release);
+    tail_.value.store(tail + 1, std::memory_order_release);
     return out;
   }
   bool empty() const noexcept {
-    return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_acquire);
+    return tail_.value.load(std::memory_order_acquire) ==
+           head_.value.load(std::memory_order_acquire);
   }
 
  private:
   std::vector<Packet> slots_;
   std::uint32_t mask_;
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
+  OwnLine<std::atomic<std::uint32_t>> head_;
+  OwnLine<std::atomic<std::uint32_t>> tail_;
 };
 
 }  // namespace sallyport::dataplane

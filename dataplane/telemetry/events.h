@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/headers.h"
 #include "policy/base/units.h"
 
@@ -36,21 +37,21 @@ class Events {
   bool add(const Event& event) noexcept {
     Instant& last = last_[event.device % last_.size()];
     if (last != Instant{} && event.when - last < kSpacing) return false;
-    const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) == kRoom) {
+    const std::uint32_t head = head_.value.load(std::memory_order_relaxed);
+    if (head - tail_.value.load(std::memory_order_acquire) == kRoom) {
       ++lost_;
       return false;
     }
     last = event.when;
     ring_[head % kRoom] = event;
-    head_.store(head + 1, std::memory_order_release);
+    head_.value.store(head + 1, std::memory_order_release);
     return true;
   }
   bool take(Event& out) noexcept {
-    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail == head_.load(std::memory_order_acquire)) return false;
+    const std::uint32_t tail = tail_.value.load(std::memory_order_relaxed);
+    if (tail == head_.value.load(std::memory_order_acquire)) return false;
     out = ring_[tail % kRoom];
-    tail_.store(tail + 1, std::memory_order_release);
+    tail_.value.store(tail + 1, std::memory_order_release);
     return true;
   }
 
@@ -61,8 +62,8 @@ class Events {
   std::array<Event, kRoom> ring_;
   std::uint64_t lost_ = 0;
   std::array<Instant, 1024> last_{};
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
+  OwnLine<std::atomic<std::uint32_t>> head_;
+  OwnLine<std::atomic<std::uint32_t>> tail_;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 

@@ -311,6 +311,47 @@ TEST_F(Plant, ARogueWithAStolenIdentityIsNamedWithBothPorts) {
   EXPECT_EQ(event["seen_port"], "lan2");
 }
 
+// A tag that the kernel or a driver takes off on the way would put the frame into another segment.
+// lan2 is af_packet (the kernel does take it off, and the driver puts it back), wan is AF_XDP.
+TEST_F(Plant, ATaggedFrameIsNeverTakenForAnUntaggedOne) {
+  apply();
+  attach_taps();
+  const auto dropped = [&](const char* reason) {
+    return query("counters")["drops"][reason].get<int>();
+  };
+  for (const auto& [name, gateway] : {std::pair{"meter", "10.20.0.1"}, {"cloud", "192.0.2.2"}}) {
+    SCOPED_TRACE(name);
+    const Host& host = plant_hosts().find(name)->second;
+    Wire wire(Namespace::existing(prefix_ + name), "eth0");
+    const PacketBuilder asks({host.mac, host.v4, 0}, {MacAddress(), *IpAddress::parse(gateway), 0});
+    const auto answered = [&] {
+      return wire.wait_for([](const WireFrame& f) { return !f.outgoing; }, milliseconds(500));
+    };
+    wire.send(asks.neighbour_question());
+    EXPECT_TRUE(wire.wait_for([](const WireFrame& f) { return !f.outgoing; })) << "untagged";
+    for (const auto& [vlan, reason] : {std::pair{9, "segment-mismatch"}, {4095, "vlan-invalid"}}) {
+      const int before = dropped(reason);
+      auto tagged = asks;
+      wire.send(tagged.vlan(static_cast<std::uint16_t>(vlan)).neighbour_question());
+      EXPECT_TRUE(wait_until([&, why = reason] { return dropped(why) > before; })) << vlan;
+      EXPECT_FALSE(answered()) << vlan;
+    }
+    // A priority tag is a tag; two are two.
+    auto frame = asks;
+    auto priority = frame.vlan(1).neighbour_question();
+    priority[15] = 0;
+    const int invalid = dropped("vlan-invalid");
+    wire.send(priority);
+    EXPECT_TRUE(wait_until([&] { return dropped("vlan-invalid") > invalid; }));
+    auto twice = frame.vlan(9).neighbour_question();
+    twice.insert(twice.begin() + 12, {0x81, 0x00, 0, 9});
+    const int double_tagged = dropped("qinq");
+    wire.send(twice);
+    EXPECT_TRUE(wait_until([&] { return dropped("qinq") > double_tagged; }));
+    EXPECT_FALSE(answered());
+  }
+}
+
 TEST_F(Plant, NothingLeavesOnceItIsKilled) {
   apply();
   attach_taps();
