@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <linux/capability.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <csignal>
 
 #include "dataplane/app/daemon.h"
 #include "policy/os/log.h"

@@ -15,8 +15,8 @@ std::string device_name(DeviceSlot slot, const QueryContext& c) {
 }
 // Seconds since 1970 of a steady instant, for people.
 double wall_s(Instant when, const QueryContext& c) {
-  const std::int64_t ns = c.wall_ns - (c.now - when).count();
-  return static_cast<double>(ns / 1'000'000) / 1000.0;
+  const std::int64_t ms = (c.wall_ns - (c.now - when).count()) / 1'000'000;
+  return static_cast<double>(ms) / 1000.0;
 }
 
 }  // namespace

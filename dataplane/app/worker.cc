@@ -1,9 +1,9 @@
 #include "dataplane/app/worker.h"
 
 #include <sys/prctl.h>
-#include <time.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
@@ -69,6 +69,7 @@ std::size_t Worker::poll_once(Instant now) {
 
 void Worker::run() {
   register_dpdk_thread();
+  prctl(PR_SET_NAME, "worker");
   prctl(PR_SET_TIMERSLACK, 1);
   std::uint32_t idle = 0;
   while (!stop_.load(std::memory_order_relaxed)) {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -113,6 +114,7 @@ bool TapThread::pump(Tap& tap) {
 }
 
 void TapThread::run() {
+  prctl(PR_SET_NAME, "tap");
   std::vector<pollfd> wait;
   while (!stop_) {
     bool any = false;
