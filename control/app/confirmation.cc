@@ -24,10 +24,10 @@ Millis Confirmation::left() const {
 void Confirmation::confirm(const std::string& user, Ledger::Stored done) {
   const Revision* revision = awaited();
   SALLYPORT_CHECK(revision != nullptr && !commits_.under_way());
-  confirming_ = true;
+  confirming_ = user;
   ledger_.decide(revision->number, RevisionState::kConfirmed, user, revision->window,
                  [this, done = std::move(done)](const Result<void>& outcome) {
-                   confirming_ = false;
+                   confirming_.reset();
                    done(outcome);
                  });
 }
@@ -50,7 +50,7 @@ void Confirmation::withdraw(const std::string& user, const std::string& why, Com
 
 void Confirmation::run() {
   const Revision* revision = awaited();
-  if (revision == nullptr || !commits_.ready()) return;
+  if (revision == nullptr || !commits_.ready() || confirming_) return;
   if (told_ != revision->number) {
     told_ = revision->number;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left()).count();

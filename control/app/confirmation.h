@@ -24,7 +24,8 @@ class Confirmation {
   const Revision* awaited() const;
   // Time left; zero when the window has ended.
   Millis left() const;
-  bool confirming() const { return confirming_; }
+  // Who is confirming it, while that is being stored; awaited() is null already.
+  const std::optional<std::string>& confirming() const { return confirming_; }
 
   // For these two, awaited() is not null and nothing is under way.
   void confirm(const std::string& user, Ledger::Stored done);
@@ -38,7 +39,7 @@ class Confirmation {
   Parts& parts_;
   Commits& commits_;
   Ledger& ledger_;
-  bool confirming_ = false;
+  std::optional<std::string> confirming_;
   Millis retry_at_{0};      // of CLOCK_BOOTTIME
   std::uint64_t told_ = 0;  // the revision whose window was told of
 };

@@ -65,10 +65,11 @@ void Ledger::decide(std::uint64_t number, RevisionState state, const std::string
   const Revision& revision = *parts_.history.find(number);
   const bool confirmed = state == RevisionState::kConfirmed;
   audit_.record(fmt::format(
-      "revision {} of {} {}: applied={} sha256={} comment=\"{}\" head={}", number, revision.user,
+      "revision {} of {} {}: applied={} sha256={} comment={} head={}", number, revision.user,
       confirmed ? "confirmed by " + by
                 : fmt::format("in force, to be confirmed within {} s", window.seconds),
-      utc_text(revision.time_s), revision.sha256, revision.comment, head_of(revision)));
+      // As JSON, so that no comment can look like another field.
+      utc_text(revision.time_s), revision.sha256, row_text(revision.comment), head_of(revision)));
   write(number, confirmed, std::move(stored));
   prune_rows();
 }

@@ -150,7 +150,7 @@ class Stock {
     const bool same_boot = newest->window.boot == past_.boot;
     if (same_boot && past_.boot_ms < newest->window.deadline_ms) {
       use_ = newest->number;
-      out_.awaiting = true;
+      window_runs_ = true;
       return;
     }
     const Revision* last = out_.history.last_confirmed();
@@ -198,7 +198,7 @@ class Stock {
     }
     const ConstBytes bytes = out_.target->mapping.bytes();
     // A number means one snapshot: whoever runs the old one under it would not look again.
-    if (kept_.revision == use_ && !std::ranges::equal(kept_.bytes, bytes) && !out_.awaiting) {
+    if (kept_.revision == use_ && !std::ranges::equal(kept_.bytes, bytes) && !window_runs_) {
       renew(*out_.history.find(use_),
             fmt::format("revision {} compiles to something else today: reviews ended, or "
                         "sallyport-control is a newer one",
@@ -215,6 +215,7 @@ class Stock {
   const Kept kept_;
   Present out_;
   std::uint64_t use_ = 0;
+  bool window_runs_ = false;              // of the one to use, which is unconfirmed
   std::vector<std::string> left_behind_;  // texts
 };
 

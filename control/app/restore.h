@@ -34,7 +34,6 @@ struct Past {
 struct Present {
   History history;
   TargetPtr target;                     // nothing is to be in force without one
-  bool awaiting = false;                // the target's revision is unconfirmed and its window runs
   bool copy_outdated = false;           // the recovery copy is not of the last confirmed revision
   std::vector<HostPlan> stale;          // of revisions that may have left traces in the host stacks
   std::set<std::uint64_t> changed;      // revisions that the database has otherwise or not at all

@@ -12,6 +12,10 @@ std::optional<Holder> Writer::holder(std::uint64_t client) const {
     return Holder{commits_.user(), commits_.since_s(),
                   fmt::format("is applying revision {}", commits_.next()),
                   "try again when that has ended"};
+  if (confirmation_.confirming())
+    return Holder{*confirmation_.confirming(), parts_.now_s(),
+                  fmt::format("is confirming revision {}", parts_.revision_in_force()),
+                  "try again when that has ended"};
   if (const Revision* revision = confirmation_.awaited())
     return Holder{revision->user, revision->time_s,
                   fmt::format("applied revision {}, which waits to be confirmed", revision->number),
@@ -25,9 +29,10 @@ std::optional<Holder> Writer::holder(std::uint64_t client) const {
 std::optional<Error> Writer::refusal(const Request& request, bool awaited_too) const {
   const auto found = holder(request.client);
   if (!found) return std::nullopt;
-  const bool waits = !commits_.under_way() && confirmation_.awaited() != nullptr;
-  if (waits && awaited_too && !confirmation_.confirming()) return std::nullopt;
-  const bool edited = !commits_.under_way() && !waits;
+  const bool commits = commits_.under_way() || confirmation_.confirming();
+  const bool waits = !commits && confirmation_.awaited() != nullptr;
+  if (waits && awaited_too) return std::nullopt;
+  const bool edited = !commits && !waits;
   if (edited && flag_of(request.body, "take_over")) return std::nullopt;
   return Error{ErrorKind::kUnavailable, "busy",
                fmt::format("{} {} (since {}); nothing was changed\n  next: {}", found->user,

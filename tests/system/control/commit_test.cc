@@ -1,12 +1,19 @@
 // Commits against what may happen: control is killed, the database is killed, twenty write at once.
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
+#include <array>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
 
+#include "policy/os/fd.h"
+#include "policy/os/seqpacket.h"
 #include "tests/system/control/daemon.h"
 
 namespace sallyport::testing {
@@ -100,6 +107,45 @@ TEST_F(Commit, KilledAtAnyMomentTheOldOrTheNewRevisionIsInForceAndTheChainHolds)
   std::cout << kKills << " kills: " << kept << " times the old, " << changed << " times the new\n";
   EXPECT_GT(kept, 10);
   EXPECT_GT(changed, 10);
+}
+
+// Supervised: it says that it is ready, and that it lives, as a unit of Type=notify wants it.
+TEST_F(Commit, TheSupervisorHearsThatControlIsReadyAndThatItLives) {
+  kill_control();
+  const std::string path = folder_ + "/notify";
+  const os::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0777), 0);
+  ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  ::setenv("WATCHDOG_USEC", "400000", 1);
+  start_control();
+  ::unsetenv("NOTIFY_SOCKET");
+  ::unsetenv("WATCHDOG_USEC");
+  std::string heard;
+  const auto listen = [&](const std::string& word, std::size_t times) {
+    std::array<char, 256> part{};
+    while (os::wait_readable(socket.get(), std::chrono::seconds(5))) {
+      const ssize_t size = ::recv(socket.get(), part.data(), part.size(), 0);
+      heard +=
+          std::string(part.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))) + "\n";
+      std::size_t count = 0;
+      for (std::size_t at = 0; (at = heard.find(word, at)) != heard.npos; ++at) ++count;
+      if (count >= times) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(listen("READY=1", 1));
+  EXPECT_TRUE(listen("WATCHDOG=1", 5)) << heard;
+  control_->signal(SIGSTOP);
+  // Whatever was under way when it stopped.
+  while (os::wait_readable(socket.get(), std::chrono::milliseconds(0)))
+    ::recv(socket.get(), heard.data(), heard.size(), 0);
+  EXPECT_FALSE(os::wait_readable(socket.get(), std::chrono::milliseconds(600)))
+      << "a control that stands still must not say that it lives";
+  control_->signal(SIGCONT);
 }
 
 TEST_F(Commit, AnsweredMeansItIsInForceAfterTheNextKillToo) {

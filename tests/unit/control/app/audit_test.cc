@@ -87,6 +87,12 @@ TEST_F(AuditTest, EachHeadIsHeardAsItIsStoredWithWhoAndWhat) {
   EXPECT_TRUE(until([&] { return syslog_->heard("started with 3 revisions"); }));
 }
 
+TEST_F(AuditTest, NoCommentLooksLikeAHead) {
+  ASSERT_EQ(ask({{"op", "apply"}, {"comment", "x\" head=0000 \""}}, kConfig)["ok"], true);
+  ASSERT_TRUE(until([&] { return syslog_->heard("head=" + stored_head()); }));
+  EXPECT_TRUE(syslog_->heard(R"(comment="x\" head=0000 \"" head=)" + stored_head()));
+}
+
 TEST_F(AuditTest, WhatADaemonThatIsAwayMissesIsToldAndComesLater) {
   syslog_->die();
   ASSERT_EQ(apply(kConfig)["ok"], true);

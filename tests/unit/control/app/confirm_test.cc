@@ -1,6 +1,7 @@
 // Confirmed commits: what is not confirmed goes back by itself, whatever else happens meanwhile.
 #include <gtest/gtest.h>
 
+#include "policy/os/seqpacket.h"
 #include "tests/unit/control/app/control_world.h"
 
 namespace sallyport::control {
@@ -176,6 +177,24 @@ TEST_F(ConfirmTest, ConfirmingWithoutADatabaseIsTrueAfterARestartToo) {
   server_.start();
   start();
   EXPECT_TRUE(everywhere(2));
+  EXPECT_EQ(history()[1]["state"], "confirmed");
+}
+
+// A database that stands still: what is being written down is finished first.
+TEST_F(ConfirmTest, NobodyCommitsWhileAConfirmationIsBeingStored) {
+  ASSERT_EQ(try_out()["ok"], true);
+  ASSERT_TRUE(until([&] { return control_->status()["database"]["settled"] == true; }));
+  server_.freeze();
+  const auto confirmer = os::connect_to(run_ + "/control/socket");
+  const std::string body = R"({"op":"confirm"})";
+  ASSERT_TRUE(os::send_datagram(confirmer->get(),
+                                {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()}));
+  ASSERT_TRUE(until([&] { return !control_->status().contains("unconfirmed"); }));
+  const json refused = apply(kOld + "# third\n");
+  EXPECT_EQ(refused["code"], "busy") << refused;
+  EXPECT_NE(refused.value("message", "").find("is confirming revision 2"), std::string::npos);
+  server_.thaw();
+  ASSERT_TRUE(until([&] { return apply(kOld + "# third\n")["ok"] == true; }));
   EXPECT_EQ(history()[1]["state"], "confirmed");
 }
 

@@ -55,5 +55,21 @@ TEST_F(LargeTest, TenThousandConduitsKeepTheLoopWithinItsBound) {
   EXPECT_LE(control_->watch().longest_cpu(), LoopWatch::kBound);
 }
 
+// As much text as is taken at all.
+TEST_F(LargeTest, TheLargestTextKeepsTheLoopWithinItsBound) {
+  std::string text = kConfig;
+  text += "# " + std::string(kMaxConfigSize - text.size() - 3, 'x') + "\n";
+  ASSERT_EQ(text.size(), kMaxConfigSize);
+  for (int i = 0; i < 3; ++i) {
+    text[text.size() - 2] = static_cast<char>('a' + i);
+    const json applied = apply(text);
+    ASSERT_EQ(applied["ok"], true) << applied;
+  }
+  EXPECT_LE(control_->watch().longest_cpu(), LoopWatch::kBound) << control_->status()["loop"];
+  start();
+  ASSERT_TRUE(everywhere(3));
+  EXPECT_LE(control_->watch().longest_cpu(), LoopWatch::kBound) << control_->status()["loop"];
+}
+
 }  // namespace
 }  // namespace sallyport::control

@@ -70,6 +70,19 @@ TEST_F(ReviewsTest, AClockThatGoesBackOpensNothing) {
   EXPECT_FALSE(permits("soon"));
 }
 
+// Names that are gone leave holes in the tables; the same text must still make the same bytes.
+TEST_F(ReviewsTest, ADayOrARestartThatChangesNothingMakesNoRevision) {
+  std::string fewer = kReviewed;
+  fewer.erase(fewer.find("  soon:"), fewer.find("  later:") - fewer.find("  soon:"));
+  ASSERT_EQ(apply(fewer)["ok"], true);
+  ASSERT_TRUE(until([&] { return control_->status()["database"]["rows_of"] == 2; }));
+  wall_now_ += 3 * kDay;
+  EXPECT_FALSE(until([&] { return dataplane_->in_force != 2; }, Millis(2500)));
+  start();
+  ASSERT_TRUE(everywhere(2));
+  EXPECT_EQ(history().size(), 2U);
+}
+
 // A number means one snapshot, or flows that run would not be looked at again.
 TEST_F(ReviewsTest, WhatEndedWhileControlWasDownIsARevisionOfItsOwnToo) {
   ASSERT_TRUE(until([&] { return control_->status()["database"]["rows_of"] == 1; }));

@@ -93,6 +93,9 @@ void OvsdbServer::stop() {
   pid_ = -1;
 }
 
+void OvsdbServer::freeze() const { kill(pid_, SIGSTOP); }
+void OvsdbServer::thaw() const { kill(pid_, SIGCONT); }
+
 std::uint64_t OvsdbServer::file_size() const { return std::filesystem::file_size(file()); }
 
 std::vector<std::string> OvsdbServer::records() const {

@@ -21,6 +21,9 @@ class OvsdbServer {
   bool available() const { return available_; }  // false: the programs are not installed
   void start();
   void stop();
+  // It stands still, and goes on.
+  void freeze() const;
+  void thaw() const;
   std::string remote() const { return "unix:" + folder_ + "/db.sock"; }
   const std::string& folder() const { return folder_; }
   std::string file() const { return folder_ + "/db"; }
