@@ -49,6 +49,7 @@ void add_status_commands(Commands& commands, std::function<nlohmann::json()> sta
 void add_show_commands(Commands& commands, Parts& parts, const Ledger& ledger);
 void add_query_commands(Commands& commands, Parts& parts);    // passed on to the siblings
 void add_explain_commands(Commands& commands, Parts& parts);  // and --candidate
+void add_prove_commands(Commands& commands, Parts& parts);
 void add_revision_commands(Commands& commands, Parts& parts, Commits& commits,
                            Confirmation& confirmation, Writer& writer);
 

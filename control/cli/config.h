@@ -39,7 +39,7 @@ int config_confirm(const Context& context, const ConfigWords& words);
 // config_edit.cc
 int config_edit(const Context& context, const ConfigWords& words);
 
-// Here and now, without the running gateway: the same loader and compiler that control uses.
+// Here and now, without the running gateway: the same loader, compiler and proof that control uses.
 struct Checked {
   model::Gateway gateway;
   compile::Compiled compiled;

@@ -12,6 +12,7 @@
 #include "control/config/tree.h"
 #include "policy/os/clock.h"
 #include "policy/os/fd.h"
+#include "policy/prove/prove.h"
 
 namespace sallyport::control {
 
@@ -41,6 +42,11 @@ std::expected<Checked, model::Diagnostics> check_text(std::string_view text) {
   input.today = static_cast<std::int32_t>(os::wall_ns() / kNsPerDay);
   auto compiled = compile::compile(*gateway, input);
   if (!compiled) return std::unexpected(compiled.error());
+  const auto view = wire::SnapshotView::verify(compiled->snapshot);
+  if (!view)
+    return std::unexpected(model::Diagnostics{{{}, view.error().code, view.error().context, {}}});
+  const auto proof = prove::prove(*view, *gateway, input.today);
+  if (!proof.holds()) return std::unexpected(prove::refusal(proof));
   return Checked{*std::move(gateway), *std::move(compiled)};
 }
 
@@ -68,7 +74,10 @@ int config_check(const Context& context, const ConfigWords& words) {
   const auto text = read_config(words.file);
   if (!text) return context.refuse(text.error());
   const auto checked = check_text(*text);
-  if (!checked) return print_problems(context, words.file, checked.error(), true);
+  if (!checked) {
+    const int code = print_problems(context, words.file, checked.error(), true);
+    return checked.error().front().code.starts_with(prove::kNotProven) ? kExitRefused : code;
+  }
   const model::Diagnostics& warnings = checked->compiled.warnings;
   if (context.json || !warnings.empty())
     return print_problems(context, words.file, warnings, false);

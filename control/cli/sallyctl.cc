@@ -18,7 +18,8 @@ constexpr const char* kFirstSteps =
     "  sallyctl config apply my.yaml      bring it into force, all of it or nothing\n"
     "  sallyctl status                    what is in force, and whether all processes are there\n"
     "  sallyctl show drops                what was not let through, and why\n"
-    "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n\n";
+    "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n"
+    "  sallyctl prove                     who may talk to whom, and what cannot be enforced\n\n";
 
 bool wants_colour(int fd) {
   const char* term = std::getenv("TERM");
@@ -37,6 +38,7 @@ void build(CLI::App& app, Context& context) {
   add_reads(app, context);
   add_config(app, context);
   add_explain(app, context);
+  add_prove(app, context);
   add_capture(app, context);
   // Last, so that the subcommands do not repeat it.
   app.footer(kFirstSteps + exit_codes_text());

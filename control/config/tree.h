@@ -20,9 +20,9 @@
 
 namespace sallyport::control {
 
-// Enough for ten thousand conduits.
+// Ten thousand conduits with their reviews are three million bytes and a third of a million values.
 inline constexpr std::size_t kMaxConfigSize = std::size_t{4} << 20;
-inline constexpr std::size_t kMaxConfigNodes = 500'000;
+inline constexpr std::size_t kMaxConfigNodes = 600'000;
 inline constexpr std::size_t kMaxConfigDepth = 16;
 
 enum class NodeKind { kNull, kScalar, kSequence, kMapping };

@@ -65,6 +65,7 @@ Reconciler::Reconciler(SetupClient& setup, Sibling& terminator, Sibling& datapla
     : setup_(setup), terminator_(terminator), dataplane_(dataplane), alert_(std::move(alert)) {}
 
 void Reconciler::restore(TargetPtr target, std::vector<HostPlan> stale) {
+  SALLYPORT_CHECK(target->proven());
   in_force_ = std::move(target);
   stale_ = std::move(stale);
 }
@@ -100,6 +101,7 @@ bool Reconciler::needs_restart(const Target& candidate) const {
 }
 
 void Reconciler::commit(Millis now, TargetPtr candidate, Done done) {
+  SALLYPORT_CHECK(candidate->proven());
   const auto refuse = [&](std::string code, std::string context) {
     done(fail(ErrorKind::kUnavailable, std::move(code), std::move(context)));
   };

@@ -1,8 +1,8 @@
 // A revision ready to be brought into force: the compiled snapshot in sealed memory, and what
 // follows from it for setup and for the ports.
 //
-// Immutable once made; shared freely. Making one takes up to a second for a large configuration, so
-// it is done beside the main loop.
+// Immutable once made; shared freely. Making one takes up to some seconds for a very large
+// configuration, so it is done beside the main loop.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "policy/model/diagnostic.h"
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
+#include "policy/prove/prove.h"
 
 namespace sallyport::control {
 
@@ -27,18 +28,27 @@ struct Target {
   model::Diagnostics warnings;
   std::optional<std::int32_t> today;  // by which reviews were judged
   os::UniqueFd memory;                // sealed
-  os::Mapping mapping;                // the same, read-only; `view` borrows it
+  os::Mapping mapping;                // the same, read-only; `verified` borrows it
   std::optional<wire::SnapshotView> verified;
   std::vector<os::PortSpec> ports;
   HostPlan plan;
+  // Of these very bytes against this very text. Nothing is brought into force without one that
+  // holds.
+  prove::Proof proof;
 
   // Verified once, when it was made: verifying takes longer than a turn of the loop may.
-  Result<wire::SnapshotView> view() const;
+  Result<wire::SnapshotView> view() const { return *verified; }
+  bool proven() const { return proof.revision == revision && proof.holds(); }
 };
 using TargetPtr = std::shared_ptr<const Target>;
 
-// Text to target: load, compile, seal. Failures: diagnostics, at least one.
+// Text to target: load, compile, seal, prove. Failures: diagnostics, at least one; those of a proof
+// that does not hold are no mistakes of the text and have codes that start with prove::kNotProven.
 std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
                                                          compile::CompileInput input);
+
+// The same without the proof: to ask about, never to bring into force.
+std::expected<TargetPtr, model::Diagnostics> make_candidate(std::string text,
+                                                            compile::CompileInput input);
 
 }  // namespace sallyport::control

@@ -69,7 +69,9 @@ inline constexpr std::size_t kMaxDifferences = 64;
 Proof prove(const wire::SnapshotView& snapshot, const model::Gateway& gateway,
             std::optional<std::int32_t> today);
 
-// A proof that does not hold, as the commit's refusal; nothing for one that holds.
+// A proof that does not hold, as the commit's refusal, with codes that start with kNotProven;
+// nothing for one that holds.
+inline constexpr std::string_view kNotProven = "proof-";
 model::Diagnostics refusal(const Proof& proof);
 
 std::string to_json(const Proof& proof);

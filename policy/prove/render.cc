@@ -50,7 +50,7 @@ model::Diagnostics refusal(const Proof& proof) {
   model::Diagnostics out;
   for (const Difference& d : proof.differences)
     out.push_back({{},
-                   fmt::format("proof-{}", to_string(d.wrong)),
+                   fmt::format("{}{}", kNotProven, to_string(d.wrong)),
                    "what was compiled is not what is described: " + d.text,
                    "nothing was applied; report this with the configuration, it is a fault of the "
                    "compiler or of the proof" +

@@ -15,7 +15,7 @@ namespace {
 
 Result<std::string> explain_candidate(std::string text, compile::CompileInput input,
                                       const std::vector<std::string>& arguments) {
-  const auto target = make_target(std::move(text), std::move(input));
+  const auto target = make_candidate(std::move(text), std::move(input));
   if (!target) {
     const model::Diagnostic& first = target.error().front();
     return fail(ErrorKind::kInvalid, "config-invalid",

@@ -48,6 +48,8 @@ model::Segment inside(Choices& choices, std::size_t n) {
     out.addresses.push_back(own("10." + number + ".0.1", choices.one_in(2) ? 29U : 24U));
   if (versions != 2) out.addresses.push_back(own("fd00:" + number + "::1", 64));
   if (choices.one_in(6) && versions != 1) out.addresses.push_back(own("10." + number + ".1.1", 30));
+  if (choices.one_in(6) && versions != 2)
+    out.addresses.push_back(own("fd00:" + number + "::2", 64));
   out.services = static_cast<std::uint16_t>(choices.below(16));
   out.at = {static_cast<std::uint32_t>(11 + n), 3};
   return out;
@@ -66,10 +68,16 @@ void enrol(Choices& choices, model::Gateway& gateway, const model::Segment& wher
   for (const model::InterfaceAddress& i : where.addresses) {
     if (choices.one_in(6)) continue;
     auto bytes = i.address.bytes();
-    bytes[15] = static_cast<std::uint8_t>(2 + choices.below(5));
+    bytes[15] = static_cast<std::uint8_t>(3 + choices.below(5));
     const IpAddress a = IpAddress::v6(bytes);
     const bool broadcast = a.is_v4() && (a == i.subnet.last() || a == i.subnet.first());
-    if (i.subnet.contains(a) && !broadcast && taken.insert(a).second) out.addresses.push_back(a);
+    if (!i.subnet.contains(a) || broadcast || !taken.insert(a).second) continue;
+    out.addresses.push_back(a);
+    // Sometimes its neighbour as well.
+    ++bytes[15];
+    const IpAddress b = IpAddress::v6(bytes);
+    if (choices.one_in(4) && i.subnet.contains(b) && b != i.subnet.last() && taken.insert(b).second)
+      out.addresses.push_back(b);
   }
   out.at = {static_cast<std::uint32_t>(20 + gateway.devices.size()), 3};
   gateway.devices.push_back(std::move(out));

@@ -83,6 +83,66 @@ TEST(Slots, VirtualAddressesAvoidNetworkAndBroadcastLookalikes) {
   EXPECT_EQ(seen.size(), 1200U);
 }
 
+// What the previous revision says is used as far as it can be true.
+TEST(Slots, OfAnImpossiblePastAreGivenAnew) {
+  CompileInput input;
+  input.previous.devices = {{"press4", wire::kMaxDevices}, {"meter", wire::kMaxDevices - 1}};
+  input.previous.ports = {{"wan", wire::kMaxPorts}};
+  input.previous.segments = {{"field", wire::kMaxSegments - 1}};
+  input.previous.listener_ports = {{"scada-reads-press4", wire::kFirstListenerPort - 1},
+                                   {"meter-to-cloud", wire::kLastListenerPort},
+                                   {"meter-to-fixed", wire::kFirstListenerPort},
+                                   {"scada-inspected", 65535}};
+  const Slots slots = testing::compiled(testing::sample_gateway(), input).slots;
+  EXPECT_EQ(slots.devices.at("meter"), wire::kMaxDevices - 1);
+  EXPECT_EQ(slots.devices.at("press4"), 0U);
+  EXPECT_EQ(slots.ports.at("wan"), 0U);
+  EXPECT_EQ(slots.segments.at("field"), wire::kMaxSegments - 1);
+  EXPECT_EQ(slots.listener_ports.at("meter-to-cloud"), wire::kLastListenerPort);
+  EXPECT_EQ(slots.listener_ports.at("meter-to-fixed"), wire::kFirstListenerPort);
+  EXPECT_EQ(slots.listener_ports.at("scada-reads-press4"), wire::kFirstListenerPort + 1);
+  EXPECT_EQ(slots.listener_ports.at("scada-inspected"), wire::kFirstListenerPort + 2);
+}
+
+TEST(Slots, VirtualAddressesStayAsLongAsTheyMayBeUsed) {
+  const std::pair key(std::string("field"), std::string("broker.example"));
+  const auto given = [&](std::vector<IpAddress> before) {
+    CompileInput input;
+    input.previous.virtual_addresses[key] = std::move(before);
+    return testing::compiled(testing::sample_gateway(), input).slots.virtual_addresses.at(key);
+  };
+  using testing::ip;
+  using List = std::vector<IpAddress>;
+  // In the order of the versions, whatever the order before.
+  EXPECT_EQ(given({ip("fd53:414c:4c59::77"), ip("198.18.7.7")}),
+            (List{ip("198.18.7.7"), ip("fd53:414c:4c59::77")}));
+  EXPECT_EQ(given({ip("fd53:414c:4c59::ff")}), (List{ip("198.18.0.1"), ip("fd53:414c:4c59::ff")}));
+  // Outside the ranges, or an address that looks like a network or a broadcast: another one.
+  EXPECT_EQ(given({ip("198.20.0.1"), ip("fd53::1")}),
+            (List{ip("198.18.0.1"), ip("fd53:414c:4c59::1")}));
+  EXPECT_EQ(given({ip("198.18.7.255"), ip("fd53:414c:4c59::100")}),
+            (List{ip("198.18.0.1"), ip("fd53:414c:4c59::1")}));
+}
+
+// A resolver answers a name in one way only.
+TEST(Slots, TwoConduitsToOneNameShareItsAddresses) {
+  model::Gateway gateway = testing::sample_gateway();
+  testing::add_conduit(gateway, "also", testing::device("camera"), testing::name("broker.example"),
+                       testing::tcp(1883))
+      .terminate = testing::outbound("broker.example", 8883);
+  const Compiled out = testing::compiled(gateway);
+  EXPECT_EQ(out.slots.virtual_addresses.at({"field", "broker.example"}).size(), 2U);
+  EXPECT_EQ(slots_of(testing::view_of(out)), out.slots);
+}
+
+TEST(Slots, HolesAreNobodys) {
+  CompileInput input;
+  input.previous.devices = {{"gone", 0}};
+  input.previous.rules = {{"gone/direct", 0}};
+  const Compiled out = testing::compiled(testing::sample_gateway(), input);
+  EXPECT_EQ(slots_of(testing::view_of(out)), out.slots);
+}
+
 TEST(Slots, ListenerPortsRunOutByName) {
   Slots previous;
   SlotBook book(previous);

@@ -137,7 +137,7 @@ TEST_F(ControlTest, GarbageOnTheSocketIsRefusedAndHarmsNobody) {
   EXPECT_TRUE(ended);
   for (const char* text : {"[]", "{}", "{\"op\":5}", "{\"op\":\"no-such\"}", "null"})
     EXPECT_NE(ask(json::parse(text)).value("ok", false), true) << text;
-  EXPECT_EQ(apply(std::string((std::size_t{1} << 20) + 1, '#'))["ok"], false);
+  EXPECT_EQ(apply(std::string(kMaxConfigSize + 1, '#'))["ok"], false);
   EXPECT_EQ(control_->status()["state"], "in-force");
 }
 
