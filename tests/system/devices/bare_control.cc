@@ -3,7 +3,9 @@
 // control's user and speaks to setup and dataplane as control does. usage: bare_control RUN_DIR
 // CONFIG. Prints "dark" once the ports are driven and their links up, then obeys lines of standard
 // input: "damage" offers snapshots that are wrong in every way and prints "refused CODE COUNT" per
-// code and "accepted COUNT"; "offer" offers the right one.
+// code and "accepted COUNT"; "offer" offers the right one; "made FILE" takes FILE for what a faulty
+// compiler has made of CONFIG: prints the proof of its snapshot against CONFIG, then offers it all
+// the same; "query WHAT [WORDS]" asks the dataplane.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -16,11 +18,13 @@
 #include <sstream>
 #include <string>
 
+#include "control/config/load.h"
 #include "control/reconcile/host_plan.h"
 #include "control/reconcile/target.h"
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
 #include "policy/os/seqpacket.h"
+#include "policy/prove/prove.h"
 #include "policy/wire/setup_protocol.h"
 
 namespace {
@@ -79,8 +83,8 @@ class Dataplane {
   Result<void> prepare(std::uint64_t revision, int memory) {
     return exchange(os::encode_apply(++id_, revision, wire::Phase::Prepare), memory);
   }
-  std::string query(std::string_view what) {
-    const os::Bytes question = os::encode_query(++id_, what, {});
+  std::string query(std::string_view what, const std::vector<std::string>& words) {
+    const os::Bytes question = os::encode_query(++id_, what, words);
     must(os::send_datagram(socket_.get(), question), "query");
     for (;;) {
       const os::Datagram datagram = answer_on(socket_.get(), "dataplane");
@@ -140,18 +144,37 @@ void damage(Dataplane& dataplane, ConstBytes good, std::uint64_t revision) {
   fmt::print("accepted {}\n", accepted);
 }
 
-control::TargetPtr target_of(const char* path) {
+[[noreturn]] void die(const std::string& path, const model::Diagnostics& problems) {
+  for (const auto& problem : problems) fmt::print(stderr, "{}\n", model::to_string(problem, path));
+  std::exit(1);
+}
+
+std::string text_of(const std::string& path) {
   std::ifstream file(path);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+control::TargetPtr target_of(const std::string& path, std::uint64_t revision,
+                             const control::TargetPtr& before) {
   compile::CompileInput input;
-  input.revision = 1;
-  auto target = control::make_target(std::move(text), input);
-  if (!target) {
-    for (const auto& problem : target.error())
-      fmt::print(stderr, "{}\n", model::to_string(problem, path));
-    std::exit(1);
-  }
+  input.revision = revision;
+  if (before) input.previous = before->slots;
+  auto target = control::make_candidate(text_of(path), input);
+  if (!target) die(path, target.error());
   return std::move(*target);
+}
+
+// A snapshot made of another text than it should be, proven against the text that was meant.
+void prove_against(const control::Target& made, const std::string& meant) {
+  const auto gateway = control::load_config(text_of(meant));
+  if (!gateway) die(meant, gateway.error());
+  const auto view = must(made.view(), "snapshot");
+  fmt::print("{}\n", prove::to_json(prove::prove(view, *gateway, std::nullopt)));
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream stream(line);
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 }  // namespace
@@ -162,7 +185,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   const std::string run_dir = arguments[1];
-  const control::TargetPtr target = target_of(arguments[2]);
+  control::TargetPtr target = target_of(arguments[2], 1, nullptr);
   Setup setup(run_dir + "/setup/socket");
   Dataplane dataplane(run_dir + "/dataplane/socket");
   for (const std::string& interface : target->plan.interfaces)
@@ -173,9 +196,16 @@ int main(int count, char** arguments) {
   fmt::print("dark\n");
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line); std::fflush(stdout)) {
-    if (line == "damage") damage(dataplane, target->mapping.bytes(), target->revision);
-    if (line.starts_with("query ")) fmt::print("{}\n", dataplane.query(line.substr(6)));
-    if (line == "offer") {
+    const std::vector<std::string> words = words_of(line);
+    if (words.empty()) continue;
+    if (words[0] == "damage") damage(dataplane, target->mapping.bytes(), target->revision);
+    if (words[0] == "query" && words.size() > 1)
+      fmt::print("{}\n", dataplane.query(words[1], {words.begin() + 2, words.end()}));
+    if (words[0] == "made" && words.size() == 2) {
+      target = target_of(words[1], target->revision + 1, target);
+      prove_against(*target, arguments[2]);
+    }
+    if (words[0] == "offer" || words[0] == "made") {
       const auto outcome = dataplane.prepare(target->revision, target->memory.get());
       fmt::print("{}\n", outcome ? "accepted" : outcome.error().code);
     }

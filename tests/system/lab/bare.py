@@ -44,8 +44,15 @@ class BareControl:
     def offer(self):
         return self.ask("offer", bool)[0]
 
-    def query(self, what):
-        return json.loads(self.ask("query " + what, bool)[0])
+    def query(self, what, *words):
+        return json.loads(self.ask(" ".join(("query", what, *words)), bool)[0])
+
+    def made(self, path):
+        """The proof of what `path` compiles to against the stand-in's own configuration, then that snapshot in the dataplane."""
+        lines = self.ask("made " + path, lambda text: not text.startswith("{"))
+        if lines[-1] != "accepted":
+            raise RuntimeError(f"the dataplane refused the snapshot: {lines[-1]}")
+        return json.loads(lines[0])
 
     def close(self):
         self._popen.stdin.close()
