@@ -119,7 +119,8 @@ void print_proof(const Context& context, const OrderedJson& proof) {
                              vlan == 0 ? "" : fmt::format(" VLAN {}", vlan));
   }
   if (proof["not_enforceable"].empty())
-    std::cout << "no two devices share a port: the gateway stands between all of them\n";
+    std::cout << "the gateway stands between all devices (those on one port are isolated, by your "
+                 "word)\n";
 }
 
 int prove(const Context& context, const Asked& asked) {

@@ -36,7 +36,10 @@ Applied apply_in_lab(const std::string& plant, std::size_t rounds) {
   const auto build = self.parent_path().parent_path();
   std::string results = std::filesystem::temp_directory_path() / "sallyport-bench-XXXXXX";
   const int file = mkstemp(results.data());
-  if (file < 0) return {.problem = "no temporary file"};
+  if (file < 0) {
+    out.problem = "no temporary file";
+    return out;
+  }
   close(file);
   const int status =
       run({"/usr/bin/python3", SALLYPORT_SOURCE_DIR "/tests/perf/policy/apply_in_lab.py",
@@ -44,8 +47,10 @@ Applied apply_in_lab(const std::string& plant, std::size_t rounds) {
   std::ifstream stream(results);
   const auto json = nlohmann::json::parse(stream, nullptr, false);
   std::filesystem::remove(results);
-  if (status != 0 || !json.is_object())
-    return {.problem = fmt::format("apply_in_lab.py ended with {}", status)};
+  if (status != 0 || !json.is_object()) {
+    out.problem = fmt::format("apply_in_lab.py ended with {}", status);
+    return out;
+  }
   for (const auto& [key, list] :
        {std::pair("check_ms", &out.check_ms), std::pair("apply_ms", &out.apply_ms),
         std::pair("commit_ms", &out.commit_ms),

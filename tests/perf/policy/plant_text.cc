@@ -17,7 +17,7 @@ segments:
   uplink: { ports: [wan], role: uplink, address: [192.0.2.2/24, "2001:db8::2/64"], gateway: [192.0.2.1, "2001:db8::1"], mac: "02:53:50:00:10:03" }
 )";
 constexpr const char* kReview =
-    R"(    review: { by: plant-security, on: 2026-11-01, expires: 2036-11-01, reason: "line {} of the plant" }
+    R"(    review: {{ by: plant-security, on: 2026-11-01, expires: 2036-11-01, reason: "line {} of the plant" }}
 )";
 
 class Writer {
