@@ -1,6 +1,7 @@
-// Target: wire::SnapshotView::verify and every lookup behind it. Trust: untrusted (a mapping handed
-// over by another process). Property: never crashes or reads outside the bytes; whatever is
-// accepted can be walked by every lookup, and the lookups agree with the tables.
+// Target: wire::SnapshotView::verify, every lookup behind it, prove::prove and prove::report.
+// Trust: untrusted (a mapping handed over by another process). Property: never crashes or reads
+// outside the bytes; whatever is accepted can be walked by every lookup, the lookups agree with the
+// tables, and it can be held against any configuration and listed.
 //
 // First byte odd: the rest is a whole snapshot. Even: the rest is a body, sealed here, so that the
 // digest does not keep the fuzzer from the structure and the meaning.
@@ -8,7 +9,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "policy/base/check.h"
+#include "policy/prove/prove.h"
+#include "policy/prove/report.h"
 #include "policy/wire/snapshot.h"
+#include "tests/support/policy/sample_gateway.h"
 #include "tests/support/policy/walk.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -26,7 +31,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     bytes = sallyport::wire::seal_snapshot(revision, bytes);
   }
-  if (const auto view = sallyport::wire::SnapshotView::verify(bytes))
-    sallyport::testing::walk(*view);
+  const auto view = sallyport::wire::SnapshotView::verify(bytes);
+  if (!view) return 0;
+  sallyport::testing::walk(*view);
+  static const auto kMeant = sallyport::testing::sample_gateway();
+  const auto proof = sallyport::prove::prove(*view, kMeant, std::nullopt);
+  SALLYPORT_CHECK(!sallyport::prove::to_text(proof).empty());
+  SALLYPORT_CHECK(sallyport::prove::report(*view, proof, "gateway", "").has_value());
   return 0;
 }

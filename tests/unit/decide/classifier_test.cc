@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "policy/decide/names.h"
 #include "tests/support/policy/sample_gateway.h"
 
@@ -307,6 +309,41 @@ TEST_F(ClassifierTest, SourcesAreHeldAgainstHowTheyCameIn) {
   EXPECT_EQ(rule_of(from_uplink("192.0.2.77", "10.20.0.99", 6, 80)), "default-deny");
   // Not even a device's own address comes out of a host stack.
   EXPECT_EQ(rule_of(from_host("office", "10.30.0.5", "10.20.0.7", 6, 80)), "host-stack-denied");
+}
+
+// The tables are the snapshot's own bytes, wherever these lie: nothing is copied out, nothing in
+// them points anywhere.
+TEST_F(ClassifierTest, TablesAreUsedInPlaceWhereverTheyLie) {
+  const std::size_t size = compiled_.snapshot.size();
+  for (const std::size_t offset : {std::size_t{0}, std::size_t{8}, std::size_t{4096 - 16}}) {
+    std::vector<std::uint64_t> memory((offset + size) / 8 + 2);
+    auto* place = reinterpret_cast<std::uint8_t*>(memory.data()) + offset;
+    std::copy(compiled_.snapshot.begin(), compiled_.snapshot.end(), place);
+    const auto moved = wire::SnapshotView::verify({place, size});
+    ASSERT_TRUE(moved) << offset;
+    const auto inside = [&](const void* at) {
+      const auto* byte = static_cast<const std::uint8_t*>(at);
+      return byte >= place && byte < place + size;
+    };
+    EXPECT_TRUE(inside(moved->intervals4().data()) && inside(moved->intervals6().data()) &&
+                inside(moved->pairs().data()) && inside(moved->ranges().data()) &&
+                inside(moved->rules().data()) && inside(moved->bind_table().data()) &&
+                inside(moved->devices().data()) && inside(moved->members().data()));
+    const Classifier there(*moved);
+    for (const auto& from : view_.intervals4()) {
+      const Location here = classifier_.locate(IpAddress::v4(from.first()));
+      ASSERT_EQ(there.locate(IpAddress::v4(from.first())), here);
+      for (const auto& to : view_.intervals4())
+        for (const std::uint16_t port : std::initializer_list<std::uint16_t>{53, 80, 502, 802})
+          EXPECT_EQ(there.decide(here.source_class, to.destination_class(), 6, port),
+                    classifier_.decide(here.source_class, to.destination_class(), 6, port));
+    }
+    // What is in the bytes is what decides: emptied pairs deny.
+    std::memset(const_cast<wire::PairSlot*>(moved->pairs().data()), 0, moved->pairs().size_bytes());
+    const Location scada = there.locate(ip("10.30.0.5"));
+    const Location camera = there.locate(ip("10.20.0.7"));
+    EXPECT_FALSE(there.decide(scada.source_class, camera.destination_class, 6, 80).allowed());
+  }
 }
 
 TEST_F(ClassifierTest, MeaningsOutliveUnchangedRules) {
