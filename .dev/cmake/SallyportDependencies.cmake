@@ -8,6 +8,7 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(benchmark REQUIRED)
 find_package(Flatbuffers QUIET)
 find_program(FLATC flatc REQUIRED)
 
