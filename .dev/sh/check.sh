@@ -30,24 +30,24 @@ prepare_tidy() {
 }
 
 check_headers() {
-  prepare_tidy || { tally 0 1; return 0; }
+  prepare_tidy || { tally_failure "prepare preset tidy"; return 0; }
   tally_step "every header compiles alone" /usr/bin/python3 "$root/.dev/check_headers.py" "$root" "$root/build/tidy" "$cache/headers"
 }
 
 check_tidy() {
-  prepare_tidy || { tally 0 1; return 0; }
+  prepare_tidy || { tally_failure "prepare preset tidy"; return 0; }
   tally_step "clang-tidy 19" /usr/bin/python3 "$root/.dev/run_tidy.py" "$root" "$root/build/tidy" "$cache/tidy"
 }
 
 check_tsan() {
-  build_preset tsan label_threads || { tally 0 1; return 0; }
+  build_preset tsan label_threads || { tally_failure "build preset tsan"; return 0; }
   export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$root/tests/support/tsan.supp"
   run_ctest tsan "tests labelled threads under tsan" -L threads
   unset TSAN_OPTIONS
 }
 
 check_coverage() {
-  build_preset coverage || { tally 0 1; return 0; }
+  build_preset coverage || { tally_failure "build preset coverage"; return 0; }
   find "$root/build/coverage" -name '*.gcda' -delete
   run_ctest coverage "tests for coverage" -LE 'asan-only|lint'
   tally_step "line coverage" check_coverage_gate
@@ -61,7 +61,7 @@ check_coverage_gate() {
 }
 
 check_hardening() {
-  build_preset release programs || { tally 0 1; return 0; }
+  build_preset release programs || { tally_failure "build preset release"; return 0; }
   tally_step "release binaries are hardened" /usr/bin/python3 "$root/tests/system/binary/check_hardening.py" "$root/build/release"
   tally_step "no refused algorithm in release binaries" /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" \
     --library "$cache/wolfssl" --binaries "$root/build/release/bin"
@@ -75,8 +75,7 @@ check_wolfssl() {
       tally_step "wolfSSL by way of Debian $kind: refused algorithms, facts, a handshake's worth of API" \
         /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" --library "$cache/wolfssl-$kind"
     else
-      echo "wolfSSL by way of Debian $kind cannot be built"
-      tally 0 1
+      tally_failure "wolfSSL by way of Debian $kind cannot be built"
     fi
   done
 }
@@ -88,13 +87,12 @@ check_memory() {
   local had other
   had=$(<"$nr_hugepages")
   other=$((had >= 128 ? 0 : 320))
-  build_preset dev programs || { tally 0 1; return 0; }
+  build_preset dev programs || { tally_failure "build preset dev"; return 0; }
   # shellcheck disable=SC2064
   trap "echo $had >$nr_hugepages" EXIT
   echo "$other" >"$nr_hugepages"
   if (($(<"$nr_hugepages") != other)); then
-    echo "the machine gives $(<"$nr_hugepages") hugepages instead of $other"
-    tally 0 1
+    tally_failure "the machine gives $(<"$nr_hugepages") hugepages instead of $other"
   else
     tally_step "the lab with $other hugepages" run_lab_programs
   fi
@@ -104,6 +102,6 @@ check_memory() {
 run_lab_programs() { SALLYPORT_BUILD="$root/build/dev" run_lab "$root/build/lab-memory.json"; }
 
 check_fuzz() {
-  build_preset fuzz fuzzers || { tally 0 1; return 0; }
+  build_preset fuzz fuzzers || { tally_failure "build preset fuzz"; return 0; }
   tally_step "fuzzing, $fuzz_budget_s s in all" fuzz_all "$fuzz_budget_s"
 }

@@ -2,16 +2,12 @@
 
 # run_ctest PRESET WHAT [ctest args...]: counts every test by its own result.
 run_ctest() {
-  local preset=$1 what=$2 junit="$root/build/$1/junit.xml" rc=0 counts
+  local preset=$1 what=$2 junit="$root/build/$1/junit.xml" rc=0
   shift 2
   rm -f "$junit"
   step "$what" ctest --test-dir "$root/build/$preset" "$(cmake_args)" --output-on-failure --no-tests=error \
     --output-junit "$junit" "$@" || rc=$?
-  counts=$(/usr/bin/python3 "$root/.dev/count_tests.py" junit "$junit") || counts="0 1 0"
-  # A ctest that failed without a failing test (none found, bad arguments) is a failure too.
-  if ((rc)) && [[ $counts == *" 0 "* ]]; then tally 0 1; fi
-  # shellcheck disable=SC2086
-  tally $counts
+  tally_file junit "$junit" "$rc" "$what"
 }
 
 # The lab cleans up after itself on TERM; bash would let it run on after Ctrl-C, hence the forwarding.
@@ -28,7 +24,7 @@ run_lab() {
 cmd_test() {
   need_root test
   require_deps
-  if ! build_preset dev; then tally 0 1; tally_finish; return 1; fi
+  if ! build_preset dev; then tally_failure "build preset dev"; tally_finish; return 1; fi
   run_ctest dev "unit, trace and lint tests" -LE 'asan-only'
   test_asan
   test_lab
@@ -36,20 +32,17 @@ cmd_test() {
 }
 
 test_asan() {
-  if ! build_preset asan label_asan-only; then tally 0 1; return 0; fi
+  if ! build_preset asan label_asan-only; then tally_failure "build preset asan"; return 0; fi
   run_ctest asan "hostile corpus under asan and ubsan" -L asan-only
 }
 
 test_lab() {
-  local json="$root/build/lab.json" rc=0 counts
+  local json="$root/build/lab.json" rc=0
   [[ -e $root/tests/system/lab.py ]] || return 0
   rm -f "$json"
   export SALLYPORT_BUILD="$root/build/dev"
   step "the lab" run_lab "$json" || rc=$?
-  counts=$(/usr/bin/python3 "$root/.dev/count_tests.py" lab "$json") || counts="0 1 0"
-  if ((rc)) && [[ $counts == *" 0 "* ]]; then tally 0 1; fi
-  # shellcheck disable=SC2086
-  tally $counts
+  tally_file lab "$json" "$rc" "the lab"
 }
 
 # ./dev lab [args]: the network of namespaces, with everything lab.py takes (--keep, --json FILE, --list, names).

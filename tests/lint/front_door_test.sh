@@ -86,9 +86,19 @@ expect "nothing was there, nothing stays" "no" "$([[ -e $service_guard ]] && ech
 cat >"$work/junit.xml" <<'XML'
 <testsuite><testcase name="a" status="run"/><testcase name="b" status="fail"><failure message=""/></testcase><testcase name="c" status="notrun"><skipped/></testcase></testsuite>
 XML
-expect "ctest results" "1 1 1" "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" junit "$work/junit.xml")"
+expect "ctest results" $'1 1 1\nb' "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" junit "$work/junit.xml")"
 echo '{"cases":[{"name":"a","met":true},{"name":"b","met":false},{"name":"c"}]}' >"$work/lab.json"
-expect "lab results" "1 1 1" "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" lab "$work/lab.json")"
+expect "lab results" $'1 1 1\nlab b' "$(/usr/bin/python3 -B "$root/.dev/count_tests.py" lab "$work/lab.json")"
+# Nothing that was not counted is a pass, and what failed is named in the end, also to .ci/run.
+seen=$(SALLYPORT_TALLY_FILE=$work/tally
+  tally_file junit "$work/junit.xml" 8 "units"
+  tally_file lab "$work/no-such-file" 0 "the lab" 2>/dev/null
+  tally_finish)
+expect "what failed is named" $'failed: b\nfailed: the lab\n1 passed, 2 failed' "$(tail -n 3 <<<"$seen")"
+expect "and collected" $'1 2\nfailed: b\nfailed: the lab' "$(cat "$work/tally" "$work/tally.failed")"
+echo '<testsuite><testcase name="a" status="run"/></testsuite>' >"$work/good.xml"
+expect "ctest failed without a test that did" $'failed: units\n1 passed, 1 failed' \
+  "$(tally_file junit "$work/good.xml" 8 "units"; tally_finish)"
 
 ((failed)) || echo "the front door holds"
 exit "$failed"

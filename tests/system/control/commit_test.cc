@@ -190,9 +190,14 @@ TEST_F(Commit, OfTwentyWritersAtOnceEachIsServedOrToldWhoHoldsIt) {
   std::atomic<int> refused{0};
   std::mutex mutex;
   std::vector<std::string> wrong;
+  // All files before any thread: a process that another thread starts would hold one open for
+  // writing until it has become sallyctl.
+  std::vector<std::string> files;
+  for (int i = 1; i <= kWriters; ++i)
+    files.push_back(write_file(fmt::format("w{}.yaml", i), numbered_config(i)));
   for (int i = 1; i <= kWriters; ++i)
     threads.emplace_back([&, i] {
-      const std::string file = write_file(fmt::format("w{}.yaml", i), numbered_config(i));
+      const std::string& file = files[static_cast<std::size_t>(i) - 1];
       const bool served = wait_until(
           [&] {
             const Ran ran =

@@ -301,7 +301,7 @@ TEST(Hostile, AlertInTheClearIsNoEnd) {
     EXPECT_EQ("half a mess", session.device.read(11));
     ASSERT_TRUE(session.client.raw(record(21, "\x01\x00"s)));
     EXPECT_TRUE(session.device.sees_cut()) << (tls12 ? "TLS 1.2" : "TLS 1.3");
-    EXPECT_TRUE(rig.journal.has("session-failed"));
+    EXPECT_TRUE(rig.until([&] { return rig.journal.has("session-failed"); }));
   }
 }
 
