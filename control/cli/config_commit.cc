@@ -26,9 +26,9 @@ int print_refusal(const Context& context, const CommitRequest& request, Error er
   if (refusal.contains("problems")) {
     model::Diagnostics problems;
     for (const auto& one : refusal["problems"]) problems.push_back(to_diagnostic(one));
-    const int code = print_problems(context, request.file, problems, true);
+    print_problems(context, request.file, problems, true);
     if (!context.json) std::cerr << "nothing was changed\n";
-    return code;
+    return exit_code(error);
   }
   if (error.code == "confirmation-needed") error.context += "\n  next: the same with --yes";
   return context.refuse(error);

@@ -38,6 +38,7 @@ constexpr std::array kRefusals{
     Refusal{"not-permitted", kExitNotPermitted},
     Refusal{"nothing-to-confirm", kExitRefused},
     Refusal{"nothing-to-go-back-to", kExitRefused},
+    Refusal{"not-proven", kExitRefused},
     Refusal{"confirmation-needed", kExitConfirm},
     Refusal{"being-written", kExitSystem},
     Refusal{"cannot-read", kExitSystem},

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 
 #include "policy/decide/names.h"
 #include "tests/support/policy/sample_gateway.h"
@@ -339,7 +338,8 @@ TEST_F(ClassifierTest, TablesAreUsedInPlaceWhereverTheyLie) {
                     classifier_.decide(here.source_class, to.destination_class(), 6, port));
     }
     // What is in the bytes is what decides: emptied pairs deny.
-    std::memset(const_cast<wire::PairSlot*>(moved->pairs().data()), 0, moved->pairs().size_bytes());
+    for (const wire::PairSlot& pair : moved->pairs())
+      const_cast<wire::PairSlot&>(pair) = wire::PairSlot();
     const Location scada = there.locate(ip("10.30.0.5"));
     const Location camera = there.locate(ip("10.20.0.7"));
     EXPECT_FALSE(there.decide(scada.source_class, camera.destination_class, 6, 80).allowed());
