@@ -1,5 +1,6 @@
 // Each check of the compiler one step inside and one step outside: what must compile compiles, what
 // must not is refused under its own name. diagnostics_test.cc judges what the messages say.
+// One table of cases, hence one file.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 
 #include "policy/compile/compile.h"
 #include "tests/support/policy/sample_gateway.h"
+#include "tests/unit/compile/conduits.h"
 
 namespace sallyport::compile {
 namespace {
@@ -32,21 +34,6 @@ struct Case {
 };
 constexpr const char* kCompiles = nullptr;
 
-model::Conduit& conduit(Gateway& g, model::End from, model::End to, model::ServiceSpec service) {
-  return testing::add_conduit(g, "c" + std::to_string(g.conduits.size()), std::move(from),
-                              std::move(to), std::move(service));
-}
-model::Conduit& listener(Gateway& g, std::uint16_t port = 802) {
-  model::Conduit& c = conduit(g, segment("office"), device("press4"), tcp(502));
-  c.terminate = inbound(port);
-  return c;
-}
-model::Conduit& dialler(Gateway& g, model::End to = name("a.example")) {
-  model::Conduit& c = conduit(g, device("meter"), std::move(to), tcp(1883));
-  c.terminate = outbound("a.example", 8883);
-  return c;
-}
-void inspect(model::Conduit& c) { c.inspect.modbus = model::ModbusInspect{{3}, {}}; }
 model::Segment bare_segment(const char* of) {
   model::Segment out;
   out.name = of;
@@ -522,120 +509,6 @@ TEST(Edges, AnOverlapOfEchosIsToldAsOne) {
   ASSERT_FALSE(six);
   EXPECT_THAT(six.error().front().message,
               ::testing::HasSubstr("icmpv6 fd00:30::5 > fd00:20::7 echo"));
-}
-
-std::string warnings_of(const Gateway& gateway) {
-  std::string out;
-  for (const model::Diagnostic& d : testing::compiled(gateway).warnings) out += d.code + " ";
-  return out;
-}
-
-TEST(Warnings, TellWhatCompilesToNothing) {
-  Gateway versions = testing::bare_gateway();
-  versions.devices[3].addresses = {ip("10.30.0.5")};
-  versions.devices[2].addresses = {ip("fd00:20::7")};
-  conduit(versions, device("scada"), device("camera"), tcp(80));
-  EXPECT_EQ(warnings_of(versions), "rule-without-effect ");
-
-  Gateway silent = testing::bare_gateway();
-  silent.devices[2].addresses.clear();
-  conduit(silent, device("scada"), device("camera"), tcp(80));
-  EXPECT_EQ(warnings_of(silent), "device-without-address rule-without-effect ");
-  inspect(silent.conduits[0]);
-  EXPECT_EQ(warnings_of(silent), "device-without-address ");
-}
-
-TEST(Warnings, TellWhereNobodyResolvesAName) {
-  Gateway direct = testing::bare_gateway();
-  conduit(direct, device("scada"), name("a.example"), tcp(443));
-  EXPECT_EQ(warnings_of(direct), "name-without-resolver ");
-  direct.segments[2].services |= model::kDns;
-  EXPECT_EQ(warnings_of(direct), "");
-  Gateway terminated = testing::bare_gateway();
-  conduit(terminated, device("scada"), name("a.example"), tcp(443)).terminate =
-      outbound("a.example", 8883);
-  EXPECT_EQ(warnings_of(terminated), "name-without-resolver ");
-  dialler(terminated, name("b.example"));
-  EXPECT_EQ(warnings_of(terminated), "name-without-resolver ");
-}
-
-TEST(Compiled, AReviewWithoutEndNeverEnds) {
-  Gateway gateway = testing::bare_gateway();
-  conduit(gateway, device("scada"), device("camera"), tcp(80)).review->expires_day = 0;
-  CompileInput input;
-  input.today = 1'000'000;
-  const Compiled out = testing::compiled(gateway, input);
-  EXPECT_TRUE(out.warnings.empty());
-  EXPECT_TRUE(out.slots.rules.contains("c0/direct"));
-}
-
-TEST(Compiled, ResolversAreTheGatewaysOwnDnsServersOnce) {
-  const auto resolvers = [](const Gateway& g) {
-    const Compiled out = testing::compiled(g);
-    std::vector<IpAddress> list;
-    for (const wire::Address* a : *testing::view_of(out).root().resolvers())
-      list.push_back(wire::to_ip(*a));
-    return list;
-  };
-  Gateway gateway = testing::bare_gateway();
-  conduit(gateway, device("scada"), addresses({"203.0.113.50"}), udp(53));
-  conduit(gateway, device("gateway"), addresses({"203.0.113.51"}), udp(123));
-  conduit(gateway, device("gateway"), addresses({"203.0.113.52"}), echo());
-  EXPECT_TRUE(resolvers(gateway).empty());
-  conduit(gateway, device("gateway"), addresses({"203.0.113.53", "203.0.113.54"}), udp(53));
-  conduit(gateway, device("gateway"), addresses({"203.0.113.54", "203.0.113.53"}), tcp(50, 60));
-  EXPECT_EQ(resolvers(gateway), (std::vector{ip("203.0.113.53"), ip("203.0.113.54")}));
-  // A prefix of servers is not asked one by one without end.
-  conduit(gateway, device("gateway"), segment("uplink", {"203.0.112.0/24"}), udp(53));
-  EXPECT_EQ(resolvers(gateway).size(), 16U);
-  gateway.conduits.back().review.reset();
-  EXPECT_EQ(resolvers(gateway).size(), 2U);
-}
-
-TEST(Compiled, SummariesAreShortAndSayWhatIsMeant) {
-  Gateway gateway = testing::bare_gateway();
-  conduit(gateway, segment("uplink", {"203.0.113.0/24", "198.51.100.0/24"}), device("camera"),
-          tcp(80, 81));
-  conduit(gateway, device("meter"),
-          addresses({"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"}), udp(53));
-  conduit(gateway, device("camera"),
-          addresses({"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.5",
-                     "203.0.113.6"}),
-          tcp(443));
-  conduit(gateway, segment("office"), device("press4"), echo());
-  conduit(gateway, device("camera"), name("a.example"), udp(123));
-  const Compiled out = testing::compiled(gateway);
-  std::vector<std::string> said;
-  for (const wire::Conduit* c : *testing::view_of(out).root().conduits())
-    said.emplace_back(wire::text(c->summary()));
-  EXPECT_EQ(said, (std::vector<std::string>{
-                      "uplink 203.0.113.0/24, 198.51.100.0/24 -> camera tcp/80-81",
-                      "meter -> 203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4 udp/53",
-                      "camera -> 203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4 and 2 more "
-                      "tcp/443",
-                      "office -> press4 icmp-echo", "camera -> a.example udp/123"}));
-}
-
-TEST(Compiled, VirtualAddressesComeFromTheConfiguredRanges) {
-  Gateway gateway = testing::bare_gateway();
-  gateway.virtual_ranges = {testing::prefix("100.64.7.0/24"), testing::prefix("fdaa:bb::/64")};
-  dialler(gateway);
-  const Compiled out = testing::compiled(gateway);
-  EXPECT_EQ(out.slots.virtual_addresses.at({"field", "a.example"}),
-            (std::vector{ip("100.64.7.1"), ip("fdaa:bb::1")}));
-}
-
-// Tables carry nothing that is not needed: no table for no rule, one range for one decision.
-TEST(Compiled, TablesAreAsSmallAsTheyCanBe) {
-  Gateway gateway = testing::bare_gateway();
-  for (model::Segment& s : gateway.segments) s.services = 0;
-  EXPECT_EQ(testing::view_of(testing::compiled(gateway)).pairs().size(), 0U);
-  inspect(conduit(gateway, device("scada"), device("press4"), tcp(502)));
-  gateway.devices[0].addresses = {ip("10.20.0.5")};
-  conduit(gateway, device("gateway"), device("press4"), tcp(500, 510));
-  const Compiled out = testing::compiled(gateway);
-  // Leg A's port, and the gateway's conduit whose ports hold leg B's.
-  EXPECT_EQ(testing::view_of(out).ranges().size(), 2U);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ TEST(Revision, RemovedConduitCutsItsSessionsAndNoOther) {
   ASSERT_TRUE(rig.commit());
   EXPECT_TRUE(web.sees_cut());
   EXPECT_TRUE(web_device->sees_cut());
-  EXPECT_TRUE(rig.journal.has("session-cut", "web"));
+  EXPECT_TRUE(rig.until([&] { return rig.journal.has("session-cut", "web"); }));
   Peer late(rig, connect_to(old.address, old.port));
   EXPECT_TRUE(late.sees_cut());
   using namespace std::string_view_literals;
@@ -70,7 +70,8 @@ TEST_P(BrokenCredential, ClosesOnlyItsOwnConduitAfterAStart) {
     fs::permissions(rig.keys + "/open-key.key", fs::perms(0644));
   }
   rig.apply(gateway);
-  EXPECT_TRUE(rig.journal.has("conduit-closed", GetParam().code)) << rig.status();
+  EXPECT_TRUE(rig.until([&] { return rig.journal.has("conduit-closed", GetParam().code); }))
+      << rig.status();
   Peer refused = dial(rig, "poll");
   EXPECT_TRUE(refused.sees_cut());
   const os::UniqueFd camera = listen_on("10.20.0.7", 80);

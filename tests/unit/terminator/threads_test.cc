@@ -268,7 +268,7 @@ TEST(Engines, RefusedRequestsAreCountedHoweverManyTheyAre) {
     return status["conduits"][0]["requests-refused"] == 2 * kRequests;
   })) << rig.status();
   // And told, but not each.
-  EXPECT_TRUE(rig.journal.has("request-refused", "\"function\":6"));
+  EXPECT_TRUE(rig.until([&] { return rig.journal.has("request-refused", "\"function\":6"); }));
   EXPECT_LE(rig.journal.events.size(), 60U);
 }
 

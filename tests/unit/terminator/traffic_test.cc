@@ -111,7 +111,7 @@ TEST(Traffic, ForbiddenModbusIsAnsweredWithoutTheDevice) {
   ASSERT_TRUE(scada.write(std::string(write) + std::string(read)));
   EXPECT_EQ("\x00\x07\x00\x00\x00\x03\x01\x86\x01"sv, scada.read(9));
   EXPECT_EQ(read, device->read(read.size()));
-  EXPECT_TRUE(rig.journal.has("request-refused", "\"function\":6"));
+  EXPECT_TRUE(rig.until([&] { return rig.journal.has("request-refused", "\"function\":6"); }));
   ASSERT_TRUE(scada.write("this is no Modbus"));
   EXPECT_TRUE(device->sees_cut());
   EXPECT_TRUE(rig.failed_with("inspect-malformed"));
