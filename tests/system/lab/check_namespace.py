@@ -22,10 +22,10 @@ def leg_b_boxes(lab):
        "leg-B boxes and nothing else")
 def namespace_connects(lab):
     lab.policy()
-    # The broker's box is open to the addresses that its name has at the moment, so let the gateway ask for them.
-    lab.devices.publish(topology.BROKER_NAME, "meter/namespace", "asks")
     reached, tried = set(), 0
     for segment in topology.GATEWAY_ADDRESS:
+        # The broker's box is open to the addresses that its name has at the moment, for seconds; so let the gateway ask for them.
+        lab.devices.publish(topology.BROKER_NAME, "meter/namespace", "asks")
         targets = [(address, port) for port in PORTS for host in lab.network.hosts.values() for address in host.addresses]
         targets += [(address, port) for port in PORTS for address in (*topology.BROKER, *topology.NAME_SERVER)]
         tried += len(targets)
