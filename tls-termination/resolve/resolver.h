@@ -46,6 +46,9 @@ class Resolver : private Watcher, private TimerTarget {
   // words), kRefused "resolve-martian" when every address was refused. `done` may be called from
   // within.
   void resolve(const std::string& name, Done done);
+  // Whoever asks next asks the servers: what is kept was of no use. A dataplane that has started
+  // anew lets a connection out only to addresses that it has seen in an answer since.
+  void forget(const std::string& name) { cache_.erase(name); }
 
  private:
   struct Kept {

@@ -130,6 +130,25 @@ TEST(Resolver, WithoutAReviewedResolverNobodyIsAsked) {
   EXPECT_TRUE(rig.failed_with("resolve-no-server"));
 }
 
+// A dataplane that has started anew opens addresses only as it sees them answered.
+TEST(Resolver, AnAddressThatNobodyAnswersAtIsAskedForAgain) {
+  Rig rig({.engines = 1});
+  rig.apply(named_plant());
+  Dns dns("203.0.113.9", 60);
+  const ListenAddress where = rig.listener("meter");
+  Peer refused(rig, connect_to(where.address, where.port));
+  ASSERT_TRUE(rig.until([&] { return dns.step() && rig.counts("meter").failed == 1; }));
+  EXPECT_TRUE(rig.failed_with("server-unreachable"));
+  EXPECT_EQ(2U, dns.questions);  // A and AAAA
+  const os::UniqueFd broker = listen_on("203.0.113.9", 8883);
+  Peer meter(rig, connect_to(where.address, where.port));
+  std::optional<os::UniqueFd> server;
+  ASSERT_TRUE(rig.until([&] { return dns.step() && (server = accept_on(broker)); }));
+  Peer peer(rig, *std::move(server));
+  EXPECT_TRUE(peer.secure(server_context("broker")));
+  EXPECT_EQ(4U, dns.questions);
+}
+
 TEST(Resolver, DeadServerEndsTheSessionInTime) {
   Rig rig({.timeouts = {.handshake = std::chrono::milliseconds(300)}});
   rig.apply(named_plant());
