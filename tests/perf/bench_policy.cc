@@ -160,9 +160,14 @@ int main(int argc, char** argv) {
     if (!options.no_lab && plant.commit_ms != kNone) take(measure_in_lab(plant, rounds));
   std::size_t missed = 0;
   for (const Figure& f : figures) missed += f.met ? 0 : 1;
-  if (!options.json.empty() && !bench::write_json(options.json, occasion, figures)) return 1;
-  if (!options.report.empty() && !bench::write_policy_report(options.report, occasion, figures))
+  if (!options.json.empty() && !bench::write_json(options.json, occasion, figures)) {
+    fmt::print(stderr, "cannot write {}\n", options.json);
     return 1;
+  }
+  if (!options.report.empty() && !bench::write_policy_report(options.report, occasion, figures)) {
+    fmt::print(stderr, "cannot write into {}\n", options.report);
+    return 1;
+  }
   fmt::print("{} figures, {} targets missed\n", figures.size(), missed);
   return missed == 0 ? 0 : 1;
 }

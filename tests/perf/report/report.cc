@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -68,6 +69,8 @@ Occasion occasion(const std::string& bench, int argc, char** argv) {
 }
 
 bool write_text(const std::string& path, const std::string& text) {
+  std::error_code ignored;  // the file that then cannot be opened says it
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text;
   file.flush();
