@@ -1,5 +1,5 @@
-// A value with a cache line of its own: written by one thread, read by another, and nothing beside it
-// that would travel along.
+// A value with a cache line of its own: written by one thread, read by another, and nothing beside
+// it that would travel along.
 #pragma once
 
 namespace sallyport::dataplane {

@@ -66,9 +66,10 @@ void Commits::end(Outcome outcome) {
 
 void Commits::compiled(std::expected<TargetPtr, model::Diagnostics> result) {
   if (!result && result.error().front().code.starts_with(prove::kNotProven))
-    return refuse({ErrorKind::kRefused, "not-proven",
-                   "what was compiled is not what the configuration describes; nothing was changed"},
-                  {{"problems", problems_json(result.error())}});
+    return refuse(
+        {ErrorKind::kRefused, "not-proven",
+         "what was compiled is not what the configuration describes; nothing was changed"},
+        {{"problems", problems_json(result.error())}});
   if (!result)
     return refuse({ErrorKind::kInvalid, "config-invalid",
                    "the configuration has mistakes; nothing was changed"},

@@ -29,7 +29,7 @@ struct Context {
 void add_reads(CLI::App& app, Context& context);    // status, show, crypto, version
 void add_config(CLI::App& app, Context& context);   // config ...
 void add_explain(CLI::App& app, Context& context);  // explain
-void add_prove(CLI::App& app, Context& context);      // prove
+void add_prove(CLI::App& app, Context& context);    // prove
 void add_capture(CLI::App& app, Context& context);  // capture
 
 // A whole file, at most `limit` bytes.

@@ -16,7 +16,8 @@ class SetupSockets : public SocketSource, private Watcher, private TimerTarget {
  public:
   static constexpr auto kPatience = std::chrono::seconds(5);
   static constexpr auto kRetry = std::chrono::milliseconds(250);
-  // Ten thousand conduits' listeners on both legs' addresses, and the sessions that go on meanwhile.
+  // Ten thousand conduits' listeners on both legs' addresses, and the sessions that go on
+  // meanwhile.
   static constexpr std::size_t kMostWaiting = 65'536;
   // Requests on the wire at once; the rest waits here.
   static constexpr std::size_t kWindow = 16;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "policy/decide/names.h"
 #include "tests/support/policy/sample_gateway.h"
 
