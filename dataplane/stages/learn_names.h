@@ -1,9 +1,10 @@
 // learn_names: addresses that reviewed names stand for just now, read from DNS answers on their way
 // to whoever asked, before they get there (RFC 9726 §3's race cannot happen).
 //
-//   the gateway's resolver answers a device     -> learned: the host stack is ours and has checked
-//   it a server answers the gateway's own question -> learned if it is the answer to that question
-//   anything else                               -> not looked at
+//   the gateway's resolver answers a device        -> learned: that host stack is ours and has
+//                                                     checked what it says
+//   a server answers the gateway's own question    -> learned if it is the answer to that question
+//   anything else                                  -> not looked at
 //
 // Thread: the worker; no allocation.
 #pragma once
