@@ -28,8 +28,8 @@ def main(root, build, cache):
                                 tool_cache.dependencies(directory, [*words, "-x", "c++"], header))
 
         def judge():
-            done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-            return done.returncode == 0, done.stderr
+            status, _, error, seconds = tool_cache.run(command, directory)
+            return status == 0, error, seconds
         return key, judge
 
     return 1 if tool_cache.run_all(headers, work, cache) else 0

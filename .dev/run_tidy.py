@@ -11,6 +11,12 @@ import sys
 import tool_cache
 
 
+def profile_of(file, root):
+    """The text of every .clang-tidy that has a say in how a file is judged."""
+    folders = [folder for folder in pathlib.Path(file).parents if folder.is_relative_to(root)]
+    return "".join((folder / ".clang-tidy").read_text() for folder in folders if (folder / ".clang-tidy").exists())
+
+
 def main(root, build, cache):
     root = os.path.realpath(root)
     commands = tool_cache.compile_commands(build)
@@ -20,16 +26,15 @@ def main(root, build, cache):
         print("no translation unit found")
         return 1
     version = subprocess.run(["clang-tidy-19", "--version"], capture_output=True, text=True, check=True).stdout
-    profile = (pathlib.Path(root) / ".clang-tidy").read_text()
 
     def work(file):
         directory, words = commands[file]
-        key = tool_cache.key_of([version, profile, tool_cache.anywhere(words, root), os.path.relpath(file, root)],
+        key = tool_cache.key_of([version, profile_of(file, root), tool_cache.anywhere(words, root), os.path.relpath(file, root)],
                                 tool_cache.dependencies(directory, words, file))
 
         def judge():
-            done = subprocess.run(["nice", "clang-tidy-19", "--quiet", "-p", build, file], capture_output=True, text=True, check=False)
-            return done.returncode == 0, done.stdout + ("" if done.stdout else done.stderr)
+            status, out, error, seconds = tool_cache.run(["nice", "clang-tidy-19", "--quiet", "-p", build, file])
+            return status == 0, out or error, seconds
         return key, judge
 
     listed = (pathlib.Path(root) / "tests/lint/tidy_open.txt").read_text().splitlines()

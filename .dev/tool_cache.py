@@ -1,4 +1,5 @@
-"""What run_tidy.py and check_headers.py share: compile commands, a key that names a file's whole input, two jobs at a time.
+"""What run_tidy.py and check_headers.py share: compile commands, a key that names a file's whole input, as many jobs at a
+time as there are processors, and what they cost.
 
 A verdict is kept only when it is clean, under SHA-256 of everything that decides it: the tool's version and profile, the
 command, the file and every header of the tree (and generated header) that it reads, by the compiler's own -MM.
@@ -9,7 +10,9 @@ import json
 import os
 import pathlib
 import shlex
+import statistics
 import subprocess
+import tempfile
 
 SOURCES = ("policy/", "dataplane/", "tls-termination/", "control/", "tests/")
 
@@ -50,8 +53,19 @@ def key_of(parts, files):
     return digest.hexdigest()
 
 
+def run(command, directory=None):
+    """Exit status, output, error output and the seconds of processor time that it took."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with subprocess.Popen(command, cwd=directory, stdout=out, stderr=err) as child:
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return child.returncode, out.read(), err.read(), usage.ru_utime + usage.ru_stime
+
+
 def run_all(items, work, cache):
-    """work(item) -> (key, function giving (ok, text)); clean keys are skipped. Prints failures, returns their number."""
+    """work(item) -> (key, function giving (ok, text, seconds)); clean keys are skipped. Prints failures, returns their number."""
     cache = pathlib.Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
 
@@ -60,18 +74,22 @@ def run_all(items, work, cache):
         mark = cache / key
         if mark.exists():
             mark.touch()
-            return item, True, "", True
-        good, text = judge()
+            return item, True, "", None
+        good, text, seconds = judge()
         if good:
             mark.touch()
-        return item, good, text, False
+        return item, good, text, seconds
 
-    failed = known = 0
+    failed = 0
+    costs = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        for item, good, text, cached in pool.map(one, items):
-            known += cached
+        for item, good, text, seconds in pool.map(one, items):
+            if seconds is not None:
+                costs.append(seconds)
             if not good:
                 failed += 1
                 print(f"{item}:\n{text}", flush=True)
-    print(f"{len(items)} judged ({known} unchanged since a clean run), {failed} failed")
+    print(f"{len(items)} judged ({len(items) - len(costs)} unchanged since a clean run), {failed} failed")
+    if costs:
+        print(f"processor time: {sum(costs):.0f} s in all, {statistics.median(costs):.1f} s at the median, {max(costs):.1f} s at most")
     return failed

@@ -9,6 +9,7 @@
 #include "policy/explain/question.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/pipeline_world.h"
+#include "tests/support/policy/sample_gateway.h"
 
 namespace sallyport::prove {
 namespace {
