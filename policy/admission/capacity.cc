@@ -97,11 +97,12 @@ void Capacity::learn(const Sample& sample, Instant now) {
   round_.flight_time_us += sample.flight_time_us;
   round_.failed += sample.failed;
   const bool replied = sample.replies.total() > 0;
-  if (replied || sample.server_signs > 0) since_sign_ = 0;
-  if (!replied) return;
-  if (phase_ == Phase::kDead) {
+  const bool signs = replied || sample.server_signs > 0;
+  if (signs) since_sign_ = 0;
+  // Who refused and now accepts is back; who was silent may accept and still be hung.
+  if (phase_ == Phase::kDead && (replied || (signs && refused_))) {
     revive(now);
-  } else {
+  } else if (replied && phase_ != Phase::kDead) {
     open_window(sample.replies);
   }
 }
@@ -135,7 +136,10 @@ void Capacity::tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now) {
     // Silent, or refusing one after another.
     const bool silent = now - sign_ > std::max(kDeadAfter, microseconds(4 * reply_us_));
     const bool refusing = round_.failed >= kDeadTurns && replies == 0;
-    if (silent || refusing) die(now);
+    if (silent || refusing) {
+      refused_ = refusing;
+      die(now);
+    }
   }
   if (now < round_end_) return;
   const std::uint32_t wanted = phase_ == Phase::kRamp ? kRampReplies : kRoundReplies;

@@ -144,6 +144,7 @@ class Capacity {
   bool cut_ = false;           // the last judgement was a decrease
   bool draining_ = false;      // until no more is in flight than the window
   bool held_back_ = false;
+  bool refused_ = false;  // it died by refusing
 };
 
 }  // namespace sallyport::admission

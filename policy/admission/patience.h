@@ -23,8 +23,9 @@ inline constexpr Tick kJustSeen = ticks(std::chrono::milliseconds(400));
 inline constexpr Tick kDefaultPatience = ticks(std::chrono::seconds(127));
 // How often what is believed of a lane fades.
 inline constexpr Tick kFadeEvery = ticks(std::chrono::seconds(64));
-// By how much chance disturbs the order of arrival.
+// Bounds of scatter().
 inline constexpr Tick kScatter = ticks(std::chrono::seconds(7));
+inline constexpr Tick kMostScatter = ticks(std::chrono::seconds(30));
 
 constexpr Tick age_at(const Place& place, Tick now) {
   return static_cast<Tick>(std::max(0, tick_diff(now, place.started)));
@@ -55,20 +56,26 @@ inline bool presumed_gone(const Place& head, const Place& place, const Presence&
   return age + flight >= lane.edge();
 }
 
-// When it should be called: in the order in which attempts began, disturbed by chance within
-// kScatter, and before its deadline. Undisturbed, those who dialled first would all be served first
-// and those who dialled last would all be gone together, leaving the server idle until they return
-// together; disturbed, whoever is left is spread over all phases of coming and going, and somebody
-// is always there. More chance than this would let those leave unserved who could just have been
-// served in time.
-constexpr Tick turn_moment(PairId pair, Tick started, Tick deadline, Tick now) {
+// By how much chance disturbs the order of arrival of clients that wait for `patience`.
+constexpr Tick scatter(Tick patience) {
+  if (patience >= kDefaultPatience) return kScatter;
+  return std::clamp(patience / 10 * 7, kScatter, kMostScatter);
+}
+
+// When it should be called: in the order in which attempts began, disturbed by chance, and before
+// its deadline. Undisturbed, those who dialled first would all be served first and those who
+// dialled last would all be gone together, leaving the server idle until they return together;
+// disturbed, whoever is left is spread over all phases of coming and going, and somebody is always
+// there. More chance than scatter() would let those leave unserved who could just have been served
+// in time.
+constexpr Tick turn_moment(PairId pair, Tick started, Tick patience, Tick now) {
   std::uint32_t x = (pair + 1) * 0x9e3779b9U ^ started;
   x = (x ^ x >> 15) * 0x85ebca6bU;
   x = (x ^ x >> 13) * 0xc2b2ae35U;
   x ^= x >> 16;
-  const Tick moment = started + static_cast<Tick>((std::uint64_t{x} * kScatter) >> 32);
-  if (tick_diff(moment, deadline) > 0) return deadline;
-  return tick_diff(moment, now) > 0 ? moment : now;
+  const auto late = static_cast<Tick>((std::uint64_t{x} * scatter(patience)) >> 32);
+  const Tick moment = started + std::min(late, patience);
+  return tick_diff(moment, now) > 0 || late > patience ? moment : now;
 }
 
 }  // namespace sallyport::admission

@@ -64,7 +64,7 @@ void Shard::enqueue(PairId pair, Tick now) {
   const bool served = (head.pair_flags & Place::kServed) != 0 && head.round == lane.round;
   TurnQueue& queue = lane.queues[served ? lane.current ^ 1U : lane.current];
   queue.push(places_, pair, head.since,
-             turn_moment(pair, begun, begun + patience(head, lane.presence), now), now);
+             turn_moment(pair, begun, patience(head, lane.presence), now), now);
   head.pair_flags |= Place::kQueued;
   ++conduits_[lane.config.conduit].queued;
   mark(head.lane);

@@ -94,7 +94,7 @@ class NaiveOrder {
     if (none) first = wanted;
     e.cohort = std::clamp<std::int64_t>(wanted, first, first + TurnQueue::kCohorts - 1);
     const std::int64_t from = cursor(e.lane, e.next_round, e.cohort, at);
-    const Tick moment = turn_moment(pair.id, newest->started, newest->started + wait, at);
+    const Tick moment = turn_moment(pair.id, newest->started, wait, at);
     e.bucket = std::clamp<std::int64_t>(moment >> TurnQueue::kBucketShift, from,
                                         from + TurnQueue::kBuckets - 1);
     e.order = next();

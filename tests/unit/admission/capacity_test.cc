@@ -190,6 +190,27 @@ TEST_P(Death, IsNoticedWithinASecondAndProbedOnceASecond) {
   EXPECT_GE(shop.run(1s), 450U) << "and the rate of before is tried at once";
   EXPECT_LE(shop.run(100ms), 56U);
 }
+
+// A port that answers again is back. A server that was silent may answer and still be hung: only
+// its first flight proves it alive.
+TEST_P(Death, EndsWithASignOnlyForWhoRefused) {
+  const bool refused = GetParam();
+  Shop shop(500, 500, 0.02);
+  shop.run(3s);
+  refused ? shop.refuse() : shop.kill();
+  shop.run(1500ms);
+  ASSERT_EQ(shop.control().phase(), Capacity::Phase::kDead);
+  Capacity::Sample accepted;
+  accepted.server_signs = 1;
+  shop.control().learn(accepted, at(shop.now));
+  EXPECT_EQ(shop.control().phase() == Capacity::Phase::kDead, !refused);
+  Capacity::Sample replied;
+  replied.replies.count[0] = 1;
+  replied.replies.server_time_us[0] = 20'000;
+  replied.reply_time_us = 40'000;
+  shop.control().learn(replied, at(shop.now));
+  EXPECT_NE(shop.control().phase(), Capacity::Phase::kDead);
+}
 INSTANTIATE_TEST_SUITE_P(Kinds, Death, testing::Bool(), [](const testing::TestParamInfo<bool>& i) {
   return i.param ? "Refusing" : "Silent";
 });

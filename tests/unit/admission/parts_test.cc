@@ -67,15 +67,30 @@ TEST(TurnMoment, IsWithinTheScatterAndNeverAfterTheDeadline) {
   std::uint64_t sum = 0;
   constexpr PairId kPairs = 10'000;
   for (PairId pair = 0; pair < kPairs; ++pair) {
-    const Tick moment = turn_moment(pair, 1'000, 1'000 + kDefaultPatience, 1'000);
+    const Tick moment = turn_moment(pair, 1'000, kDefaultPatience, 1'000);
     ASSERT_GE(moment, 1'000U);
     ASSERT_LE(moment, 1'000 + kScatter);
     sum += moment - 1'000;
-    ASSERT_LE(tick_diff(turn_moment(pair, 1'000, 2'000, 1'000), 2'000), 0);
-    ASSERT_GE(turn_moment(pair, 1'000, 90'000, 50'000), 50'000U);  // overdue: now
+    ASSERT_LE(tick_diff(turn_moment(pair, 1'000, 1'000, 1'000), 2'000), 0);
+    ASSERT_GE(turn_moment(pair, 1'000, 89'000, 80'000), 80'000U);  // overdue: now
   }
   // Evenly over it: the mean of ten thousand is within two in a hundred of the middle.
   EXPECT_NEAR(static_cast<double>(sum) / kPairs, kScatter / 2.0, kScatter * 0.02);
+}
+
+// The longer clients are known to wait, the more chance: those who dialled last would be all that
+// is left.
+TEST(TurnMoment, ScatterGrowsWithAKnownPatience) {
+  const auto s = [](int seconds) { return ticks(std::chrono::seconds(seconds)); };
+  EXPECT_EQ(scatter(kDefaultPatience), kScatter) << "nothing is known";
+  EXPECT_EQ(scatter(s(4)), kScatter);
+  EXPECT_NEAR(scatter(s(30)), s(21), 10);
+  EXPECT_EQ(scatter(s(100)), kMostScatter);
+  Tick latest = 0;
+  for (PairId pair = 0; pair < 1'000; ++pair)
+    latest = std::max(latest, turn_moment(pair, 1'000, s(30), 1'000) - 1'000);
+  EXPECT_GT(latest, s(20));
+  EXPECT_LE(latest, scatter(s(30)));
 }
 
 TEST(TurnQueue, ServesSeniorityThenMomentThenArrival) {
