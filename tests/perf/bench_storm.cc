@@ -100,7 +100,12 @@ int main(int argc, char** argv) {
     progress.end(storm::summary(outcomes.back()));
   }
   std::size_t met = 0;
-  for (const bench::Figure& f : figures) met += f.met ? 1 : 0;
+  for (const bench::Figure& f : figures) {
+    met += f.met ? 1 : 0;
+    if (!f.met)
+      fmt::print("missed: {} is {:.3f}, target {:g}{}{}\n", f.name, f.at_most ? f.max : f.min,
+                 f.target, f.note.empty() ? "" : "; ", f.note);
+  }
   fmt::print("{} of {} targets met, {} storms, {:.0f} s\n", met, figures.size(), cases.size(),
              progress.seconds());
   if (!options.json.empty() && !bench::write_json(options.json, occasion, figures)) {

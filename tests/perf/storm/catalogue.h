@@ -16,6 +16,8 @@ struct Check {
   double target = 0;
   bool at_most = true;
   std::function<double(const Result&)> value;
+  // What no gateway that only defers can go below; empty where nothing is known.
+  std::function<double(const Result&)> floor;
 };
 
 enum class Group : std::uint8_t {

@@ -52,7 +52,8 @@ class Measure {
     std::array<float, kMaxSegments> starts{};
     std::array<std::int32_t, kMaxSegments> least_waiting;
   };
-  double optimum_of(const std::vector<Arrival>& arrivals, int segment) const;
+  // `forgiven`: work that need not be done.
+  double optimum_of(const std::vector<Arrival>& arrivals, int segment, double forgiven = 0) const;
   double work_done(double slot) const;  // by the server from begin_ to slot
   double when_done(double work) const;  // its inverse
   bool backlogged(const Scenario& scenario, const Second& second, std::size_t segment) const;
@@ -66,7 +67,7 @@ class Measure {
   Slot capacity_change_ = 0;
   std::uint32_t clients_;
   Slot begin_ = 0;
-  double optimum_ = 0, bound_ = 0;
+  double optimum_ = 0, bound_ = 0, bound99_ = 0;
   Slot flight_ = 0;
   bool restarted_ = false;
   std::vector<Arrival> arrivals_;

@@ -7,6 +7,7 @@
 namespace sallyport::storm {
 
 namespace {
+constexpr double kRefused = 0.4;
 constexpr double kPatience = 10, kPause = 5, kStep = 0.001, kSample = 0.2;
 
 struct Waiting {
@@ -24,6 +25,8 @@ const char* name(Order order) {
       return "earliest deadline first";
     case Order::kChance:
       return "by chance before the deadline";
+    case Order::kRefusing:
+      return "by chance, two in five refused at first (rejected)";
   }
   return "?";
 }
@@ -52,6 +55,11 @@ OrderRun run_order(Order order, std::uint32_t clients, double capacity, double b
         queue.erase({client.key, c});
         client.next += kPause;
         --here;
+      } else if (order == Order::kRefusing && client.next == client.boot &&
+                 uniform(3, c, 0, Chance::kStall) < kRefused) {
+        client.next += kPause;
+        events.insert({client.next, c});
+        continue;
       } else {
         const double from = client.next;
         client.next += kPatience;

@@ -9,7 +9,9 @@
 
 namespace sallyport::storm {
 
-enum class Order : std::uint8_t { kFirstCome, kEarliestDeadline, kChance };
+// kRefusing: by chance, and two clients in five are refused when they come first, so that their
+// comings and goings fall between the others'.
+enum class Order : std::uint8_t { kFirstCome, kEarliestDeadline, kChance, kRefusing };
 const char* name(Order order);
 
 struct OrderRun {

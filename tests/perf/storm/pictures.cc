@@ -70,7 +70,8 @@ Picture order() {
   chart.x_label = "seconds";
   chart.y_label = "share served";
   chart.x_max = 80;
-  for (const Order o : {Order::kFirstCome, Order::kEarliestDeadline, Order::kChance}) {
+  for (const Order o :
+       {Order::kFirstCome, Order::kEarliestDeadline, Order::kChance, Order::kRefusing}) {
     const OrderRun run = run_order(o, kClients, kCapacity, kBoot);
     chart.lines.push_back(
         {fmt::format("{}: R {:.2f}", name(o), run.stretch), run.done, false, true});

@@ -29,6 +29,13 @@ const Result& Outcome::typical() const {
   return *sorted[sorted.size() / 2];
 }
 
+double Outcome::floor(const Check& check) const {
+  double most = 0;
+  if (!check.floor) return most;
+  for (const Result& r : ours) most = std::max(most, check.floor(r));
+  return most;
+}
+
 double Outcome::floor() const {
   double most = 0;
   for (const Result& r : ours) most = std::max(most, r.floor());
@@ -47,9 +54,9 @@ std::vector<bench::Figure> Outcome::figures() const {
       figure.peers.push_back({name(policy), value, value != 0 ? figure.median / value : 0});
     }
     figure.note = played.note;
-    if (check.metric.starts_with("m1-")) {
+    if (check.floor) {
       figure.note += fmt::format("{}no gateway that only defers can be below {:.3f}",
-                                 figure.note.empty() ? "" : "; ", floor());
+                                 figure.note.empty() ? "" : "; ", floor(check));
     }
     out.push_back(figure);
   }

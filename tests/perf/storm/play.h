@@ -16,7 +16,12 @@ struct Outcome {
 
   // The seed whose stretch is the median.
   const Result& typical() const;
-  double floor() const;  // the highest of all seeds
+  // The highest of all seeds; of a check that has none: 0.
+  double floor(const Check& check) const;
+  // Of the time until all are back.
+  double floor() const;
+  // A gateway that only defers cannot meet it.
+  bool out_of_reach(const Check& check) const { return floor(check) > check.target; }
   // One per check.
   std::vector<bench::Figure> figures() const;
 };
