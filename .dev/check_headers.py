@@ -7,11 +7,16 @@ import sys
 import tool_cache
 
 
-def nearest_command(header, commands, root):
-    """The flags of the translation unit that shares the longest folder path (include directories differ by target)."""
+def neighbours(header, commands, root):
+    """The different sets of flags of the translation units that share the longest folder path with the header; that of the
+    file of the same name comes first. A folder can hold files of several targets, and a header belongs to one of them."""
     def closeness(file):
         return len(os.path.commonpath([os.path.dirname(file), os.path.dirname(header)])), "/tests/" not in file
-    return max((file for file in commands if file.startswith(root)), key=closeness)
+    files = [file for file in commands if file.startswith(root)]
+    nearest = max(map(closeness, files))
+    stem = os.path.splitext(header)[0]
+    near = sorted((file for file in files if closeness(file) == nearest), key=lambda file: (os.path.splitext(file)[0] != stem, file))
+    return list({tuple(commands[file][1]): commands[file] for file in near}.values())
 
 
 def main(root, build, cache):
@@ -21,15 +26,22 @@ def main(root, build, cache):
     headers = [os.path.join(root, name) for name in listed.stdout.decode().split("\0") if name.startswith(tool_cache.SOURCES)]
 
     def work(header):
-        directory, words = commands[nearest_command(header, commands, root)]
+        choices = neighbours(header, commands, root)
         # A header as main file would warn about its own #pragma once.
-        command = [*words, "-fsyntax-only", "-Wno-pragma-once-outside-header", "-Wno-unused-function", "-x", "c++", header]
-        key = tool_cache.key_of([tool_cache.anywhere(command[:-1], root), os.path.relpath(header, root)],
+        flags = ["-fsyntax-only", "-Wno-pragma-once-outside-header", "-Wno-unused-function", "-x", "c++", header]
+        directory, words = choices[0]
+        key = tool_cache.key_of([*(tool_cache.anywhere([*one, *flags[:-1]], root) for _, one in choices), os.path.relpath(header, root)],
                                 tool_cache.dependencies(directory, [*words, "-x", "c++"], header))
 
         def judge():
-            status, _, error, seconds = tool_cache.run(command, directory)
-            return status == 0, error, seconds
+            first, spent = "", 0.0
+            for where, one in choices:
+                status, _, error, seconds = tool_cache.run([*one, *flags], where)
+                spent += seconds
+                if status == 0:
+                    return True, "", spent
+                first = first or error
+            return False, first, spent
         return key, judge
 
     return 1 if tool_cache.run_all(headers, work, cache) else 0
