@@ -2,19 +2,38 @@
 # is visible in the folder that draws it (tests/lint checks the includes against the same rules).
 #
 # Labels of tests: `root` needs root and network namespaces, `threads` also runs under tsan, `asan-only` runs only under
-# asan (./dev test builds just these there). The targets label_<label> build the tests that carry one, `programs` every executable, `fuzzers` every fuzz target.
+# asan (./dev test builds just these there). The targets label_<label> build the tests that carry one, `programs` every executable, `products` those
+# that are installed, `fuzzers` every fuzz target.
 set(SALLYPORT_LABELS threads asan-only root)
 foreach(label IN LISTS SALLYPORT_LABELS)
   add_custom_target(label_${label})
 endforeach()
 add_custom_target(programs)
+add_custom_target(products)
 add_custom_target(fuzzers)
+
+# What lies below tests/ is neither installed nor measured: preset coverage compiles it as preset dev does, and finds it in ccache.
+function(sallyport_product name)
+  set(tests "${CMAKE_SOURCE_DIR}/tests")
+  cmake_path(IS_PREFIX tests "${CMAKE_CURRENT_SOURCE_DIR}" is_test)
+  if(is_test)
+    return()
+  endif()
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    add_dependencies(products ${name})
+  endif()
+  if(SALLYPORT_COVERAGE)
+    target_compile_options(${name} PRIVATE --coverage)
+  endif()
+endfunction()
 
 function(sallyport_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
   target_link_libraries(${name} PUBLIC sallyport_build_flags ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  sallyport_product(${name})
 endfunction()
 
 function(sallyport_executable name)
@@ -25,6 +44,7 @@ function(sallyport_executable name)
   target_link_options(${name} PRIVATE -pie)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin" POSITION_INDEPENDENT_CODE ON)
   add_dependencies(programs ${name})
+  sallyport_product(${name})
 endfunction()
 
 # One GoogleTest binary per mirrored source folder, run by ctest as one test. LABELS as above; TIMEOUT in seconds.

@@ -61,7 +61,7 @@ check_coverage_gate() {
 }
 
 check_hardening() {
-  build_preset release programs || { tally_failure "build preset release"; return 0; }
+  build_preset release products || { tally_failure "build preset release"; return 0; }
   tally_step "release binaries are hardened" /usr/bin/python3 "$root/tests/system/binary/check_hardening.py" "$root/build/release"
   tally_step "no refused algorithm in release binaries" /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" \
     --library "$cache/wolfssl" --binaries "$root/build/release/bin"
