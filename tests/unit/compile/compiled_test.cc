@@ -103,11 +103,10 @@ TEST(Compiled, SummariesAreShortAndSayWhatIsMeant) {
   std::vector<std::string> said;
   for (const wire::Conduit* c : *testing::view_of(out).root().conduits())
     said.emplace_back(wire::text(c->summary()));
+  const std::string four = "203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4";
   EXPECT_EQ(said, (std::vector<std::string>{
                       "uplink 203.0.113.0/24, 198.51.100.0/24 -> camera tcp/80-81",
-                      "meter -> 203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4 udp/53",
-                      "camera -> 203.0.113.1, 203.0.113.2, 203.0.113.3, 203.0.113.4 and 2 more "
-                      "tcp/443",
+                      "meter -> " + four + " udp/53", "camera -> " + four + " and 2 more tcp/443",
                       "office -> press4 icmp-echo", "camera -> a.example udp/123"}));
 }
 
