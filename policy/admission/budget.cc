@@ -153,6 +153,7 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     sample.flight_time_us = report.flight_time_us - before.flight_time_us;
     sample.failed = report.failed - before.failed;
     sample.server_signs = report.server_signs - before.server_signs;
+    sample.hellos = static_cast<std::int32_t>(report.hellos - before.hellos);
     conduit.capacity.learn(sample, now);
   }
   check(conduit);

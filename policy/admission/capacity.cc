@@ -53,6 +53,7 @@ constexpr std::uint32_t kWarmRounds = 6;
 constexpr Duration kBaseEpoch = seconds(10);
 constexpr Duration kDeadAfter = seconds(1);
 constexpr std::uint32_t kDeadTurns = 3;
+constexpr std::int32_t kDeadHellos = 3;
 constexpr double kLongestTickS = 0.01;
 
 double in_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
@@ -72,6 +73,7 @@ Capacity::Capacity(std::uint32_t ceiling, std::uint32_t bound,
       epoch_end_(now + kBaseEpoch),
       hold_until_(now),
       sign_(now),
+      hello_(now),
       next_probe_(now),
       next_drain_(now) {
   begin_round(now, kMinRound);
@@ -99,6 +101,8 @@ void Capacity::learn(const Sample& sample, Instant now) {
   const bool replied = sample.replies.total() > 0;
   const bool signs = replied || sample.server_signs > 0;
   if (signs) since_sign_ = 0;
+  if (unanswered_ == 0 || replied) hello_ = now;
+  unanswered_ = replied ? 0 : std::max(unanswered_ + sample.hellos, 0);
   // Who refused and now accepts is back; who was silent may accept and still be hung.
   if (phase_ == Phase::kDead && (replied || (signs && refused_))) {
     revive(now);
@@ -130,20 +134,25 @@ void Capacity::tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now) {
   if (fresh > 0 && now > ticked_) busy_s_ += std::min(in_seconds(now - ticked_), kLongestTickS);
   ticked_ = now;
   most_in_flight_ = std::max(most_in_flight_, fresh);
-  const std::uint32_t replies = round_.replies.total();
-  if (in_flight == 0 && round_.failed == 0) since_sign_ = 0;  // nobody waits for it
-  if (phase_ != Phase::kDead && since_sign_ >= kDeadTurns) {
-    // Silent, or refusing one after another.
-    const bool silent = now - sign_ > std::max(kDeadAfter, microseconds(4 * reply_us_));
-    const bool refusing = round_.failed >= kDeadTurns && replies == 0;
-    if (silent || refusing) {
-      refused_ = refusing;
-      die(now);
-    }
-  }
+  look_for_death(in_flight, now);
   if (now < round_end_) return;
+  const std::uint32_t replies = round_.replies.total();
   const std::uint32_t wanted = phase_ == Phase::kRamp ? kRampReplies : kRoundReplies;
   if (replies >= wanted || now - round_start_ >= kMaxRound) end_round(fresh, now);
+}
+
+// Silent, or hung behind a port that accepts, or refusing one after another.
+void Capacity::look_for_death(std::uint32_t in_flight, Instant now) {
+  if (in_flight == 0 && round_.failed == 0) since_sign_ = unanswered_ = 0;  // nobody waits for it
+  if (phase_ == Phase::kDead) return;
+  const Duration within = std::max(kDeadAfter, microseconds(4 * reply_us_));
+  const bool ignored = since_sign_ >= kDeadTurns;
+  const bool silent = ignored && now - sign_ > within;
+  const bool hung = unanswered_ >= kDeadHellos && now - hello_ > within;
+  const bool refusing = ignored && round_.failed >= kDeadTurns && round_.replies.total() == 0;
+  if (!silent && !hung && !refusing) return;
+  refused_ = refusing;
+  die(now);
 }
 
 void Capacity::begin_round(Instant now, Duration length) {
@@ -158,7 +167,10 @@ void Capacity::end_round(std::uint32_t fresh, Instant now) {
   if (phase_ != Phase::kDead && round_.replies.total() > 0) {
     time_.note(round_.replies);
     judge(read(now), fresh, now);
-    if (drain_rounds_ > 0 && --drain_rounds_ == 0) end_drain();
+    if (drain_rounds_ > 0) {
+      --drain_rounds_;
+      if (drain_rounds_ == 0) end_drain();
+    }
     if (now >= epoch_end_) {
       epoch_end_ = now + kBaseEpoch;
       if (!time_.end_epoch()) start_drain(now);
@@ -324,6 +336,7 @@ void Capacity::die(Instant now) {
   phase_ = Phase::kDead;
   next_probe_ = now + kProbeEvery;
   since_sign_ = 0;
+  unanswered_ = 0;
   publish();
 }
 

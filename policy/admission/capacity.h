@@ -14,8 +14,9 @@
 //             what it needs (Little's law: rate times usual flight)
 //   drain     after an epoch in which the server was never near its base, a few rounds of half the
 //             window, so that a standing queue does not become the base
-//   dead      nothing proves it alive for a second although handshakes wait for it, or it refuses
-//             one after another: one probe a second
+//   dead      nothing proves it alive for a second although handshakes wait for it, or it accepts
+//             connections and answers no ClientHello, or it refuses one after another: one probe a
+//             second
 // When a decrease lowers what is delivered but not the server's time, it was no queue: the machine
 // itself is slower, and its time is the new base.
 //
@@ -51,6 +52,7 @@ class Capacity {
     std::uint64_t flight_time_us = 0;  // over `established`: turn to end
     std::uint32_t failed = 0;          // by the server's fault
     std::uint32_t server_signs = 0;
+    std::int32_t hellos = 0;  // ClientHellos, less those whose clients left unanswered
   };
   void learn(const Sample& sample, Instant now);
   // `n` turns were given.
@@ -87,6 +89,7 @@ class Capacity {
     void add(const Reading& r) { cost += r.cost, replies += r.replies, seconds += r.seconds; }
   };
 
+  void look_for_death(std::uint32_t in_flight, Instant now);
   void open_window(const Replies& replies);
   double needed_window() const;
   double first_window(double reply_s) const;
@@ -130,9 +133,11 @@ class Capacity {
   Instant epoch_end_;
   Instant hold_until_;  // rounds that began before it say nothing about the last decrease
   Instant sign_;        // first turn given since the last sign of life
+  Instant hello_;       // first ClientHello since the last reply
   Instant next_probe_;
   Instant next_drain_;                // not before
   std::uint32_t since_sign_ = 0;      // turns given since the last sign of life
+  std::int32_t unanswered_ = 0;       // ClientHellos since the last reply
   std::uint32_t most_in_flight_ = 0;  // in this round
   std::uint32_t calm_ = 0;            // rounds at base in a row
   std::uint32_t warm_ = 0;            // rounds well above base in a row, without congestion

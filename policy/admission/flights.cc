@@ -61,7 +61,8 @@ void Shard::foresee(Lane& lane, Place& place, Handshake kind) {
 void Shard::showed_up(Lane& lane, PlaceId id, Tick now) {
   Place& place = places_[id];
   list_of(lane, place).remove(places_, id);
-  if ((place.attempt_flags & Place::kSlow) != 0) mark(lane.ledger.lane);
+  ++lane.ledger.hellos;
+  mark(lane.ledger.lane);
   place.attempt_flags &= static_cast<std::uint8_t>(~Place::kSlow);
   lane.fresh.push(places_, id);
   lane.show16 = lane.show16 - lane.show16 / 16 + since(place, now);
@@ -119,6 +120,7 @@ bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Hand
     case Outcome::kClientLeft:
       ++stats_.left;
       if (place.state >= PlaceState::kAnswered) ++ledger.server_signs;
+      if (place.state == PlaceState::kHello) --ledger.hellos;
       learn_gone(lane, head, age, true);
       head.pair_flags &= static_cast<std::uint8_t>(~Place::kServed);
       break;

@@ -23,7 +23,9 @@ PlaceId Shard::started(PairId pair, const Arrival& arrival, Tick now) {
   PlaceId chosen = kNone;
   std::int32_t most_silent = -1;
   std::int32_t least_silent = INT32_MAX;
-  for (unsigned i = 0; i < parallel; ++i) {
+  const bool alone = parallel == 1 && head.state == PlaceState::kFree;  // the usual case
+  if (alone) chosen = pair;
+  for (unsigned i = 0; !alone && i < parallel; ++i) {
     const Place& place = places_[pair + i];
     if (place.state == PlaceState::kFree) {
       if (most_silent != INT32_MAX) chosen = pair + i;
@@ -58,7 +60,8 @@ PlaceId Shard::started(PairId pair, const Arrival& arrival, Tick now) {
 void Shard::enqueue(PairId pair, Tick now) {
   Place& head = places_[pair];
   Lane& lane = lanes_[head.lane];
-  const PlaceId newest = newest_waiting(pair);
+  const bool alone = (head.pair_flags & Place::kParallelMask) == 1 && waits(head.state);
+  const PlaceId newest = alone ? pair : newest_waiting(pair);
   if (newest == kNone || !lane.used) return;
   const Tick begun = places_[newest].started;
   const bool served = (head.pair_flags & Place::kServed) != 0 && head.round == lane.round;

@@ -153,7 +153,7 @@ struct LaneReport {
   std::uint32_t server_signs = 0;  // anything that proves the server alive
   std::array<std::uint32_t, kHandshakes> replied{};  // first flights seen from the server
   std::uint32_t established = 0;
-  std::uint32_t padding = 0;
+  std::uint32_t hellos = 0;  // ClientHellos of clients that stayed: the server owes a reply
   std::array<std::uint64_t, kHandshakes> server_time_us{};  // over `replied`: ClientHello to reply
   std::uint64_t reply_time_us = 0;                          // over all replies: turn to reply
   std::uint64_t flight_time_us = 0;                         // over `established`: turn to end

@@ -131,6 +131,7 @@ class NaiveEngine {
       pair->since = at;
     } else if (outcome == Outcome::kClientLeft) {
       if (attempt->state >= PlaceState::kAnswered) ++told.sample.server_signs;
+      if (attempt->state == PlaceState::kHello) --told.sample.hellos;
       gone(*pair, age, true);
       pair->served_round.reset();
     } else {
@@ -206,9 +207,9 @@ class NaiveEngine {
 
   void show_up(const NaivePair& pair, NaiveAttempt& attempt, Tick at) {
     NaiveLane& lane = order_.lanes[pair.lane];
-    if (attempt.slow) lane.dirty = true;
     attempt.slow = false;
     attempt.joined = order_.next();
+    ++note(pair.lane).sample.hellos;
     lane.show16 = lane.show16 - lane.show16 / 16 + std::max<Tick>(1, at - attempt.newest);
   }
 

@@ -26,9 +26,14 @@ class Shop {
     alive_ = false;
     refuses_ = true;
   }
+  void hang() {
+    alive_ = false;
+    hangs_ = true;
+  }
   void revive() {
     alive_ = true;
-    refuses_ = false;
+    refuses_ = hangs_ = false;
+    jobs_.clear();
   }
 
   // Runs for `span`; how many handshakes started.
@@ -73,9 +78,14 @@ class Shop {
       sample.failed += static_cast<std::uint32_t>(jobs_.size());
       jobs_.clear();
     }
-    if (!alive_ && !refuses_)  // the caller takes back what was not answered within a second
+    if (!alive_ && !refuses_ &&
+        !hangs_)  // the caller takes back what was not answered within a second
       std::erase_if(jobs_, [&](const Job& j) { return now - j.begun > 1s; });
     while (!ending_.empty() && ending_.front() <= now) ending_.pop_front();
+    if (alive_ || hangs_) {  // who started in the step before has its SYN-ACK and says hello
+      sample.server_signs += began_;
+      sample.hellos += static_cast<std::int32_t>(began_);
+    }
     control_.learn(sample, at(now));
     tokens_ = std::min(tokens_ + static_cast<double>(control_.rate16()) / 16 * 1e-3, 3.0);
     std::uint32_t started = 0;
@@ -89,6 +99,7 @@ class Shop {
       ++started;
     }
     if (clients) control_.held_back();
+    began_ = started;
     return started;
   }
 
@@ -97,7 +108,8 @@ class Shop {
   std::deque<Job> jobs_;
   std::deque<Duration> ending_;
   double tokens_ = 1;
-  bool alive_ = true, refuses_ = false;
+  bool alive_ = true, refuses_ = false, hangs_ = false;
+  std::uint32_t began_ = 0;
 };
 
 TEST(Capacity, AConfiguredMaximumIsUsedFromTheFirstSecondAndNeverExceeded) {
@@ -173,12 +185,25 @@ TEST(Capacity, TheClientsAbsenceIsNotTheServersFault) {
   EXPECT_GE(shop.run(200ms), 85U) << "back at full rate within two tenths of a second";
 }
 
-class Death : public testing::TestWithParam<bool> {};
+enum class Dying : std::uint8_t { kSilent, kRefusing, kHung };
+class Death : public testing::TestWithParam<Dying> {
+ protected:
+  static void die(Shop& shop) {
+    switch (GetParam()) {
+      case Dying::kSilent:
+        return shop.kill();
+      case Dying::kRefusing:
+        return shop.refuse();
+      case Dying::kHung:
+        return shop.hang();
+    }
+  }
+};
 
 TEST_P(Death, IsNoticedWithinASecondAndProbedOnceASecond) {
   Shop shop(500, 500, 0.02);
   shop.run(3s);
-  GetParam() ? shop.refuse() : shop.kill();
+  die(shop);
   shop.run(1500ms);
   EXPECT_EQ(shop.control().phase(), Capacity::Phase::kDead);
   const std::uint32_t probes = shop.run(10s);
@@ -194,10 +219,10 @@ TEST_P(Death, IsNoticedWithinASecondAndProbedOnceASecond) {
 // A port that answers again is back. A server that was silent may answer and still be hung: only
 // its first flight proves it alive.
 TEST_P(Death, EndsWithASignOnlyForWhoRefused) {
-  const bool refused = GetParam();
+  const bool refused = GetParam() == Dying::kRefusing;
   Shop shop(500, 500, 0.02);
   shop.run(3s);
-  refused ? shop.refuse() : shop.kill();
+  die(shop);
   shop.run(1500ms);
   ASSERT_EQ(shop.control().phase(), Capacity::Phase::kDead);
   Capacity::Sample accepted;
@@ -211,9 +236,13 @@ TEST_P(Death, EndsWithASignOnlyForWhoRefused) {
   shop.control().learn(replied, at(shop.now));
   EXPECT_NE(shop.control().phase(), Capacity::Phase::kDead);
 }
-INSTANTIATE_TEST_SUITE_P(Kinds, Death, testing::Bool(), [](const testing::TestParamInfo<bool>& i) {
-  return i.param ? "Refusing" : "Silent";
-});
+INSTANTIATE_TEST_SUITE_P(Kinds, Death,
+                         testing::Values(Dying::kSilent, Dying::kRefusing, Dying::kHung),
+                         [](const testing::TestParamInfo<Dying>& i) {
+                           return i.param == Dying::kSilent     ? "Silent"
+                                  : i.param == Dying::kRefusing ? "Refusing"
+                                                                : "Hung";
+                         });
 
 // The same through the whole engine: places are kept, one probe a second goes out.
 TEST(Capacity, ADeadServerCostsNoClientItsPlace) {
