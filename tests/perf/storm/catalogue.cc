@@ -6,6 +6,8 @@
 #include <array>
 #include <limits>
 
+#include "tests/perf/storm/storm.h"
+
 namespace sallyport::storm {
 
 namespace {
@@ -24,8 +26,8 @@ constexpr std::uint32_t kQuickClients = 10'000;
 constexpr std::array kAllBaselines{Policy::kNone,     Policy::kTokenBucket, Policy::kReset,
                                    Policy::kNftLimit, Policy::kSynCookies,  Policy::kHaproxy};
 
-// From a turn to its ClientHello at the server, at least (storm.h).
-constexpr double kHelloArrivesS = 0.015;
+// From a turn to its ClientHello at the server, at least.
+const double kHelloArrivesS = to_seconds(3 * kWan);
 
 double or_never(double x) { return x < 0 ? kNeverBack : x; }
 
@@ -219,12 +221,21 @@ void found_by_a_probe(Case& c) {
   c.checks[0].floor = [](const Result& r) { return (r.bound_s - kHelloArrivesS) / r.optimum_s; };
   c.checks[1].floor = [](const Result& r) { return (r.bound99_s - kHelloArrivesS) / r.optimum_s; };
   c.checks.push_back({"m9-found", "s", 1.1, true, [](const Result& r) { return r.found_s; }, {}});
+  // It is noticed within a second, what is started until then included, and probed once a second.
+  const double probes = c.scenario.capacity + to_seconds(kSilence);
+  c.checks.push_back({"m9-probes",
+                      "SYNs",
+                      probes,
+                      true,
+                      [](const Result& r) { return static_cast<double>(r.probes); },
+                      {}});
   c.note = "R from the probe that found the server";
 }
 
 void add_returns(std::vector<Case>& out, const Fleet& fleet) {
   for (const auto& [mishap, what] : {std::pair{Mishap::kServerSilent, "server-silent"},
                                      std::pair{Mishap::kServerRefuses, "server-refuses"},
+                                     std::pair{Mishap::kServerHangs, "server-hangs"},
                                      std::pair{Mishap::kGatewayReboot, "gateway-power-cycled"}}) {
     for (const unsigned workers : {1U, 4U}) {
       Case c = special(Group::kReturn, fleet, what);

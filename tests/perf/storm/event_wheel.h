@@ -12,7 +12,7 @@ namespace sallyport::storm {
 using Slot = std::uint32_t;
 inline constexpr Slot kSlotsPerMs = 4;
 constexpr Slot ms(double milliseconds) {
-  return static_cast<Slot>(milliseconds * kSlotsPerMs + 0.5);
+  return (static_cast<Slot>(milliseconds * kSlotsPerMs * 2) + 1) / 2;  // rounded
 }
 constexpr Slot seconds(double s) { return ms(s * 1000); }
 constexpr double to_seconds(Slot slot) {

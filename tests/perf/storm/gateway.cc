@@ -64,7 +64,8 @@ void Storm::forward(std::uint32_t c) {
   const Slot now = wheel_.now();
   measure_.server_syn();
   if (server_state_ == ServerState::kSilent) return;
-  const bool here = scenario_.stack == Stack::kDtls && server_up();
+  const bool here =
+      scenario_.stack == Stack::kDtls && (server_up() || server_state_ == ServerState::kHangs);
   const Slot there_and_back = (here ? 0 : 2 * kWan) + lan(c);
   wheel_.at(now + there_and_back, c, clients_[c].attempt,
             server_state_ == ServerState::kRefuses ? EventKind::kReset : EventKind::kSynAck);
@@ -82,7 +83,10 @@ void Storm::on_hello(std::uint32_t c, std::uint32_t attempt) {
   if (!gateway_up_) return;
   const Slot now = wheel_.now();
   if (!server_up()) {
-    const Slot later = server_state_ == ServerState::kRefuses ? kWan + lan(c) : seconds(1);
+    // What hangs resets its connections when it is started again.
+    const Slot later = server_state_ == ServerState::kRefuses ? kWan + lan(c)
+                       : server_state_ == ServerState::kHangs ? mishap_end_ + kWan - now
+                                                              : seconds(1);
     wheel_.at(now + later, c, attempt, EventKind::kReset);
     return;
   }

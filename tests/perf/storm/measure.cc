@@ -140,6 +140,7 @@ void Measure::restart(Slot now) {
   arrivals_.clear();
   connected_at_.clear();
   high_starts_.clear();
+  probes_ = server_syns_ - syns_at_outage_;
   started_ = syns_ = server_syns_ = 0;
   failed_at_change_ = failed_;
 }
@@ -243,6 +244,7 @@ Result Measure::result(const Scenario& scenario) const {
     return nth == 0 || nth > at.size() ? -1.0 : to_seconds(at[nth - 1] - begin_);
   };
   out.found_s = started_ > 0 ? to_seconds(first_start_ - begin_) : -1;
+  out.probes = probes_;
   out.t50_s = time_of(0.5);
   out.t99_s = time_of(0.99);
   out.all_s = time_of(1);

@@ -36,6 +36,7 @@ class Measure {
   void failed() { ++failed_; }
   void sample(Slot now);  // every 100 ms
   void capacity_changes(Slot now, double capacity);
+  void outage() { syns_at_outage_ = server_syns_; }
   // Measures from here on; arrivals are told again as they happen.
   void restart(Slot now);
   void arrived(Slot now, bool resumed, unsigned segment);
@@ -81,6 +82,7 @@ class Measure {
   std::uint64_t syns_ = 0, server_syns_ = 0, started_ = 0, failed_ = 0, reconnects_ = 0;
   std::uint64_t connected_now_ = 0;
   std::uint64_t failed_at_change_ = 0;
+  std::uint64_t syns_at_outage_ = 0, probes_ = 0;
 };
 
 }  // namespace sallyport::storm

@@ -25,12 +25,17 @@ void Storm::mishap_begins() {
       server_state_ = ServerState::kRefuses;
       mishap_end_ = now + kSilence;
       break;
+    case Mishap::kServerHangs:
+      server_state_ = ServerState::kHangs;
+      mishap_end_ = now + kSilence;
+      break;
     case Mishap::kGatewayReboot:
       gateway_up_ = false;
       engine_.reset();
       mishap_end_ = now + kReboot;
       break;
   }
+  measure_.outage();
   lose_handshakes();
 }
 

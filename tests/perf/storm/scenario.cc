@@ -88,6 +88,8 @@ const char* name(Mishap mishap) {
       return "server silent for 15 s";
     case Mishap::kServerRefuses:
       return "server refuses for 15 s";
+    case Mishap::kServerHangs:
+      return "server hangs for 15 s";
     case Mishap::kGatewayReboot:
       return "gateway power-cycled";
   }

@@ -44,6 +44,7 @@ enum class Mishap : std::uint8_t {
   kSlowMachine,    // the same, and each handshake takes four times as long even alone
   kServerSilent,   // the server is gone without a word for 15 s
   kServerRefuses,  // the server's port answers with RST for 15 s
+  kServerHangs,    // its port accepts for 15 s, and nothing answers a ClientHello
   kGatewayReboot,  // the gateway is gone for 5 s and all connections with it
 };
 const char* name(Mishap mishap);
@@ -80,16 +81,17 @@ struct Result {
   double t50_s = 0, t99_s = 0, all_s = 0;  // negative: not within the horizon
   double peak_100ms = 0, peak_1s = 0;      // handshake starts over capacity
   double jain_min = 1, jain_mean = 1;
-  double gain = 0;          // of the aggressive segment over its share
-  double waste = 0;         // handshakes started beyond one per client, over clients
-  double syns = 0;          // per client, at the gateway
-  double server_syns = 0;   // per client, at the server
-  double stragglers = 0;    // share not connected at twice the optimum
-  double found_s = 0;       // until the first handshake started
-  double follow_s = 0;      // mishap: until starts fit the new capacity for good
-  double later_peak = 0;    // after that, over the new capacity
-  std::uint64_t lost = 0;   // handshakes that failed, since the mishap if there was one
-  double high_stretch = 0;  // highest class: its 99 % over its own optimum
+  double gain = 0;           // of the aggressive segment over its share
+  double waste = 0;          // handshakes started beyond one per client, over clients
+  double syns = 0;           // per client, at the gateway
+  double server_syns = 0;    // per client, at the server
+  double stragglers = 0;     // share not connected at twice the optimum
+  double found_s = 0;        // until the first handshake started
+  std::uint64_t probes = 0;  // SYNs that reached a dead server
+  double follow_s = 0;       // mishap: until starts fit the new capacity for good
+  double later_peak = 0;     // after that, over the new capacity
+  std::uint64_t lost = 0;    // handshakes that failed, since the mishap if there was one
+  double high_stretch = 0;   // highest class: its 99 % over its own optimum
   std::uint64_t events = 0;
   std::uint64_t allocations = 0;  // inside the engine, after its construction
   double wall_s = 0;

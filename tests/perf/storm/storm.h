@@ -37,7 +37,7 @@ class Storm {
 
  private:
   enum class State : std::uint8_t { kOff, kConnecting, kHandshaking, kPausing, kConnected };
-  enum class ServerState : std::uint8_t { kUp, kSilent, kRefuses };
+  enum class ServerState : std::uint8_t { kUp, kSilent, kRefuses, kHangs };
 
   struct Client {
     Slot started = 0;  // of this attempt
