@@ -1,8 +1,8 @@
 // The naive twin of the admission engine: the same rules for one worker, told without links,
 // bitmaps, deltas or messages; to be read against the rules, which are numbered as in
 // docs/design/0003-admission.md, "Who is next". It shares with the engine only what has tests of
-// its own: Capacity, CostLedger, Presence, turn_moment() and the plain types. In three files: the
-// books (1, 2), the order (4 to 6) and here what happens to attempts.
+// its own: Capacity, CostLedger, Presence, turn_moment() and the plain types. In four files: the
+// books (1, 2), the order (4 to 6), handshakes in flight, and here what happens to attempts.
 #pragma once
 
 #include <algorithm>
@@ -13,23 +13,19 @@
 
 #include "policy/admission/engine.h"
 #include "tests/support/admission_naive_books.h"
+#include "tests/support/admission_naive_flights.h"
 #include "tests/support/admission_naive_lanes.h"
 
 namespace sallyport::admission::test {
 
 using namespace std::chrono_literals;
 
-class NaiveEngine {
+class NaiveEngine : private NaiveFlights {
  public:
-  struct Act {
-    bool cut = false;
-    Cut why = Cut::kUnanswered;
-    PlaceId place = kNone;
-    friend bool operator==(const Act&, const Act&) = default;
-  };
+  using Act = NaiveAct;
 
   NaiveEngine(const ConduitConfig& config, const std::vector<Engine::LaneSpec>& lanes, Instant now)
-      : config_(config), books_(config, lanes, now) {
+      : NaiveFlights(config), books_(config, lanes, now) {
     std::uint64_t weights = 0;
     for (const auto& spec : lanes) weights += spec.weight;
     for (const auto& spec : lanes) {
@@ -176,58 +172,10 @@ class NaiveEngine {
   const Capacity& capacity() const { return books_.capacity(); }
 
  private:
-  static std::uint64_t in_us(Tick span) { return (std::uint64_t{span} << kTickShift) / 1000; }
-
-  PlaceId place_of(const NaiveAttempt& attempt) const {
-    for (const auto& [id, pair] : order_.pairs)
-      for (std::size_t i = 0; i < pair.attempts.size(); ++i)
-        if (&pair.attempts[i] == &attempt) return id + static_cast<PlaceId>(i);
-    return kNone;
-  }
   std::pair<NaivePair*, NaiveAttempt*> find(PlaceId place) {
     auto it = std::prev(order_.pairs.upper_bound(place));
     return {&it->second, &it->second.attempts.at(place - it->first)};
   }
-  NaiveBooks::Statement& note(LaneId lane) {
-    order_.lanes[lane].dirty = true;
-    return order_.lanes[lane].unsettled;
-  }
-  void land(NaivePair& pair, NaiveAttempt& attempt) {
-    attempt.state = PlaceState::kFree;
-    attempt.slow = false;
-    ++note(pair.lane).returned;
-    ++landed_;
-  }
-
-  void foresee(const NaivePair& pair, NaiveAttempt& attempt, Handshake kind) {
-    const std::uint8_t cost = config_.cost[static_cast<std::size_t>(kind)];
-    note(pair.lane).due += std::int64_t{cost} - attempt.expected;
-    attempt.expected = cost;
-  }
-
-  void show_up(const NaivePair& pair, NaiveAttempt& attempt, Tick at) {
-    NaiveLane& lane = order_.lanes[pair.lane];
-    attempt.slow = false;
-    attempt.joined = order_.next();
-    ++note(pair.lane).sample.hellos;
-    lane.show16 = lane.show16 - lane.show16 / 16 + std::max<Tick>(1, at - attempt.newest);
-  }
-
-  void reply(const NaivePair& pair, NaiveAttempt& attempt, Handshake kind, Duration server_time,
-             Tick at) {
-    foresee(pair, attempt, kind);
-    Capacity::Sample& sample = note(pair.lane).sample;
-    ++sample.replies.count[static_cast<std::size_t>(kind)];
-    sample.replies.server_time_us[static_cast<std::size_t>(kind)] +=
-        static_cast<std::uint64_t>(server_time.count() / 1000);
-    sample.reply_time_us += in_us(std::max<Tick>(1, at - attempt.newest));
-    NaiveLane& lane = order_.lanes[pair.lane];
-    lane.priced = std::min(lane.priced + 1, 16U);
-    lane.usual256 =
-        (lane.usual256 * (lane.priced - 1) + config_.cost[static_cast<std::size_t>(kind)] * 256U) /
-        lane.priced;
-  }
-
   void retry(NaivePair& pair, NaiveAttempt& attempt, const Arrival& arrival, Tick at) {
     const std::int32_t silent =
         std::clamp<std::int32_t>(tick_diff(at, attempt.newest) / 16, 0, 0xffff);
@@ -337,30 +285,6 @@ class NaiveEngine {
     if (more && !pair.queued) order_.enqueue(pair, at);
   }
 
-  void gone(NaivePair& pair, Tick age, bool of_lane) {
-    const AgeCode code = age_code(age);
-    if (code == 0) return;
-    const bool news = pair.gone_at == 0 || code < pair.gone_at;
-    if (of_lane && news) order_.lanes[pair.lane].presence.was_gone(age);
-    if (news) pair.gone_at = code;
-    pair.seen_at = std::min(pair.seen_at, code);
-  }
-
-  struct Flight {
-    NaivePair* pair;
-    NaiveAttempt* attempt;
-  };
-  std::vector<Flight> flights(LaneId lane, bool slow, bool worked) {
-    std::vector<Flight> out;
-    for (auto& [id, pair] : order_.pairs)
-      for (NaiveAttempt& a : pair.attempts)
-        if (pair.lane == lane && in_flight(a.state) && a.slow == slow &&
-            (slow || works(a.state) == worked))
-          out.push_back({&pair, &a});
-    std::ranges::sort(out, {}, [](const Flight& f) { return f.attempt->joined; });
-    return out;
-  }
-
   void sweep(Tick at, std::vector<Act>& acts) {
     if (at == swept_) return;
     swept_ = at;
@@ -369,56 +293,7 @@ class NaiveEngine {
       faded_ = at;
       for (NaiveLane& lane : order_.lanes) lane.presence.fade();
     }
-    for (LaneId id = 0; id < order_.lanes.size(); ++id) {
-      NaiveLane& lane = order_.lanes[id];
-      for (const bool worked : {false, true}) {
-        for (const auto& [pair, a] : flights(id, false, worked)) {
-          const Tick after =
-              a->state == PlaceState::kAnswered ? lane.show_after() : lane.slow_after();
-          if (tick_diff(at, a->newest) < static_cast<std::int32_t>(after)) break;
-          a->slow = true;
-          a->joined = order_.next();
-          lane.dirty = true;
-        }
-      }
-      const auto slow = flights(id, true, false);
-      std::size_t left = slow.size();
-      if (left == 0 || ((at & 31U) != 0 && left <= lane.slow_limit)) continue;
-      for (const auto& [pair, a] : slow) {
-        if (const auto why = overdue(lane, *a, left > lane.slow_limit, at)) {
-          acts.push_back({true, *why, place_of(*a)});
-          --left;
-          take_back(*pair, *a, *why, at);
-        }
-      }
-    }
-  }
-
-  std::optional<Cut> overdue(const NaiveLane& lane, const NaiveAttempt& a, bool crowded,
-                             Tick at) const {
-    const Tick age = at - a.newest;
-    const Tick usual = lane.slow_after();
-    if (a.state == PlaceState::kReleased && age > std::max(ticks(kAnswerWithin), usual))
-      return Cut::kUnanswered;
-    if (a.state == PlaceState::kAnswered &&
-        age > (crowded ? usual : std::max(ticks(kShowWithin), usual)))
-      return Cut::kNoShow;
-    if (age > ticks(config_.handshake_timeout + kReclaimAfter)) return Cut::kTooSlow;
-    if (crowded && age > std::max(ticks(kSlowTolerated), usual)) return Cut::kTooSlow;
-    return std::nullopt;
-  }
-
-  void take_back(NaivePair& pair, NaiveAttempt& a, Cut why, Tick at) {
-    const Tick age = a.newest - a.started;
-    if (!works(a.state)) note(pair.lane).spare += a.expected;
-    land(pair, a);
-    if (why == Cut::kUnanswered) {
-      a.state = a.holdable ? PlaceState::kWaiting : PlaceState::kGate;
-      pair.served_round.reset();
-      if (!pair.queued) order_.enqueue(pair, at);
-    } else if (why == Cut::kNoShow) {
-      gone(pair, age, false);
-    }
+    sweep_flights(at, acts);
   }
 
   void run_timer(Tick at) {
@@ -457,11 +332,8 @@ class NaiveEngine {
     }
   }
 
-  ConduitConfig config_;
   NaiveBooks books_;
-  NaiveOrder order_;
   NaivePair* owner_ = nullptr;
-  std::uint32_t landed_ = 0;
   Tick swept_ = 0, faded_ = 0;
   bool active_ = false;
 };
