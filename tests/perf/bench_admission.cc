@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,14 +28,21 @@ using bench::Field;
 constexpr std::size_t kPlaces = 1U << 20;
 constexpr std::size_t kCountedPlaces = 1U << 14;
 constexpr int kRuns = 5;
-constexpr double kTarget = 60, kFail = 150;  // standards.md B.2, M7
+constexpr double kTarget = 60;  // of a decision on a packet, p50 (standards.md B.2, M7)
+constexpr double kMostInstructions = 600;
 
 struct Costs {
   std::vector<double> p50, p99;  // of each run
 };
 
+// A turn is no decision on a packet: there is one per handshake, and no target.
 double target(Decisions what) {
-  return what == Decisions::kHeld || what == Decisions::kStorm ? kTarget : kFail;
+  return what == Decisions::kTurns ? std::numeric_limits<double>::infinity() : kTarget;
+}
+
+std::string verdict(const bench::Figure& f) {
+  if (std::isinf(f.target)) return "no target";
+  return fmt::format("{:.0f}: {}", f.target, f.met ? "met" : "missed");
 }
 
 double quantile(std::vector<double>& values, double q) {
@@ -97,8 +106,8 @@ std::vector<bench::Figure> figures(Decisions what, const Costs& costs) {
   out.back().met = out.back().median <= target(what);
   out.back().note = description(what);
   if (const double n = instructions(what); n > 0) {
-    out.push_back(
-        bench::Figure::of(case_name(what, "instructions"), "instructions", {n}, 4 * kFail, true));
+    out.push_back(bench::Figure::of(case_name(what, "instructions"), "instructions", {n},
+                                    kMostInstructions, true));
     out.back().note = "callgrind";
   }
   return out;
@@ -124,13 +133,18 @@ std::string report(const bench::Occasion& occasion, const std::vector<bench::Fig
     };
     const auto p50 = find("cycles-p50");
     const auto count = find("instructions");
-    out += fmt::format("| {} | {:.0f} ({:.0f} - {:.0f}) | {:.0f} | {:.0f}: {} | {} |\n",
-                       description(what), p50->median, p50->min, p50->max, quantile(c.p99, 0.5),
-                       p50->target, p50->met ? "met" : "missed",
+    out += fmt::format("| {} | {:.0f} ({:.0f} - {:.0f}) | {:.0f} | {} | {} |\n", description(what),
+                       p50->median, p50->min, p50->max, quantile(c.p99, 0.5), verdict(*p50),
                        count == all.end() ? "not counted" : fmt::format("{:.0f}", count->median));
   }
   return out +
-         "\nPlace: 64 bytes, asserted at compile time. Allocations after construction: counted by\n"
+         "\nThe issue's bound of 60 cycles is for the decisions of a storm: the third row. The "
+         "first SYN "
+         "of a client, the second row, is one decision in five\n"
+         "of these. A turn is what one handshake costs the engine in all, most of it one miss of "
+         "the "
+         "cache on a place that was filed long ago.\n\n"
+         "Place: 64 bytes, asserted at compile time. Allocations after construction: counted by "
          "`./dev bench storm --model`, none.\n";
 }
 
@@ -173,8 +187,7 @@ int main(int argc, char** argv) {
   for (const auto& [what, c] : costs)
     for (bench::Figure& f : figures(what, c)) all.push_back(std::move(f));
   for (const bench::Figure& f : all)
-    fmt::print("{:<36} {:>8.1f} {} (target {:.0f}: {})\n", f.name, f.median, f.unit, f.target,
-               f.met ? "met" : "MISSED");
+    fmt::print("{:<36} {:>8.1f} {} ({})\n", f.name, f.median, f.unit, verdict(f));
   if (!json.empty() && !bench::write_json(json, occasion, all)) {
     fmt::print(stderr, "cannot write {}\n", json);
     return 1;
