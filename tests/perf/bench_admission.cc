@@ -138,7 +138,7 @@ std::string report(const bench::Occasion& occasion, const std::vector<bench::Fig
                        count == all.end() ? "not counted" : fmt::format("{:.0f}", count->median));
   }
   return out +
-         "\nThe issue's bound of 60 cycles is for the decisions of a storm: the third row. The "
+         "\nThe bound of 60 cycles is for the decisions of a storm: the third row. The "
          "first SYN "
          "of a client, the second row, is one decision in five\n"
          "of these. A turn is what one handshake costs the engine in all, most of it one miss of "

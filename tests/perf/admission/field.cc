@@ -116,7 +116,8 @@ void Field::arrive(std::size_t first, std::size_t count) {
 void Field::turns(std::size_t count) {
   for (std::size_t done = 0; done < count;) {
     now_ = now_ + std::chrono::microseconds(100);
-    const std::size_t n = engine_->poll(now_, std::span(actions_).first(count - done));
+    const std::size_t n =
+        engine_->poll(now_, std::span(actions_).first(std::min(count - done, actions_.size())));
     for (std::size_t i = 0; i < n; ++i) {
       const Action& a = actions_[i];
       if (a.kind != Action::Kind::kRelease) continue;
