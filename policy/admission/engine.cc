@@ -40,11 +40,9 @@ void Engine::set_conduit(ConduitId id, const ConduitConfig& config, std::span<co
   shard_.set_conduit(id, config, mine);
   if (mine) budget_.open(id, config, generation, (1U << limits_.workers) - 1, now_);
   std::uint64_t weights = 0;
-  for (const LaneSpec& lane : lanes) {
-    SALLYPORT_CHECK(lane.weight > 0);
-    weights += lane.weight;
-  }
+  for (const LaneSpec& lane : lanes) weights += lane.weight;
   for (const LaneSpec& spec : lanes) {
+    SALLYPORT_CHECK(weights > 0);
     const LaneConfig lane{.conduit = id, .weight = spec.weight, .priority = spec.priority};
     const auto slow = static_cast<std::uint32_t>(std::uint64_t{config.inflight} / 4 * spec.weight /
                                                  weights / limits_.workers);

@@ -107,7 +107,8 @@ std::vector<bench::Figure> figures(Decisions what, const Costs& costs) {
   out.back().note = description(what);
   if (const double n = instructions(what); n > 0) {
     out.push_back(bench::Figure::of(case_name(what, "instructions"), "instructions", {n},
-                                    kMostInstructions, true));
+                                    what == Decisions::kTurns ? target(what) : kMostInstructions,
+                                    true));
     out.back().note = "callgrind";
   }
   return out;

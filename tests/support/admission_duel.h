@@ -17,7 +17,7 @@ class Duel {
  public:
   // `choose(n)` yields a number below n; what it says when it has run out does not matter.
   template <class Choose>
-  explicit Duel(Choose&& choose) {
+  explicit Duel(Choose& choose) {
     config_.rate_per_s = std::array{0U, 20U, 50U, 200U, 1000U}[choose(5)];
     config_.inflight = std::array{4U, 8U, 32U}[choose(3)];
     config_.per_device_per_s = choose(3);

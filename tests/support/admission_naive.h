@@ -313,7 +313,8 @@ class NaiveEngine : private NaiveFlights {
   }
 
   void settle(Instant now) {
-    for (LaneId id = 0; id < order_.lanes.size(); ++id) {
+    for (std::size_t i = 0; i < order_.lanes.size(); ++i) {
+      const auto id = static_cast<LaneId>(i);
       NaiveLane& lane = order_.lanes[id];
       if (!lane.dirty) continue;
       lane.dirty = false;

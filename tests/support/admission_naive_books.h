@@ -46,7 +46,7 @@ class NaiveBooks {
   }
   std::uint32_t demand() const {
     std::uint32_t n = 0;
-    for (LaneId lane = 0; lane < accounts_.size(); ++lane) n += demand(lane);
+    for (std::size_t i = 0; i < accounts_.size(); ++i) n += demand(static_cast<LaneId>(i));
     return n;
   }
   std::uint32_t slow() const {

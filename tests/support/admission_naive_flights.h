@@ -85,7 +85,8 @@ class NaiveFlights {
   }
 
   void sweep_flights(Tick at, std::vector<NaiveAct>& acts) {
-    for (LaneId id = 0; id < order_.lanes.size(); ++id) {
+    for (std::size_t i = 0; i < order_.lanes.size(); ++i) {
+      const auto id = static_cast<LaneId>(i);
       NaiveLane& lane = order_.lanes[id];
       for (const bool worked : {false, true}) {
         for (const auto& [pair, a] : flights(id, false, worked)) {
