@@ -137,7 +137,7 @@ bool ControlServer::serve(std::uint64_t id, Client& client) {
   if (!received) return false;
   if (!*received) return true;
   os::Datagram& datagram = **received;
-  const Responder responder([this, id](std::string text, std::vector<os::UniqueFd> fds) {
+  const Responder responder([this, id](const std::string& text, std::vector<os::UniqueFd> fds) {
     send(id, text, std::move(fds));
   });
   auto body = parse_request(datagram.bytes);
