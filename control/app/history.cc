@@ -101,7 +101,8 @@ History::Loaded History::load(const std::vector<nlohmann::json>& rows, const std
     const std::int64_t number = row.value("number", std::int64_t{0});
     seen(static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)));
     if (auto revision = from_row(row)) {
-      revisions_.insert_or_assign(revision->number, *std::move(revision));
+      const auto key = revision->number;
+      revisions_.insert_or_assign(key, *std::move(revision));
       continue;
     }
     out.problems.push_back(

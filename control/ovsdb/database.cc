@@ -77,7 +77,7 @@ void Database::blame(const RowId& id) {
     foreign_.push_back({sp_db_table_name(id.first), id.second});
 }
 
-void Database::desire(RowId id, std::optional<std::string> row) {
+void Database::desire(const RowId& id, std::optional<std::string> row) {
   // From now on it differs because of us; whoever else wrote it before is told of first.
   if (const auto waits = look_.find(id); waits != look_.end() && waits->second == Blame::kForeign) {
     if (connected() && !as_desired(id)) blame(id);
@@ -114,12 +114,12 @@ void Database::replace(std::string_view table, const RowTexts& rows) {
 
 void Database::commit(std::vector<Change> changes) {
   for (Change& change : changes) {
-    RowId id{table_index(change.table), change.key};
+    const RowId id{table_index(change.table), change.key};
     urgent_.insert(id);
     // Also if it is as desired already: it must not be written later than the others.
     mine_.insert(id);
     look(id, Blame::kNobody);
-    desire(std::move(id), std::move(change.row));
+    desire(id, std::move(change.row));
   }
 }
 

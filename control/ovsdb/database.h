@@ -92,7 +92,7 @@ class Database {
   enum class Blame : bool { kNobody, kForeign };
 
   std::size_t table_index(std::string_view table) const;
-  void desire(RowId id, std::optional<std::string> row);
+  void desire(const RowId& id, std::optional<std::string> row);
   bool as_desired(const RowId& id) const;
   void blame(const RowId& id);
   void look(const RowId& id, Blame whose);

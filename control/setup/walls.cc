@@ -21,8 +21,8 @@ Result<void> build_walls() {
   os::SyscallFilter filter;
   filter.allow(os::common_syscalls());
   filter.allow({"openat", "unlink", "getdents64", "fstatfs", "umount2", "bind"});
-  for (const unsigned long what : {SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCETHTOOL})
-    filter.allow_when("ioctl", 1, what);
+  for (const int what : {SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCETHTOOL})
+    filter.allow_when("ioctl", 1, static_cast<std::uint64_t>(what));
   for (const unsigned long what : {TUNSETIFF, TUNSETOWNER, TUNSETPERSIST})
     filter.allow_when("ioctl", 1, what);
   filter.allow_when("mount", 3, MS_BIND);

@@ -141,27 +141,31 @@ Result<void> checked(int code, std::string_view what) {
   return fail(system_error("seccomp", what, -code));
 }
 
+// libseccomp's own macros for these are compound literals, which C++ does not have.
+constexpr scmp_arg_cmp equal(unsigned argument, scmp_datum_t value) {
+  return {argument, SCMP_CMP_EQ, value, 0};
+}
+constexpr scmp_arg_cmp masked_equal(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+Result<void> allow_if(void* filter, int call, const scmp_arg_cmp& condition,
+                      std::string_view what) {
+  return checked(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition), what);
+}
+
 // What every process needs in part only: memory that is not code, signals to its own threads, its
 // own limits.
 Result<void> add_narrowed(void* filter) {
   constexpr scmp_datum_t kCode = PROT_EXEC;
-  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    SALLYPORT_TRY_VOID(checked(
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, kCode, 0)),
-        "memory"));
-  }
-  SALLYPORT_TRY_VOID(
-      checked(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                               SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))),
-              "tgkill"));
-  SALLYPORT_TRY_VOID(checked(
-      seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0_32(SCMP_CMP_EQ, 0)),
-      "prlimit64"));
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
+    SALLYPORT_TRY_VOID(allow_if(filter, call, masked_equal(2, kCode, 0), "memory"));
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  SALLYPORT_TRY_VOID(allow_if(filter, SCMP_SYS(tgkill), equal(0, self), "tgkill"));
+  SALLYPORT_TRY_VOID(allow_if(filter, SCMP_SYS(prlimit64), equal(0, 0), "prlimit64"));
   for (const int option : kPrctl) {
-    SALLYPORT_TRY_VOID(
-        checked(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                 SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option))),
-                "prctl"));
+    const auto first = static_cast<std::uint32_t>(option);
+    SALLYPORT_TRY_VOID(allow_if(filter, SCMP_SYS(prctl), equal(0, first), "prctl"));
   }
   return {};
 }
@@ -212,26 +216,19 @@ Result<void> SyscallFilter::install() const {
         checked(seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, number, 0), name));
   }
   SALLYPORT_TRY_VOID(add_narrowed(filter.get()));
-  SALLYPORT_TRY_VOID(checked(
-      seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | kNamespaceFlags, CLONE_THREAD)),
-      "clone"));
+  SALLYPORT_TRY_VOID(allow_if(filter.get(), SCMP_SYS(clone),
+                              masked_equal(0, CLONE_THREAD | kNamespaceFlags, CLONE_THREAD),
+                              "clone"));
   SALLYPORT_TRY_VOID(checked(
       seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0), "clone3"));
   for (const Condition& condition : conditions_) {
-    const scmp_arg_cmp equal = {condition.argument, SCMP_CMP_EQ, condition.value, 0};
-    SALLYPORT_TRY_VOID(checked(
-        seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW,
-                               seccomp_syscall_resolve_name(condition.name.c_str()), 1, &equal),
-        condition.name));
+    SALLYPORT_TRY_VOID(allow_if(filter.get(), seccomp_syscall_resolve_name(condition.name.c_str()),
+                                equal(condition.argument, condition.value), condition.name));
   }
-  for (int family : families_) {
-    for (int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)}) {
-      SALLYPORT_TRY_VOID(
-          checked(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1,
-                                   SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))),
-                  "socket family"));
-    }
+  for (const int family : families_) {
+    const auto first = static_cast<scmp_datum_t>(family);
+    for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)})
+      SALLYPORT_TRY_VOID(allow_if(filter.get(), call, equal(0, first), "socket family"));
   }
   return checked(seccomp_load(filter.get()), "seccomp_load");
 }

@@ -74,9 +74,9 @@ TEST(Names, FindsEachOfManyAndNothingBetween) {
   for (const char* other : {"a-@.example", "a-[.example", "a-`.example", "a-{.example",
                             "az0:.example", "az/9.example", "a.z.example", ".b.example"})
     EXPECT_FALSE(names.destination_class(std::string_view(other))) << other;
-  for (const std::uint8_t byte : {'@', '[', '`', '{', '/', ':', '.', '\0', ' '}) {
+  for (const char byte : {'@', '[', '`', '{', '/', ':', '.', '\0', ' '}) {
     auto spoiled = wire_form("az09.example");
-    spoiled[2] = byte;
+    spoiled[2] = static_cast<std::uint8_t>(byte);
     EXPECT_FALSE(names.destination_class(spoiled)) << byte;
   }
   EXPECT_FALSE(names.destination_class(std::string(254, 'a')));

@@ -75,7 +75,7 @@ TEST_F(HistoryTest, AnyChangeOfAnyColumnIsFound) {
 }
 
 TEST_F(HistoryTest, MissingRowsAreFoundInTheMiddleAndAtTheEnd) {
-  for (const std::size_t gone : {1U, 2U}) {
+  for (const std::ptrdiff_t gone : {1, 2}) {
     auto rows = rows_of(history_);
     rows.erase(rows.begin() + gone);
     History loaded;

@@ -330,7 +330,7 @@ TEST_F(ReconcilerTest, EventsOfSiblingsAreHandedOn) {
 TEST_F(ReconcilerTest, LargeAnswersArriveThroughMemory) {
   begin();
   const std::string large = "\"" + std::string(200'000, 'x') + "\"";
-  fake_dataplane_->answer = [&](const wire::Query&) { return large; };
+  fake_dataplane_->answer = [&](const wire::Query&) { return std::string(large); };
   std::optional<std::string> got;
   dataplane_->query(now_, "flows", {"limit=1"}, milliseconds(0),
                     [&](Result<Sibling::Reply> reply) { got = reply ? reply->json : "refused"; });
