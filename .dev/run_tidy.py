@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""usage: run_tidy.py ROOT BUILD CACHE   clang-tidy 19 over every translation unit of the tree; clean verdicts are remembered.
-
-tests/lint/tidy_open.txt lists files that have never been judged: what is found in them is printed and does not fail the
-check. The list only shrinks; a file that is not on it must be clean."""
+"""usage: run_tidy.py ROOT BUILD CACHE   clang-tidy 19 over every translation unit of the tree; clean verdicts are remembered."""
 import os
 import pathlib
 import subprocess
@@ -37,15 +34,7 @@ def main(root, build, cache):
             return status == 0, out or error, seconds
         return key, judge
 
-    listed = (pathlib.Path(root) / "tests/lint/tidy_open.txt").read_text().splitlines()
-    still_open = {os.path.join(root, line) for line in listed if line and not line.startswith("#")}
-    gone = sorted(file for file in still_open if not os.path.exists(file))
-    for file in gone:
-        print(f"tests/lint/tidy_open.txt: {os.path.relpath(file, root)} is gone; take it off the list")
-    failed = tool_cache.run_all([file for file in files if file not in still_open], work, cache)
-    found = tool_cache.run_all([file for file in files if file in still_open], work, cache)
-    print(f"{len(still_open)} files of tests/lint/tidy_open.txt are still open, {found} of them with findings")
-    return 1 if failed or gone else 0
+    return 1 if tool_cache.run_all(files, work, cache) else 0
 
 
 if __name__ == "__main__":
