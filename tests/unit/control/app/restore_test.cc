@@ -72,6 +72,7 @@ TEST_F(RestoreTest, TheNewestRowIsTakenFromTheRecoveryCopyWhenItIsDamaged) {
   EXPECT_EQ(text_in_force(), version(3));
   EXPECT_EQ(quarantine().size(), 1U);
   EXPECT_FALSE(events("database-behind").empty());
+  ASSERT_TRUE(until([&] { return stored_texts()[3] == version(3); }));
   start();
   ASSERT_TRUE(everywhere(3));
   EXPECT_TRUE(events("revision-damaged").empty()) << "the chain holds again";
