@@ -44,6 +44,7 @@ Ran run_tool(std::vector<std::string> arguments, Hear hear = Hear::kErrors) {
   const pid_t child = ::fork();
   if (child == 0) {
     const int nothing = ::open("/dev/null", O_RDWR);
+    if (nothing < 0) ::_exit(127);
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(hear == Hear::kOutput ? writer.get() : nothing, STDOUT_FILENO);
     ::dup2(hear == Hear::kErrors ? writer.get() : nothing, STDERR_FILENO);

@@ -1,8 +1,8 @@
 #include "control/app/loop_watch.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 namespace sallyport::control {

@@ -1,7 +1,6 @@
 #include "control/app/parts.h"
 
-#include <time.h>
-
+#include <ctime>
 #include <filesystem>
 
 #include "policy/os/clock.h"

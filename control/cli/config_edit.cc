@@ -1,10 +1,10 @@
 // config edit: the text in force in the operator's editor, then checked, compared, applied. Nobody
 // else can commit meanwhile; whatever goes wrong, what was written is kept.
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>

@@ -1,9 +1,9 @@
 // config check, config diff.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <cerrno>
+#include <csignal>
 #include <iostream>
 
 #include "control/cli/config.h"

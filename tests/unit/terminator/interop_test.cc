@@ -1,8 +1,11 @@
 // openssl's own programs against the engine: what `strict` offers works with a stranger's
 // implementation, everything else is refused, one offer at a time.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +19,7 @@ namespace {
 
 namespace st = sallyport::testing;
 using Words = std::vector<std::string>;
+using std::string_literals::operator""s;
 
 model::Gateway plant(const std::string& certificate, bool client_certificate) {
   model::Gateway out = st::bare_gateway();
@@ -57,6 +61,37 @@ class Program {
  private:
   std::string log_;
   std::optional<st::Process> process_;
+};
+
+// TLS records of a stream, one by one, in the clear: RFC 5246 §6.2.1.
+class Records {
+ public:
+  explicit Records(os::UniqueFd& socket) : socket_(socket.get()) {}
+  explicit Records(os::UniqueFd&& socket) : own_(std::move(socket)), socket_(own_.get()) {}
+  // The next one with its header, if it is there as a whole.
+  std::optional<std::string> next() {
+    std::array<char, 4096> part{};
+    for (ssize_t got = 0; (got = ::recv(socket_, part.data(), part.size(), MSG_DONTWAIT)) > 0;)
+      stream_.append(part.data(), static_cast<std::size_t>(got));
+    if (stream_.size() < 5) return std::nullopt;
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(stream_[i]); };
+    const std::size_t size = 5 + byte(3) * std::size_t{256} + byte(4);
+    if (stream_.size() < size) return std::nullopt;
+    std::string out = stream_.substr(0, size);
+    stream_.erase(0, size);
+    ++count_;
+    return out;
+  }
+  void send(std::string_view bytes) const {
+    static_cast<void>(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  os::UniqueFd own_;
+  int socket_;
+  std::string stream_;
+  std::size_t count_ = 0;
 };
 
 struct OfferCase {
@@ -183,6 +218,46 @@ INSTANTIATE_TEST_SUITE_P(
         ServerCase{"only_tls11", "broker", {"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"}},
         ServerCase{"without_extended_master_secret", "broker", {"-tls1_2"}, false, false}),
     [](const auto& param) { return param.param.name; });
+
+// CVE-2026-93304: somebody on the way makes the server change keys before the client has sent its
+// own. A client that goes on would take what follows for protected.
+TEST(Change, OfKeysBeforeTheClientHasSentItsOwnEndsTheHandshake) {
+  for (const bool early : {false, true}) {
+    Rig rig({.engines = 1});
+    rig.apply(plant("gw", false));
+    const std::string at = rig.keys + "/broker";
+    Program server(rig.keys + "/server.log",
+                   {"openssl", "s_server", "-accept", "203.0.113.9:9443", "-cert", at + ".crt",
+                    "-key", at + ".key", "-tls1_2", "-rev"});
+    ASSERT_TRUE(rig.until([&] { return server.output().find("ACCEPT") != std::string::npos; }));
+    const os::UniqueFd way = listen_on("203.0.113.9", 8883);
+    const ListenAddress where = rig.listener("meter");
+    Peer meter(rig, connect_to(where.address, where.port));
+    ASSERT_TRUE(meter.write("secret reading\n"));
+    std::optional<os::UniqueFd> dialled;
+    ASSERT_TRUE(rig.until([&] { return (dialled = accept_on(way)).has_value(); }));
+    Records client(*dialled);
+    Records broker(connect_to(st::ip("203.0.113.9"), 9443));
+    std::vector<std::uint8_t> answers;  // types of the client's records after its hello
+    ASSERT_TRUE(rig.until([&] {
+      while (const auto record = client.next()) {
+        if (client.count() > 1) answers.push_back(static_cast<std::uint8_t>(record->front()));
+        broker.send(*record);
+      }
+      while (const auto record = broker.next()) {
+        constexpr char kServerHelloDone = 14;
+        if (early && record->size() == 9 && record->at(5) == kServerHelloDone)
+          client.send("\x14\x03\x03\x00\x01\x01"s);
+        client.send(*record);
+      }
+      return rig.counts("meter").established + rig.counts("meter").failed > 0;
+    }));
+    EXPECT_EQ(early ? 0U : 1U, rig.counts("meter").established) << rig.sessions();
+    constexpr std::uint8_t kHandshake = 22;
+    EXPECT_EQ(early ? 0 : 2, std::ranges::count(answers, kHandshake))
+        << "its key exchange and its finished, or neither";
+  }
+}
 
 class Uniform : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Versions, Uniform, ::testing::Values("-tls1_2", "-tls1_3"),
