@@ -9,6 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/source_tree.h"
+
 namespace sallyport::bench {
 namespace {
 
@@ -41,9 +43,8 @@ Applied apply_in_lab(const std::string& plant, std::size_t rounds) {
     return out;
   }
   close(file);
-  const int status =
-      run({"/usr/bin/python3", SALLYPORT_SOURCE_DIR "/tests/perf/policy/apply_in_lab.py",
-           build.string(), self.string(), plant, std::to_string(rounds), results});
+  const int status = run({"/usr/bin/python3", source_path("tests/perf/policy/apply_in_lab.py"),
+                          build.string(), self.string(), plant, std::to_string(rounds), results});
   std::ifstream stream(results);
   const auto json = nlohmann::json::parse(stream, nullptr, false);
   std::filesystem::remove(results);

@@ -84,8 +84,8 @@ TEST_F(Commit, KilledAtAnyMomentTheOldOrTheNewRevisionIsInForceAndTheChainHolds)
       wait_until([&] { return reached || !control_->pid() || writer.wait(milliseconds(0)); },
                  milliseconds(5000));
     } else {
-      const auto end =
-          steady_clock::now() + std::chrono::microseconds(random() % (2 * takes.count()));
+      std::uniform_int_distribution<std::int64_t> within(0, 2 * takes.count());
+      const auto end = steady_clock::now() + std::chrono::microseconds(within(random));
       while (steady_clock::now() < end) {
       }
     }

@@ -206,14 +206,15 @@ std::string ControlDaemon::chain_problem() {
   std::string head;
   bool first = true;
   for (const auto& [number, row] : revisions) {
-    if (digest(row["text"]) != row["sha256"]) return fmt::format("text of {}", number);
-    if (row["previous"] != head && !(first && number != 1))
+    if (digest(row["text"]) != row["sha256"].get<std::string>())
+      return fmt::format("text of {}", number);
+    if (row["previous"].get<std::string>() != head && !(first && number != 1))
       return fmt::format("link before {}", number);
     std::string link = row["previous"];
     link += "\n" + row["number"].dump() + "\n" + row["time"].dump() + "\n" + sized(row, "user") +
             "\n" + sized(row, "comment") + "\n" + row["sha256"].get<std::string>() + "\n" +
             row["window"].dump();
-    if (digest(link) != row["chain"]) return fmt::format("chain of {}", number);
+    if (digest(link) != row["chain"].get<std::string>()) return fmt::format("chain of {}", number);
     head = digest(row["chain"].get<std::string>() + "\n" + row["state"].get<std::string>() + "\n" +
                   sized(row, "confirmed_by") + "\n" + sized(row, "boot") + "\n" +
                   row["deadline"].dump());
