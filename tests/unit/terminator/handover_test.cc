@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <random>
 
 #include "dataplane/flow/credits.h"
@@ -43,7 +44,7 @@ class Handover : public ::testing::Test {
                                         static_cast<std::uint16_t>(next_port_ - 1), where.port);
     if (!credits_.grant(kRule, kBound, id, os::steady_now())) return std::nullopt;
     const SocketAddress to = socket_address(where.address, where.port);
-    static_cast<void>(::connect(socket.get(), to.raw(), to.size));
+    EXPECT_TRUE(::connect(socket.get(), to.raw(), to.size) == 0 || errno == EINPROGRESS);
     return Peer(rig_, std::move(socket));
   }
 

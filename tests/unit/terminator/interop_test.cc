@@ -82,8 +82,10 @@ class Records {
     ++count_;
     return out;
   }
-  void send(std::string_view bytes) const {
-    static_cast<void>(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+  // False once the other side is gone.
+  bool send(std::string_view bytes) const {
+    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
   }
   std::size_t count() const { return count_; }
 
