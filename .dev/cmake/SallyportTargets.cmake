@@ -37,14 +37,23 @@ function(sallyport_library name)
 endfunction()
 
 function(sallyport_executable name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "UNASKED" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
   target_link_libraries(${name} PRIVATE sallyport_build_flags ${ARG_DEPENDS})
   target_link_options(${name} PRIVATE -pie)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin" POSITION_INDEPENDENT_CODE ON)
+  if(ARG_UNASKED)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
   add_dependencies(programs ${name})
   sallyport_product(${name})
+endfunction()
+
+# A bench is built by `./dev bench` alone.
+function(sallyport_bench name)
+  sallyport_executable(bench_${name} ${ARGN} UNASKED)
 endfunction()
 
 # One GoogleTest binary per mirrored source folder, run by ctest as one test. LABELS as above; TIMEOUT in seconds.
