@@ -212,9 +212,11 @@ void Conversation::next_address() {
     host_.loop().forget(server_leg_.fd());
     server_leg_.reset();
   }
-  if (terms_->plan.server_addresses.empty())
+  const bool late = host_.loop().now() >= began_ + host_.timeouts().handshake;
+  // One that answers is enough to keep the answer for.
+  if (terms_->plan.server_addresses.empty() && (late || candidates_.empty()))
     host_.resolver(terms_->plan).forget(terms_->plan.server.server_name);
-  if (host_.loop().now() >= began_ + host_.timeouts().handshake) return too_late();
+  if (late) return too_late();
   host_.loop().set_timer(*this, began_ + host_.timeouts().handshake);
   open_server();
 }
