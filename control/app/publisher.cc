@@ -33,14 +33,13 @@ bool write_file(const std::string& path, const std::string& text) {
 Publisher::Made Publisher::make(const Target& target, const std::string& folder,
                                 const std::string& snapshot) {
   Made out;
-  const auto view = target.view();
-  if (!view) return out;
-  for (const auto& [table, rows] : derived_tables(*view))
+  const wire::SnapshotView& view = target.view();
+  for (const auto& [table, rows] : derived_tables(view))
     for (const auto& [key, row] : rows) out.tables[table][key] = row_text(row);
   const auto bytes = target.mapping.bytes();
   if (!write_file(snapshot, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
     out.failed.push_back(snapshot);
-  const auto configs = dnsmasq_configs(*view);
+  const auto configs = dnsmasq_configs(view);
   for (const auto& [segment, text] : configs) {
     const std::string path = fmt::format("{}{}{}{}", folder, kPrefix, segment, kSuffix);
     if (!write_file(path, text)) out.failed.push_back(path);

@@ -54,7 +54,7 @@ std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
   auto target = sealed(*gateway, std::move(text), std::move(input));
   if (!target) return std::unexpected(std::move(target.error()));
   // The last word before anything is handed out: the sealed bytes against the text. 2.4.7.3
-  (*target)->proof = prove::prove(*(*target)->verified, *gateway, today);
+  (*target)->proof = prove::prove((*target)->view(), *gateway, today);
   if (!(*target)->proof.holds()) return std::unexpected(prove::refusal((*target)->proof));
   return *std::move(target);
 }

@@ -37,7 +37,7 @@ struct Target {
   prove::Proof proof;
 
   // Verified once, when it was made: verifying takes longer than a turn of the loop may.
-  Result<wire::SnapshotView> view() const { return *verified; }
+  const wire::SnapshotView& view() const { return *verified; }
   bool proven() const { return proof.revision == revision && proof.holds(); }
 };
 using TargetPtr = std::shared_ptr<const Target>;

@@ -23,7 +23,7 @@ Result<std::string> explain_candidate(std::string text, compile::CompileInput in
                             "`sallyctl config check`",
                             first.at.line, first.message));
   }
-  SALLYPORT_TRY(const auto view, (*target)->view());
+  const wire::SnapshotView& view = (*target)->view();
   SALLYPORT_TRY(const auto question, explain::parse_question(view, arguments));
   return explain::to_json(explain::explain(view, question));
 }

@@ -9,25 +9,20 @@
 namespace sallyport::control {
 namespace {
 
-Result<std::string> prove_target(const Target& target, const std::string& from,
-                                 const std::string& to) {
-  SALLYPORT_TRY(const auto view, target.view());
-  return prove::report(view, target.proof, from, to);
-}
-
 void prove_in_force(Parts& parts, const Request& request, const Responder& responder) {
   const TargetPtr target = parts.reconciler.in_force();
   if (!target)
     return responder.refuse("no-such-revision",
                             "no revision is in force: everything is denied; next: sallyctl config "
                             "apply FILE");
-  parts.beside.start([target, from = text_of(request.body, "from"),
-                      to = text_of(request.body, "to")] { return prove_target(*target, from, to); },
-                     [responder](const Result<std::string>& answer) {
-                       if (!answer)
-                         return responder.refuse(answer.error().code, answer.error().context);
-                       responder.result_text(*answer);
-                     });
+  parts.beside.start(
+      [target, from = text_of(request.body, "from"), to = text_of(request.body, "to")] {
+        return prove::report(target->view(), target->proof, from, to);
+      },
+      [responder](const Result<std::string>& answer) {
+        if (!answer) return responder.refuse(answer.error().code, answer.error().context);
+        responder.result_text(*answer);
+      });
 }
 
 }  // namespace

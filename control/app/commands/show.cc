@@ -9,8 +9,7 @@ namespace sallyport::control {
 namespace {
 
 Result<std::string> show_target(const Target& target, const std::string& what) {
-  SALLYPORT_TRY(const auto view, target.view());
-  const nlohmann::json result = shown(view, what);
+  const nlohmann::json result = shown(target.view(), what);
   if (result.is_null())
     return fail(ErrorKind::kUsage, "bad-request", "there is no '" + what + "' to show");
   return row_text(result);
