@@ -168,7 +168,7 @@ control::TargetPtr target_of(const std::string& path, std::uint64_t revision,
 void prove_against(const control::Target& made, const std::string& meant) {
   const auto gateway = control::load_config(text_of(meant));
   if (!gateway) die(meant, gateway.error());
-  const auto view = must(made.view(), "snapshot");
+  const wire::SnapshotView& view = made.view();
   fmt::print("{}\n", prove::to_json(prove::prove(view, *gateway, std::nullopt)));
 }
 
