@@ -45,7 +45,7 @@ void Ledger::open(const std::set<std::uint64_t>& changed, bool copy_outdated) {
 std::uint64_t Ledger::propose(Revision revision, Stored stored) {
   const std::uint64_t number = parts_.history.add(std::move(revision)).number;
   gateway_.next = number;
-  write(number, false, std::move(stored));
+  write(number, Copy::kNone, std::move(stored));
   return number;
 }
 
@@ -70,11 +70,12 @@ void Ledger::decide(std::uint64_t number, RevisionState state, const std::string
                 : fmt::format("in force, to be confirmed within {} s", window.seconds),
       // As JSON, so that no comment can look like another field.
       utc_text(revision.time_s), revision.sha256, row_text(revision.comment), head_of(revision)));
-  write(number, confirmed, std::move(stored));
+  write(number, confirmed ? Copy::kDue : Copy::kNone, std::move(stored));
   prune_rows();
 }
 
-void Ledger::write(std::uint64_t number, bool copy, Stored stored) {
+void Ledger::write(std::uint64_t number, Copy copy, Stored stored) {
+  SALLYPORT_CHECK(stored || copy == Copy::kNone);
   SALLYPORT_CHECK(!waiting_);
   const Revision& revision = *parts_.history.find(number);
   parts_.database.commit({row_change(revision), gateway_.change()});
@@ -82,7 +83,6 @@ void Ledger::write(std::uint64_t number, bool copy, Stored stored) {
   if (stored)
     waiting_ = Waiting{number, parts_.database.failures(), Loop::now() + kStoreTimeout, copy,
                        std::move(stored)};
-  if (copy) write_copy(revision, true);
   Loop::wake_now();
 }
 
@@ -91,7 +91,7 @@ void Ledger::write_copy(const Revision& revision, bool awaited) {
       [path = recovery_path(parts_.settings), revision] { return write_recovery(path, revision); },
       [this, awaited, serial = serial_](const Result<void>& written) {
         if (!written) parts_.alert("recovery-not-written", written.error().context);
-        if (awaited && serial == serial_ && waiting_) waiting_->copying = false;
+        if (awaited && serial == serial_ && waiting_) waiting_->copy = Copy::kNone;
       });
 }
 
@@ -161,11 +161,16 @@ nlohmann::json Ledger::quarantined() const {
   return out;
 }
 
+bool Ledger::in_database() const {
+  const Database& database = parts_.database;
+  return database.connected() && database.stored("Revision", std::to_string(waiting_->number)) &&
+         database.stored("Gateway", GatewayRow::kKey);
+}
+
 Result<void> Ledger::outcome(Millis now) const {
   const Database& database = parts_.database;
-  if (database.connected() && database.stored("Revision", std::to_string(waiting_->number)) &&
-      database.stored("Gateway", GatewayRow::kKey)) {
-    if (!waiting_->copying) return {};
+  if (in_database()) {
+    if (waiting_->copy == Copy::kNone) return {};
   } else if (database.failures() > waiting_->failures) {
     return fail(ErrorKind::kSystem, "not-stored",
                 fmt::format("the database cannot store it: {}\n  next: is the disk full? df {}",
@@ -173,13 +178,21 @@ Result<void> Ledger::outcome(Millis now) const {
   }
   if (now < waiting_->deadline) return fail(ErrorKind::kTimeout, "waiting");
   return fail(ErrorKind::kUnavailable, "no-database",
-              "the database (ovsdb-server) did not store it in time");
+              waiting_->copy == Copy::kBeingWritten && in_database()
+                  ? "the recovery copy was not written in time"
+                  : "the database (ovsdb-server) did not store it in time");
 }
 
 void Ledger::run(Millis now) {
   if (!waiting_) return;
   const Result<void> result = outcome(now);
-  if (!result && result.error().code == "waiting") return;
+  const bool waits = !result && result.error().code == "waiting";
+  // Also when the database has failed: what is in force must outlive control all the same.
+  if (waiting_->copy == Copy::kDue && (in_database() || !waits)) {
+    waiting_->copy = Copy::kBeingWritten;
+    write_copy(*parts_.history.find(waiting_->number), waits);
+  }
+  if (waits) return;
   const Waiting done = *std::exchange(waiting_, std::nullopt);
   done.stored(result);
 }

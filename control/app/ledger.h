@@ -53,18 +53,22 @@ class Ledger {
   }
 
  private:
+  // The recovery copy follows the database and never runs ahead of it: a copy that is newer than
+  // the rows means damage, and only that.
+  enum class Copy { kNone, kDue, kBeingWritten };
   struct Waiting {
     std::uint64_t number = 0;
     std::uint64_t failures = 0;  // of the database before
     Millis deadline{0};
-    bool copying = false;  // the recovery copy is still being written
+    Copy copy = Copy::kNone;
     Stored stored;
   };
 
-  void write(std::uint64_t number, bool copy, Stored stored);
+  void write(std::uint64_t number, Copy copy, Stored stored);
   void write_copy(const Revision& revision, bool awaited);
   void prune_rows();
   std::vector<Database::Change> bound_quarantine();
+  bool in_database() const;
   Result<void> outcome(Millis now) const;
 
   Parts& parts_;

@@ -158,6 +158,30 @@ TEST_F(Commit, AnsweredMeansItIsInForceAfterTheNextKillToo) {
   }
 }
 
+// Or a kill between the two would look like a database that lost something.
+TEST_F(Commit, TheRecoveryCopyWaitsForTheDatabase) {
+  const auto copied = [&] {
+    std::ifstream file(state_ + "/control/recovery.json");
+    return json::parse(file, nullptr, false).value("number", 0);
+  };
+  ASSERT_EQ(copied(), 1);
+  neighbours_->on_request([&](const std::string& line) {
+    if (line.find("commit") != std::string::npos) database_->signal(SIGSTOP);
+  });
+  Process writer = start_apply(1);
+  ASSERT_TRUE(wait_until([&] { return in_force() == 2U; }));
+  neighbours_->on_request({});
+  // What was given to the thread beside the loop before this has been done after it.
+  const std::string file = write_file("beside.yaml", numbered_config(2));
+  ASSERT_EQ(ctl({"config", "check", file}).status, 0);
+  const int while_stopped = copied();
+  ASSERT_FALSE(writer.wait(milliseconds(0))) << "too slow: the database is no longer waited for";
+  EXPECT_EQ(while_stopped, 1);
+  database_->signal(SIGCONT);
+  EXPECT_EQ(writer.wait(std::chrono::seconds(20)), 0);
+  EXPECT_EQ(copied(), 2);
+}
+
 TEST_F(Commit, TheDatabaseKilledAtAnyMomentLeavesOneOfTheTwo) {
   std::mt19937 random(7);
   std::string old_text = numbered_config(0);

@@ -234,8 +234,9 @@ TEST_F(RestoreTest, ADiskThatIsFullIsFoundBeforeAnythingIsChanged) {
   EXPECT_EQ(control_->status()["revision"], 3);
   EXPECT_TRUE(until([&] { return !events("database-failing").empty(); }));
   server_.limit_file(RLIM_INFINITY);
-  ASSERT_TRUE(until([&] { return !events("database-recovered").empty(); }));
+  // Only something that is stored shows that there is room again.
   EXPECT_EQ(apply(version(4))["ok"], true);
+  EXPECT_TRUE(until([&] { return !events("database-recovered").empty(); }));
 }
 
 TEST_F(RestoreTest, TheChainIsVerifiedAgainAndAgain) {
