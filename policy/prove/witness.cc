@@ -1,5 +1,7 @@
 #include "policy/prove/witness.h"
 
+#include <algorithm>
+
 namespace sallyport::prove {
 namespace {
 
@@ -31,7 +33,8 @@ std::optional<explain::Question> Witnesses::between(JointId source, JointId dest
     if (!to.name.empty()) {
       out.names = {to.name};
       if (const auto host = some_named_host(from.compiled, protocol, port, from.v4))
-        return send(*sender, *host);
+        if (const auto target = apart(address_of(sender->number), *host))
+          return send(*sender, *target);
       continue;
     }
     const decide::Decision decision =
@@ -42,10 +45,20 @@ std::optional<explain::Question> Witnesses::between(JointId source, JointId dest
       // What is let through must also arrive: at somebody, or at the terminator.
       const bool lost =
           decision.allowed() && decision.kind() != wire::RuleKind::Terminate && !target->speaks;
-      if (!itself && !lost) return send(*sender, address_of(target->number));
+      if (itself || lost) continue;
+      if (const auto host = apart(address_of(sender->number), address_of(target->number)))
+        return send(*sender, *host);
     }
   }
   return std::nullopt;
+}
+
+std::optional<IpAddress> Witnesses::apart(const IpAddress& source, const IpAddress& target) const {
+  if (source != target) return target;
+  const Number next = number_of(target) + 1;
+  const bool same = !std::ranges::binary_search(joint_.starts(), next) &&
+                    address_of(next).is_v4() == target.is_v4();
+  return same ? std::optional(address_of(next)) : std::nullopt;
 }
 
 // Some host beyond an uplink stands for what the name will be; one that is denied by its address

@@ -38,6 +38,8 @@ class Witnesses {
  private:
   std::optional<IpAddress> some_named_host(std::uint32_t source_class, std::uint8_t protocol,
                                            std::uint16_t port, bool v4) const;
+  // The target, or another address that nothing tells from it: nobody sends to himself.
+  std::optional<IpAddress> apart(const IpAddress& source, const IpAddress& target) const;
   // Somewhere to send to from this segment, in the source's version.
   IpAddress neighbour_of(const IpAddress& source, std::uint16_t segment) const;
   explain::Question frame(const IpAddress& source, std::uint16_t segment) const;
