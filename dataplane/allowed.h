@@ -59,6 +59,10 @@ class Checked {
   const Headers& headers() const noexcept { return packet_.meta().headers; }
   const PacketMeta& meta() const noexcept { return packet_.meta(); }
   ConstBytes bytes() const noexcept { return packet_.bytes(); }
+  // An observer's note; nothing that was checked.
+  void number(std::uint64_t capture_number) noexcept {
+    packet_.meta().capture_number = capture_number;
+  }
   Packet release() && noexcept { return std::move(packet_); }
 
  private:

@@ -22,7 +22,7 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
     key.destination_port = h.service_port();
     key.destination = h.destination;
   }
-  records_.record(key, h.source, h.source_port, now);
+  records_.record(key, {h.source, h.source_port, h.vlan, h.tcp_flags, revision_}, now);
   if (observer_ != nullptr) observer_->ended(gone.packet, gone.reason);
   gone.packet.reset();
 }

@@ -24,8 +24,15 @@ class VerdictObserver {
   VerdictObserver& operator=(const VerdictObserver&) = delete;
   virtual ~VerdictObserver() = default;
   virtual void arrived(Packet& packet, Instant now) noexcept = 0;
+  // Its headers are known, its bytes still as they came. Returns its number if it is only now of
+  // interest, else 0.
+  virtual std::uint64_t parsed(const ParsedPacket& /*packet*/, Instant /*now*/) noexcept {
+    return 0;
+  }
   virtual void ended(const Packet& packet, Drop reason) noexcept = 0;
   virtual void left(const Allowed& allowed) noexcept = 0;
+  // Permitted, and waits for its next hop's MAC.
+  virtual void waits(const Allowed& /*allowed*/) noexcept {}
 };
 
 class Exits {
@@ -47,7 +54,11 @@ class Exits {
     drop({std::move(allowed.packet_), reason}, now);
   }
   // It stays in the gateway until its next hop is known; `false` when it goes on.
-  void hold(bool held) noexcept { held ? ++counters_.held : --counters_.held; }
+  void hold(const Allowed& allowed) noexcept {
+    ++counters_.held;
+    if (observer_ != nullptr) observer_->waits(allowed);
+  }
+  void resume() noexcept { --counters_.held; }
   // A message to the gateway itself that has done its work.
   void consume(Packet&& packet) noexcept {
     ++counters_.consumed;
@@ -68,6 +79,8 @@ class Exits {
   void observe(VerdictObserver* observer) noexcept { observer_ = observer; }
   VerdictObserver* observer() noexcept { return observer_; }
   const DropRecords& drop_records() const noexcept { return records_; }
+  // Which revision drops are written down under.
+  void note_revision(std::uint64_t revision) noexcept { revision_ = revision; }
 
  private:
   void flush_port(TxPort& port, Instant now) noexcept;
@@ -77,6 +90,7 @@ class Exits {
   Counters& counters_;
   DropRecords records_;
   VerdictObserver* observer_ = nullptr;
+  std::uint64_t revision_ = 0;
   bool host_stack_pending_ = false;
 };
 

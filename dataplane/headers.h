@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "policy/base/net.h"
+#include "policy/base/tcp_flags.h"
 
 namespace sallyport::dataplane {
 
@@ -27,16 +28,7 @@ inline constexpr std::size_t kVlanTagSize = 4;
 inline constexpr std::size_t kMtu = 1500;
 inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu;
 
-enum TcpFlag : std::uint8_t {
-  kTcpFin = 0x01,
-  kTcpSyn = 0x02,
-  kTcpRst = 0x04,
-  kTcpPsh = 0x08,
-  kTcpAck = 0x10,
-  kTcpUrg = 0x20,
-  kTcpEce = 0x40,
-  kTcpCwr = 0x80,
-};
+using enum sallyport::TcpFlag;
 
 // What a frame carries, as far as the pipeline tells messages apart.
 enum class Message : std::uint8_t {

@@ -6,6 +6,7 @@
 #include "dataplane/stages/icmp_error.h"
 #include "dataplane/stages/reset.h"
 #include "dataplane/stages/rewrite.h"
+#include "policy/decide/plausible.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -15,10 +16,6 @@ constexpr std::uint32_t kExpireBudget = 256;
 // Bounded work per call; the daemon polls at least every few hundred microseconds, so a table of
 // any supported size is through well within the second that a revision may take.
 constexpr std::size_t kRecheckBudget = 1024;
-
-bool is_broadcast(const IpAddress& a) {
-  return a.is_multicast() || (a.is_v4() && a.v4_value() == 0xffffffff);
-}
 
 }  // namespace
 
@@ -54,6 +51,9 @@ void Pipeline::enter(Packet&& packet, Instant now) noexcept {
 
   auto parsed = Parse::run(std::move(packet));
   if (!parsed) return exits_.drop(std::move(parsed).error(), now);
+  if (exits_.observer() != nullptr)
+    if (const std::uint64_t number = exits_.observer()->parsed(*parsed, now))
+      parsed->number(number);
   if (tables_ == nullptr) return drop(std::move(*parsed).release(), Drop::kNoSnapshot, now);
 
   auto bound = Bind::run(std::move(*parsed), *tables_, events_, now);
@@ -69,14 +69,8 @@ void Pipeline::enter(Packet&& packet, Instant now) noexcept {
   if (Dhcp::concerns(h, meta.origin, *segment)) {
     return dhcp_.receive(std::move(*bound), *segment, *tables_, now);
   }
-  if (h.source.is_unspecified()) {
-    return drop(std::move(*bound).release(), Drop::kMartianSource, now);
-  }
-  if (is_broadcast(h.destination)) {
-    return drop(std::move(*bound).release(), Drop::kNoBroadcast, now);
-  }
-  if (h.source.is_link_local() || h.destination.is_link_local()) {
-    return drop(std::move(*bound).release(), Drop::kLinkLocalForward, now);
+  if (const auto never = decide::starts_no_flow(h.source, h.destination)) {
+    return drop(std::move(*bound).release(), *never, now);
   }
   if (h.message == Message::kIcmpError) return icmp_error(std::move(*bound), now);
   flow_packet(std::move(*bound), now);
@@ -268,6 +262,7 @@ void Pipeline::cut(Flow& flow) noexcept {
 
 void Pipeline::set_tables(const Tables* tables) noexcept {
   tables_ = tables;
+  exits_.note_revision(tables == nullptr ? 0 : tables->revision());
   recheck_ = flows_.places().size();
   if (tables_ != nullptr) {
     names_.names().rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });

@@ -3,13 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <thread>
 
 #include "control/cli/commands.h"
+#include "control/cli/watch.h"
 #include "policy/os/memfd.h"
 
 namespace sallyport::control {
@@ -17,22 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxPart = std::size_t{1} << 26;
 constexpr std::uint32_t kEnhancedPacketBlock = 6;  // draft-ietf-opsawg-pcapng §4.3
-
-constexpr auto kBetweenReads = std::chrono::milliseconds(100);
-
-volatile sig_atomic_t interrupted = 0;
-
-void on_signal(int /*number*/) { interrupted = 1; }
-
-// Ctrl-C and its like end the capture, not this program: what was seen until then is written, and
-// the dataplane is told. A reader that goes away (head, tcpdump -c) shows as a failing write.
-void heed_signals() {
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
-}
 
 struct Wanted {
   double seconds = 10;
@@ -71,25 +54,13 @@ class Sink {
   bool counts_;
 };
 
-struct Seen {
-  std::uint64_t packets = 0;
-  std::uint64_t missed = 0;
-};
-
-// What came since the last time.
-Result<void> read_part(const Context& context, const char* what, const std::string& capture,
-                       Sink& sink, Seen& seen) {
-  SALLYPORT_TRY(const Reply part,
-                context.client().ask(
-                    {{"op", "query"}, {"what", what}, {"arguments", {"capture=" + capture}}}));
-  const auto packets = part.result.value("packets", std::uint64_t{0});
-  seen.packets += packets;
-  seen.missed += part.result.value("missed", std::uint64_t{0});
-  if (part.fds.empty() || !sink.good() || sink.full()) return {};
+// False when there was enough, or nothing more can be written.
+Result<bool> take_part(const Reply& part, Sink& sink) {
+  if (part.fds.empty() || !sink.good() || sink.full()) return sink.good() && !sink.full();
   SALLYPORT_TRY(const os::Mapping memory, os::map_sealed(part.fds.front().get(), kMaxPart));
   sink.write({reinterpret_cast<const char*>(memory.bytes().data()), memory.size()});
-  sink.count(packets);
-  return {};
+  sink.count(part.result.value("packets", std::uint64_t{0}));
+  return sink.good() && !sink.full();
 }
 
 int capture(const Context& context, const Wanted& wanted) {
@@ -97,29 +68,18 @@ int capture(const Context& context, const Wanted& wanted) {
     return context.refuse({ErrorKind::kUsage, "no-file",
                            "a capture is not for a terminal; write it to a file with -w FILE, or "
                            "pipe it: sallyctl capture | tcpdump -r -"});
-  heed_signals();
   Sink sink(wanted);
   const auto cannot_write = [&] {
     return context.refuse({ErrorKind::kSystem, "cannot-write",
                            fmt::format("{}: {}", wanted.file, std::strerror(errno))});
   };
   if (!sink.good()) return cannot_write();
-  const auto started = context.client().ask({{"op", "query"}, {"what", "capture-start"}});
-  if (!started) return context.refuse(started.error());
-  const std::string id = std::to_string(started->result.value("capture", std::uint64_t{0}));
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(wanted.seconds);
-  Seen seen;
-  while (interrupted == 0 && sink.good() && !sink.full() &&
-         std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(kBetweenReads);
-    if (auto read = read_part(context, "capture-read", id, sink, seen); !read)
-      return context.refuse(read.error());
-  }
-  if (auto stopped = read_part(context, "capture-stop", id, sink, seen); !stopped)
-    return context.refuse(stopped.error());
+  const auto seen = watch(context.client(), {{"op", "query"}, {"what", "capture-start"}},
+                          wanted.seconds, [&](const Reply& part) { return take_part(part, sink); });
+  if (!seen) return context.refuse(seen.error());
   if (!wanted.file.empty())
-    std::cerr << seen.packets << " packets seen, written to " << wanted.file << "\n";
-  if (seen.missed != 0) std::cerr << seen.missed << " packets came too fast to be kept\n";
+    std::cerr << seen->packets << " packets seen, written to " << wanted.file << "\n";
+  if (seen->missed != 0) std::cerr << seen->missed << " packets came too fast to be kept\n";
   // A pipe whose reader had enough is no failure.
   return sink.good() || wanted.file.empty() ? kExitDone : cannot_write();
 }

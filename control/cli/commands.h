@@ -31,6 +31,7 @@ void add_config(CLI::App& app, Context& context);   // config ...
 void add_explain(CLI::App& app, Context& context);  // explain
 void add_prove(CLI::App& app, Context& context);    // prove
 void add_capture(CLI::App& app, Context& context);  // capture
+void add_trace(CLI::App& app, Context& context);    // trace
 
 // A whole file, at most `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit);

@@ -7,6 +7,12 @@
 #include "control/app/utc.h"
 
 namespace sallyport::control {
+std::string printable(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
+  return text;
+}
+
 namespace {
 
 using nlohmann::ordered_json;
@@ -14,16 +20,10 @@ using nlohmann::ordered_json;
 // Keys whose numbers are seconds since 1970.
 bool is_time(std::string_view key) { return key == "time" || key == "first" || key == "last"; }
 
-std::string clean(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
-  return text;
-}
-
 std::string cell(std::string_view key, const ordered_json& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) {
-    const std::string text = clean(value.get<std::string>());
+    const std::string text = printable(value.get<std::string>());
     return text.empty() ? "-" : text;
   }
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
@@ -37,7 +37,7 @@ std::string cell(std::string_view key, const ordered_json& value) {
   if (value.is_object()) {
     std::string out;
     for (const auto& [name, item] : value.items())
-      out += (out.empty() ? "" : ", ") + clean(name) + "=" + cell(name, item);
+      out += (out.empty() ? "" : ", ") + printable(name) + "=" + cell(name, item);
     return out.empty() ? "-" : out;
   }
   return value.dump();
@@ -78,7 +78,7 @@ std::string table(const ordered_json& rows, const Style& style) {
   columns = std::move(ranked);
   std::vector<std::size_t> widths;
   std::vector<std::vector<std::string>> lines;
-  for (const std::string& column : columns) widths.push_back(width(clean(column)));
+  for (const std::string& column : columns) widths.push_back(width(printable(column)));
   for (const auto& row : rows) {
     std::vector<std::string>& line = lines.emplace_back();
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -89,7 +89,7 @@ std::string table(const ordered_json& rows, const Style& style) {
   }
   std::string head;
   for (std::size_t i = 0; i < columns.size(); ++i)
-    head += clean(columns[i]) +
+    head += printable(columns[i]) +
             std::string(i + 1 == columns.size() ? 0 : widths[i] - width(columns[i]) + 2, ' ');
   std::string out = bold(head, style) + "\n";
   for (const auto& line : lines) {
@@ -123,14 +123,14 @@ std::string render(const ordered_json& value, const Style& style) {
   std::string out;
   std::size_t widest = 0;
   for (const auto& [key, item] : value.items())
-    if (!is_table(item)) widest = std::max(widest, width(clean(key)));
+    if (!is_table(item)) widest = std::max(widest, width(printable(key)));
   for (const auto& [key, item] : value.items())
     if (!is_table(item))
-      out += fmt::format("{}{}  {}\n", clean(key), std::string(widest - width(clean(key)), ' '),
-                         cell(key, item));
+      out += fmt::format("{}{}  {}\n", printable(key),
+                         std::string(widest - width(printable(key)), ' '), cell(key, item));
   for (const auto& [key, item] : value.items())
     if (is_table(item))
-      out += fmt::format("\n{}\n{}", bold(clean(key) + ":", style), table(item, style));
+      out += fmt::format("\n{}\n{}", bold(printable(key) + ":", style), table(item, style));
   return out;
 }
 

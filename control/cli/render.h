@@ -18,6 +18,8 @@ struct Style {
 std::string render(const nlohmann::ordered_json& value, const Style& style);
 // Seconds since 1970 as "2026-11-23 22:40:07 UTC".
 std::string render_time(std::int64_t seconds);
+// Without the control bytes that another process may have put into it.
+std::string printable(std::string text);
 // Bold, green or red when `style` says so.
 std::string bold(const std::string& text, const Style& style);
 std::string good(const std::string& text, const Style& style);

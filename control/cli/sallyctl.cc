@@ -19,6 +19,7 @@ constexpr const char* kFirstSteps =
     "  sallyctl status                    what is in force, and whether all processes are there\n"
     "  sallyctl show drops                what was not let through, and why\n"
     "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n"
+    "  sallyctl explain --last            why the newest drop was dropped\n"
     "  sallyctl prove                     who may talk to whom, and what cannot be enforced\n\n";
 
 bool wants_colour(int fd) {
@@ -40,6 +41,7 @@ void build(CLI::App& app, Context& context) {
   add_explain(app, context);
   add_prove(app, context);
   add_capture(app, context);
+  add_trace(app, context);
   // Last, so that the subcommands do not repeat it.
   app.footer(kFirstSteps + exit_codes_text());
 }

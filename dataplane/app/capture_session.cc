@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "dataplane/app/trace_row.h"
 #include "dataplane/telemetry/stages.h"
 
 namespace sallyport::dataplane {
@@ -37,11 +38,15 @@ CaptureSession::Part CaptureSession::take(const QueryContext& context) {
   turn_ = 1 - turn_;
   Part part;
   for (const Capture::Record* record : full.records()) {
-    write(*record, context);
+    if (traces_) {
+      part.rows.push_back(trace_row(*record, context));
+    } else {
+      write(*record, context);
+    }
     ++part.packets;
   }
   part.missed = full.missed();
-  part.pcapng = writer_.take();
+  if (!traces_) part.pcapng = writer_.take();
   return part;
 }
 

@@ -1,5 +1,5 @@
 // One capture under way, as somebody watches it: two buffers that take turns. The worker fills one
-// while the control thread writes the other out as pcapng.
+// while the control thread writes the other out, as pcapng or, for a trace, as rows.
 //
 // Thread: the control thread; the worker writes into filling(), and only until it was given another
 // observer. A capture that nobody reads any more is over after kPatience: whoever asked for it is
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,12 @@ class CaptureSession {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(10);
 
-  CaptureSession(std::uint64_t id, Instant now) : id_(id), last_read_(now) {}
+  // Everything, or the packets of one flow.
+  CaptureSession(std::uint64_t id, Instant now, std::optional<TracedFlow> traced = std::nullopt)
+      : id_(id),
+        last_read_(now),
+        traces_(traced.has_value()),
+        buffers_{Capture(traced), Capture(traced)} {}
 
   std::uint64_t id() const { return id_; }
   bool abandoned(Instant now) const { return now - last_read_ > kPatience; }
@@ -30,7 +36,8 @@ class CaptureSession {
   Capture& waiting() { return buffers_[1 - turn_]; }
   // After the worker has gone over to waiting(), or to none: writes out what it has left behind.
   struct Part {
-    std::vector<std::uint8_t> pcapng;  // continues the parts before
+    std::vector<std::uint8_t> pcapng;               // continues the parts before; empty for a trace
+    nlohmann::json rows = nlohmann::json::array();  // of a trace (app/trace_row.h)
     std::uint64_t packets = 0;
     std::uint64_t missed = 0;  // for which there was no room
   };
@@ -42,6 +49,7 @@ class CaptureSession {
 
   std::uint64_t id_;
   Instant last_read_;
+  bool traces_;
   std::array<Capture, 2> buffers_;
   std::size_t turn_ = 0;
   PcapngWriter writer_{ByteCount::from_bytes(Capture::kSlots * (Capture::kSnap + 512))};

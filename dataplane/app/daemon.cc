@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "dataplane/app/explain_live.h"
 #include "dataplane/app/queries.h"
 #include "dataplane/app/walls.h"
 #include "policy/os/clock.h"
@@ -176,122 +175,6 @@ Result<void> Daemon::apply(const wire::Apply& request, std::vector<os::UniqueFd>
   return fail(ErrorKind::kInvalid, "phase", "unknown phase");
 }
 
-// --- reads -------------------------------------------------------------------------------------
-
-namespace {
-
-template <class T>
-std::vector<T> gather(Worker& worker, const std::function<void(Pipeline&, std::vector<T>&)>& fill) {
-  std::vector<T> rows;
-  worker.do_between_bursts([&](Pipeline& p) { fill(p, rows); });
-  return rows;
-}
-
-void copy_flows(Pipeline& p, std::vector<Flow>& rows) {
-  rows.reserve(p.flows().size());
-  std::ranges::copy_if(p.flows().places(), std::back_inserter(rows), &Flow::live);
-}
-void copy_neighbours(Pipeline& p, std::vector<NeighbourRow>& rows) {
-  for (const Neighbour& n : p.neighbours().entries()) {
-    if (n.state == Neighbour::State::kFree) continue;
-    rows.push_back({n.segment, n.address, n.mac, n.port, n.state == Neighbour::State::kKnown});
-  }
-}
-
-}  // namespace
-
-Result<std::string> Daemon::query(const wire::Query& request) {
-  const std::string_view what = wire::text(request.what());
-  if (what == "status" && !worker_) {
-    return nlohmann::json{{"configured", false}, {"revision", 0}}.dump();
-  }
-  if (!worker_) return fail(ErrorKind::kUnavailable, "not-configured", "no ports yet");
-  std::map<PortSlot, std::string> names;
-  for (const os::PortSpec& port : *ports_) names[port.slot] = port.name;
-  const QueryContext context{in_force_.get(), names, os::steady_now(), os::wall_ns()};
-  if (what == "counters") {
-    Counters counters;
-    std::uint64_t events_lost = 0;
-    std::vector<std::pair<PortSlot, PortCounters>> ports;
-    worker_->do_between_bursts([&](Pipeline& p) {
-      counters = p.counters();
-      events_lost = events_.lost();
-      for (std::size_t i = 0; i < ports_->size(); ++i) {
-        PortCounters row = p.exits().ports()[(*ports_)[i].slot].counters();
-        row.rx_packets = worker_->loads()[i].rx_packets;
-        row.rx_bytes = worker_->loads()[i].rx_bytes;
-        ports.emplace_back((*ports_)[i].slot, row);
-      }
-    });
-    return counters_json(counters, events_lost, context, ports, taps_->counters());
-  }
-  if (what == "flows") return flows_json(gather<Flow>(*worker_, copy_flows), context);
-  if (what == "neighbours") {
-    return neighbours_json(gather<NeighbourRow>(*worker_, copy_neighbours), context);
-  }
-  if (what == "drops") {
-    return drops_json(gather<DropRecord>(*worker_,
-                                         [](Pipeline& p, std::vector<DropRecord>& rows) {
-                                           rows = p.exits().drop_records().snapshot();
-                                         }),
-                      context);
-  }
-  if (what == "status") {
-    std::uint32_t flows = 0;
-    std::uint64_t polls = 0, sleeps = 0;
-    worker_->do_between_bursts([&](Pipeline& p) {
-      flows = p.flows().size();
-      polls = worker_->polls();
-      sleeps = worker_->sleeps();
-    });
-    return nlohmann::json{{"configured", true},
-                          {"revision", in_force_ == nullptr ? 0 : in_force_->revision()},
-                          {"flows", flows},
-                          {"flow_capacity", options_.flows},
-                          {"workers", 1},
-                          {"hugepages", eal_uses_hugepages()},
-                          {"free_packets", pool_->free_count()},
-                          {"polls", polls},
-                          {"sleeps", sleeps},
-                          {"capturing", capture_ != nullptr}}
-        .dump();
-  }
-  if (what == "explain") return explain_json(request, context, *worker_);
-  return fail(ErrorKind::kUsage, "query", fmt::format("the dataplane has no \"{}\"", what));
-}
-
-// "capture-start", "capture-read", "capture-stop". Packets are in the one descriptor beside the
-// JSON, which is absent when there are none.
-Result<os::Outgoing> Daemon::capture(const wire::Query& request, std::uint64_t id) {
-  const std::string_view what = wire::text(request.what());
-  if (what == "capture-start") {
-    if (capture_ != nullptr)
-      return fail(ErrorKind::kRefused, "capture-running", "another capture is under way");
-    capture_ = std::make_unique<CaptureSession>(++captures_, os::steady_now());
-    worker_->do_between_bursts([&](Pipeline& p) { p.exits().observe(&capture_->filling()); });
-    return os::encode_answer(id, nlohmann::json{{"capture", capture_->id()}}.dump());
-  }
-  if (capture_ == nullptr || os::argument(request, "capture") != std::to_string(capture_->id()))
-    return fail(ErrorKind::kUsage, "no-capture", "no such capture is running");
-  const bool last = what == "capture-stop";
-  worker_->do_between_bursts([&](Pipeline& p) {
-    if (!last) capture_->waiting().continue_from(capture_->filling());
-    p.exits().observe(last ? nullptr : &capture_->waiting());
-  });
-  std::map<PortSlot, std::string> names;
-  for (const os::PortSpec& port : *ports_) names[port.slot] = port.name;
-  const QueryContext context{in_force_.get(), names, os::steady_now(), os::wall_ns()};
-  const CaptureSession::Part part = capture_->take(context);
-  if (last) capture_.reset();
-  SALLYPORT_TRY(os::Outgoing out,
-                os::encode_answer(
-                    id, nlohmann::json{{"packets", part.packets}, {"missed", part.missed}}.dump()));
-  if (part.pcapng.empty()) return out;
-  SALLYPORT_TRY(os::UniqueFd memory, os::make_sealed("sallyport-capture", part.pcapng));
-  out.descriptors.push_back(std::move(memory));
-  return out;
-}
-
 // --- messages ----------------------------------------------------------------------------------
 
 os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::UniqueFd> descriptors) {
@@ -324,7 +207,7 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
         must_end_ = true;
         return std::move(*os::encode_answer(id, "{}"));
       }
-      if (wire::text(query_body.what()).starts_with("capture-") && worker_) {
+      if (is_capture(query_body) && worker_) {
         auto part = capture(query_body, id);
         if (part) return std::move(*part);
         out.bytes = os::encode_answer_error(id, part.error());
@@ -357,12 +240,11 @@ void Daemon::tick() {
 std::vector<os::Bytes> Daemon::take_events() {
   std::vector<os::Bytes> out;
   if (!ports_) return out;
-  std::map<PortSlot, std::string> names;
-  for (const os::PortSpec& port : *ports_) names[port.slot] = port.name;
-  const QueryContext context{in_force_.get(), names, os::steady_now(), os::wall_ns()};
+  const auto names = port_names();
+  const QueryContext scope = context(names);
   Event event;
   while (out.size() < kEventsPerCall && events_.take(event)) {
-    out.push_back(os::encode_event("stolen-identity", event_json(event, context)));
+    out.push_back(os::encode_event("stolen-identity", event_json(event, scope)));
   }
   return out;
 }

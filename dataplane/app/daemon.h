@@ -51,7 +51,14 @@ class Daemon {
   Result<void> attach_ring(std::vector<os::UniqueFd> descriptors);
   Result<void> apply(const wire::Apply& request, std::vector<os::UniqueFd> descriptors);
   void swap(std::shared_ptr<const Tables> tables);
+  // daemon_reads.cc
+  std::map<PortSlot, std::string> port_names() const;
+  QueryContext context(const std::map<PortSlot, std::string>& names) const;
   Result<std::string> query(const wire::Query& request);
+  std::string counters(const QueryContext& context);
+  std::string status();
+  static bool is_capture(const wire::Query& request);
+  Result<os::Outgoing> start_capture(const wire::Query& request, std::uint64_t id);
   Result<os::Outgoing> capture(const wire::Query& request, std::uint64_t id);
 
   DaemonOptions options_;

@@ -1,16 +1,26 @@
-// explain, answered with the tables in force, the names known just now and the live flow table.
+// `explain` asked of the running dataplane: the same tables, flows and credits that decide packets,
+// read between two bursts. `explain-last` asks for what was dropped: the newest records that its
+// filter leaves, each with what policy says of that packet today.
+//
+// Thread: the control thread. Failures: kUsage for a question or a filter that makes no sense.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "dataplane/app/queries.h"
-#include "policy/base/result.h"
 
 namespace sallyport::dataplane {
 
-// Arguments as policy/explain/question.h. The JSON of an explanation, with a "flow" beside it:
-// null, or the state of the flow that a packet with this tuple belongs to. Control thread.
-Result<std::string> explain_json(const wire::Query& query, const QueryContext& context,
-                                 Worker& worker);
+// Runs its argument on the pipeline between two bursts (Worker::do_between_bursts).
+using BetweenBursts = std::function<void(const std::function<void(Pipeline&)>&)>;
+
+Result<std::string> explain_json(const std::vector<std::string>& words, const QueryContext& context,
+                                 const BetweenBursts& between_bursts);
+// `words` narrow the records (app/filter.h), and count=N says how many, at most kMaxExplained.
+inline constexpr std::size_t kMaxExplained = 32;
+Result<std::string> explain_last_json(std::vector<std::string> words, const QueryContext& context,
+                                      const BetweenBursts& between_bursts);
 
 }  // namespace sallyport::dataplane

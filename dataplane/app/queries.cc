@@ -9,18 +9,16 @@ namespace {
 
 using Json = nlohmann::json;
 
+}  // namespace
+
 std::string device_name(DeviceSlot slot, const QueryContext& c) {
   return c.tables == nullptr || slot == kNoDevice ? std::string()
                                                   : std::string(c.tables->view().device_name(slot));
 }
-// Seconds since 1970 of a steady instant, for people.
 double wall_s(Instant when, const QueryContext& c) {
   const std::int64_t ms = (c.wall_ns - (c.now - when).count()) / 1'000'000;
   return static_cast<double>(ms) / 1000.0;
 }
-
-}  // namespace
-
 std::string port_name(PortSlot slot, const QueryContext& c) {
   const auto found = c.port_names.find(slot);
   return found == c.port_names.end() ? fmt::format("port-{}", slot) : found->second;
@@ -81,63 +79,53 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
   return out.dump();
 }
 
-std::string flows_json(const std::vector<Flow>& flows, const QueryContext& context) {
-  Json out = Json::array();
-  for (const Flow& f : flows) {
-    const bool tcp = f.protocol == IpProtocol::kTcp;
-    out.push_back({{"protocol", to_string(f.protocol)},
-                   {"client", f.client.to_string()},
-                   {"client_port", f.client_port},
-                   {"server", f.server.to_string()},
-                   {"server_port", f.server_port},
-                   {"target", f.target.to_string()},
-                   {"target_port", f.target_port},
-                   {"rule", rule_name(f.rule, context)},
-                   {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.state)])
-                                 : std::string("open")},
-                   {"client_segment", segment_name(f.client_segment, context)},
-                   {"server_segment", segment_name(f.server_segment, context)},
-                   {"client_device", device_name(f.client_device, context)},
-                   {"server_device", device_name(f.server_device, context)},
-                   {"packets_from_client", f.packets[0]},
-                   {"packets_from_server", f.packets[1]},
-                   {"ends_in_s", (f.deadline - context.now).count() / 1'000'000'000}});
-  }
-  return Json{{"flows", out}}.dump();
+Json flow_row(const Flow& f, const QueryContext& context) {
+  const bool tcp = f.protocol == IpProtocol::kTcp;
+  return {{"protocol", to_string(f.protocol)},
+          {"client", f.client.to_string()},
+          {"client_port", f.client_port},
+          {"server", f.server.to_string()},
+          {"server_port", f.server_port},
+          {"target", f.target.to_string()},
+          {"target_port", f.target_port},
+          {"rule", rule_name(f.rule, context)},
+          {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.state)])
+                        : std::string("open")},
+          {"client_segment", segment_name(f.client_segment, context)},
+          {"server_segment", segment_name(f.server_segment, context)},
+          {"client_device", device_name(f.client_device, context)},
+          {"server_device", device_name(f.server_device, context)},
+          {"packets_from_client", f.packets[0]},
+          {"packets_from_server", f.packets[1]},
+          {"ends_in_s", (f.deadline - context.now).count() / 1'000'000'000}};
 }
 
-std::string drops_json(const std::vector<DropRecord>& drops, const QueryContext& context) {
-  Json out = Json::array();
-  for (const DropRecord& d : drops) {
-    out.push_back({{"reason", to_string(d.key.reason)},
-                   {"help", kDropInfo[static_cast<std::size_t>(d.key.reason)].help},
-                   {"segment", segment_name(d.key.segment, context)},
-                   {"port", d.key.port == kNoPort ? std::string() : port_name(d.key.port, context)},
-                   {"device", device_name(d.key.device, context)},
-                   {"mac", d.key.mac.to_string()},
-                   {"source", d.source.to_string()},
-                   {"source_port", d.source_port},
-                   {"destination", d.key.destination.to_string()},
-                   {"destination_port", d.key.destination_port},
-                   {"protocol", d.key.protocol},
-                   {"more_destinations", d.overflow},
-                   {"first", wall_s(d.first, context)},
-                   {"last", wall_s(d.last, context)},
-                   {"packets", d.packets}});
-  }
-  return Json{{"drops", out}}.dump();
+Json drop_row(const DropRecord& d, const QueryContext& context) {
+  return {{"reason", to_string(d.key.reason)},
+          {"help", kDropInfo[static_cast<std::size_t>(d.key.reason)].help},
+          {"segment", segment_name(d.key.segment, context)},
+          {"port", d.key.port == kNoPort ? std::string() : port_name(d.key.port, context)},
+          {"vlan", d.example.vlan},
+          {"device", device_name(d.key.device, context)},
+          {"mac", d.key.mac.to_string()},
+          {"source", d.example.source.to_string()},
+          {"source_port", d.example.source_port},
+          {"destination", d.key.destination.to_string()},
+          {"destination_port", d.key.destination_port},
+          {"protocol", d.key.protocol},
+          {"more_destinations", d.overflow},
+          {"revision", d.example.revision},
+          {"first", wall_s(d.first, context)},
+          {"last", wall_s(d.last, context)},
+          {"packets", d.packets}};
 }
 
-std::string neighbours_json(const std::vector<NeighbourRow>& rows, const QueryContext& context) {
-  Json out = Json::array();
-  for (const NeighbourRow& row : rows) {
-    out.push_back({{"segment", segment_name(row.segment, context)},
-                   {"address", row.address.to_string()},
-                   {"mac", row.known ? row.mac.to_string() : std::string()},
-                   {"port", row.known ? port_name(row.port, context) : std::string()},
-                   {"state", row.known ? "known" : "asking"}});
-  }
-  return Json{{"neighbours", out}}.dump();
+Json neighbour_row(const NeighbourRow& row, const QueryContext& context) {
+  return {{"segment", segment_name(row.segment, context)},
+          {"address", row.address.to_string()},
+          {"mac", row.known ? row.mac.to_string() : std::string()},
+          {"port", row.known ? port_name(row.port, context) : std::string()},
+          {"state", row.known ? "known" : "asking"}};
 }
 
 std::string event_json(const Event& event, const QueryContext& context) {

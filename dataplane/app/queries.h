@@ -2,6 +2,8 @@
 // caller sees to that) or a copy of it.
 #pragma once
 
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,8 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
                           const QueryContext& context,
                           const std::vector<std::pair<PortSlot, PortCounters>>& ports,
                           const TapThread::Counters& taps);
-std::string flows_json(const std::vector<Flow>& flows, const QueryContext& context);
-std::string drops_json(const std::vector<DropRecord>& drops, const QueryContext& context);
+nlohmann::json flow_row(const Flow& flow, const QueryContext& context);
+nlohmann::json drop_row(const DropRecord& drop, const QueryContext& context);
 struct NeighbourRow {
   SegmentSlot segment;
   IpAddress address;
@@ -32,12 +34,15 @@ struct NeighbourRow {
   PortSlot port;
   bool known;
 };
-std::string neighbours_json(const std::vector<NeighbourRow>& rows, const QueryContext& context);
+nlohmann::json neighbour_row(const NeighbourRow& row, const QueryContext& context);
 std::string event_json(const Event& event, const QueryContext& context);
 
 // Names for slots; a slot that has none in the revision in force gets a number, or nothing.
 std::string port_name(PortSlot slot, const QueryContext& context);
 std::string segment_name(SegmentSlot slot, const QueryContext& context);
 std::string rule_name(RuleSlot slot, const QueryContext& context);
+std::string device_name(DeviceSlot slot, const QueryContext& context);
+// Seconds since 1970 of a steady instant, for people.
+double wall_s(Instant when, const QueryContext& context);
 
 }  // namespace sallyport::dataplane

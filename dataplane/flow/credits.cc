@@ -1,5 +1,7 @@
 #include "dataplane/flow/credits.h"
 
+#include <algorithm>
+
 #include "policy/wire/tables.h"
 
 namespace sallyport::dataplane {
@@ -19,25 +21,38 @@ void Credits::attach(wire::HandoverMemory* memory) noexcept {
   from_terminator_.emplace(memory->to_dataplane);
 }
 
-Credits::Grant* Credits::find(std::uint64_t connection) noexcept {
-  const std::size_t first = (connection >> 20) % kBuckets * kWays;
-  for (std::size_t i = first; i < first + kWays; ++i) {
-    if (grants_[i].generation != 0 && grants_[i].connection == connection) return &grants_[i];
+std::span<const Credits::Grant> Credits::ways(std::uint64_t connection) const noexcept {
+  return std::span(grants_).subspan((connection >> 20) % kBuckets * kWays, kWays);
+}
+
+const Credits::Grant* Credits::find(std::uint64_t connection) const noexcept {
+  for (const Grant& grant : ways(connection)) {
+    if (grant.generation != 0 && grant.connection == connection) return &grant;
   }
   return nullptr;
 }
 
+bool Credits::has_room(RuleSlot rule, std::uint32_t bound,
+                       std::uint64_t connection) const noexcept {
+  if (rule >= in_flight_.size()) return false;
+  const Grant* held = find(connection);
+  const std::uint32_t others = in_flight_[rule] - (held != nullptr && held->rule == rule ? 1U : 0U);
+  return others < (bound == 0 ? kDefaultInFlight : bound) &&
+         (held != nullptr ||
+          std::ranges::any_of(
+              ways(connection), [](const Grant& grant) { return grant.generation == 0; }));
+}
+
 bool Credits::grant(RuleSlot rule, std::uint32_t bound, std::uint64_t connection,
                     Instant now) noexcept {
-  if (rule >= in_flight_.size()) return false;
+  const bool room = has_room(rule, bound, connection);
   Grant* place = find(connection);
   if (place != nullptr) release(*place);
-  if (in_flight_[rule] >= (bound == 0 ? kDefaultInFlight : bound)) return false;
+  if (!room) return false;
   const std::size_t first = (connection >> 20) % kBuckets * kWays;
   for (std::size_t i = first; i < first + kWays && place == nullptr; ++i) {
     if (grants_[i].generation == 0) place = &grants_[i];
   }
-  if (place == nullptr) return false;
   if (++generation_ == 0) ++generation_;
   *place = {connection, now + kReclaimAfter, rule, generation_};
   ++in_flight_[rule];

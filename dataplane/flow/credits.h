@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "dataplane/headers.h"
@@ -33,6 +35,8 @@ class Credits {
   // False when the rule's bound (0 = kDefaultInFlight) or the table is full. The same connection
   // asking again keeps its place under a new generation.
   bool grant(RuleSlot rule, std::uint32_t bound, std::uint64_t connection, Instant now) noexcept;
+  // Would grant() say yes now?
+  bool has_room(RuleSlot rule, std::uint32_t bound, std::uint64_t connection) const noexcept;
   // Takes returns from the ring and reclaims what is overdue; bounded work per call.
   void poll(Instant now) noexcept;
   std::uint32_t in_flight(RuleSlot rule) const noexcept {
@@ -46,7 +50,11 @@ class Credits {
     RuleSlot rule = 0;
     std::uint32_t generation = 0;  // 0 = free
   };
-  Grant* find(std::uint64_t connection) noexcept;
+  std::span<const Grant> ways(std::uint64_t connection) const noexcept;
+  const Grant* find(std::uint64_t connection) const noexcept;
+  Grant* find(std::uint64_t connection) noexcept {
+    return const_cast<Grant*>(std::as_const(*this).find(connection));
+  }
   void release(Grant& grant) noexcept;
 
   Counters& counters_;

@@ -24,7 +24,7 @@ decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decid
 bool opens(const Headers& h) {
   switch (h.message) {
     case Message::kTcp:
-      return (h.tcp_flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
+      return tcp_flags_open(h.tcp_flags);
     case Message::kUdp:
     case Message::kEchoRequest:
       return true;

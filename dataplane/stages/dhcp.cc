@@ -2,6 +2,7 @@
 
 #include "dataplane/stages/enforce_policy.h"
 #include "dataplane/stages/rewrite.h"
+#include "policy/decide/plausible.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -12,12 +13,10 @@ constexpr std::uint8_t kEthernetLength = 6;
 constexpr std::size_t kHardwareAddress = 28;  // chaddr, RFC 2131 §2
 
 bool asks(const Headers& h) {
-  return h.version() == IpVersion::k4 ? h.source_port == 68 && h.destination_port == 67
-                                      : h.source_port == 546 && h.destination_port == 547;
+  return decide::asks_for_address(h.version(), h.source_port, h.destination_port);
 }
 bool answers(const Headers& h) {
-  return h.version() == IpVersion::k4 ? h.source_port == 67 && h.destination_port == 68
-                                      : h.source_port == 547 && h.destination_port == 546;
+  return decide::answers_with_address(h.version(), h.source_port, h.destination_port);
 }
 ConstBytes payload_of(const Packet& packet) {
   const Headers& h = packet.meta().headers;
@@ -67,7 +66,7 @@ void Dhcp::receive(BoundPacket&& packet, const SegmentInfo& segment, const Table
   const bool from_stack = packet.meta().origin == Origin::kHostStack;
   const bool wanted = from_stack ? answers(packet.headers()) : asks(packet.headers());
   Packet raw = std::move(packet).release();
-  if (!segment.devices_only() || (segment.services & 1U) == 0 || !wanted) {
+  if (!segment.devices_only() || (segment.services & decide::kAddressService) == 0 || !wanted) {
     return exits_.drop({std::move(raw), from_stack ? Drop::kHostStackDenied : Drop::kDefaultDeny},
                        now);
   }

@@ -190,7 +190,7 @@ void Neighbours::learn(BoundPacket&& packet, const SegmentInfo& segment, Instant
   if (!n->held) return;
   Allowed held = std::move(*n->held);
   n->held.reset();
-  exits_.hold(false);
+  exits_.resume();
   EnforcePolicy::address_to(held, n->port, {n->mac, segment.mac, n->vlan});
   exits_.send(std::move(held), now);
 }
@@ -230,7 +230,7 @@ void Neighbours::resolve(Allowed&& allowed, const SegmentInfo& segment, const Ip
     exits_.refuse(std::move(allowed), Drop::kNeighbourPending, now);
   } else {
     n->held.emplace(std::move(allowed));
-    exits_.hold(true);
+    exits_.hold(*n->held);
   }
   if (now >= n->due) ask(*n, segment, now);
 }
@@ -268,7 +268,7 @@ void Neighbours::tick(const Tables* tables, Instant now) noexcept {
                       (asking && now >= n.due && n.questions >= NeighbourTable::kMaxQuestions);
     if (over) {
       if (n.held) {
-        exits_.hold(false);
+        exits_.resume();
         exits_.refuse(std::move(*n.held), Drop::kNeighbourPending, now);
       }
       n = Neighbour{};

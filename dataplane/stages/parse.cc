@@ -5,6 +5,7 @@
 #include "dataplane/checksum.h"
 #include "dataplane/stages/fields.h"
 #include "dataplane/stages/parse_link.h"
+#include "policy/decide/plausible.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -64,15 +65,6 @@ Reason parse_icmp(ConstBytes icmp, Headers& out) {
   return std::nullopt;
 }
 
-// RFC 9293 §3.1: exactly one of "opens", "runs" and "resets" can be meant.
-bool tcp_flags_possible(std::uint8_t flags) {
-  const bool syn = (flags & kTcpSyn) != 0, fin = (flags & kTcpFin) != 0;
-  const bool rst = (flags & kTcpRst) != 0, ack = (flags & kTcpAck) != 0;
-  if (syn) return !fin && !rst && (flags & (kTcpPsh | kTcpUrg)) == 0;
-  if (rst) return !fin && (flags & kTcpUrg) == 0;
-  return ack;
-}
-
 Reason parse_tcp(ConstBytes tcp, Headers& out) {
   if (tcp.size() < kTcpSize) return Drop::kTruncatedTransport;
   const std::size_t header = std::size_t{tcp[12]} >> 4 << 2;
@@ -121,26 +113,11 @@ Reason parse_transport(ConstBytes frame, std::uint8_t protocol, Headers& out) {
   }
 }
 
-// RFC 6890: blocks that are never a source or destination of a forwarded packet. 0.0.0.0 is left to
-// bind, which knows DHCP.
-Reason check_v4_addresses(const Headers& h) {
-  const std::uint32_t s = h.source.v4_value(), d = h.destination.v4_value();
-  if ((s != 0 && s >> 24 == 0) || s >> 24 == 127 || s >= 0xe0000000) return Drop::kMartianSource;
-  if (d >> 24 == 0 || d >> 24 == 127 || (d >= 0xf0000000 && d != 0xffffffff)) {
-    return Drop::kMartianDestination;
-  }
-  return s == d ? Reason(Drop::kLand) : std::nullopt;
-}
-
+// A mapped address on the wire would be taken for IPv4 by every table (RFC 4038 §4.2).
 Reason check_v6_addresses(const Headers& h) {
-  // A mapped address on the wire would be taken for IPv4 by every table (RFC 4038 §4.2).
-  if (h.source.is_v4() || h.source.is_multicast() || h.source.is_loopback()) {
-    return Drop::kMartianSource;
-  }
-  if (h.destination.is_v4() || h.destination.is_loopback() || h.destination.is_unspecified()) {
-    return Drop::kMartianDestination;
-  }
-  return h.source == h.destination ? Reason(Drop::kLand) : std::nullopt;
+  if (h.source.is_v4()) return Drop::kMartianSource;
+  if (h.destination.is_v4()) return Drop::kMartianDestination;
+  return decide::implausible_addresses(h.source, h.destination);
 }
 
 Reason parse_ipv4(ConstBytes frame, Headers& out) {
@@ -162,7 +139,7 @@ Reason parse_ipv4(ConstBytes frame, Headers& out) {
   out.ttl = ip[8];
   out.l4 = static_cast<std::uint16_t>(out.l3 + header);
   out.end = static_cast<std::uint16_t>(out.l3 + total);
-  if (auto bad = check_v4_addresses(out)) return bad;
+  if (auto bad = decide::implausible_addresses(out.source, out.destination)) return bad;
   if (out.ttl == 0) return Drop::kTtlExpired;
   return parse_transport(frame, ip[9], out);
 }

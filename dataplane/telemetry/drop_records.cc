@@ -75,17 +75,16 @@ DropRecord* DropRecords::find(const DropKey& key, bool overflow, std::int64_t se
   return same ? &record : nullptr;
 }
 
-void DropRecords::add(DropKey key, bool overflow, const IpAddress& source,
-                      std::uint16_t source_port, Instant now) noexcept {
+void DropRecords::add(const DropKey& key, bool overflow, const DropExample& example,
+                      Instant now) noexcept {
   Ring& ring = key.device == kNoDevice ? others_ : enrolled_;
   const auto at = static_cast<std::uint32_t>(ring.written & (ring.records.size() - 1));
   ++ring.written;
-  ring.records[at] = DropRecord{key, source, source_port, overflow, now, now, 1};
+  ring.records[at] = DropRecord{key, example, overflow, now, now, 1};
   index_[hash_of(key, overflow, second_of(now)) & (index_.size() - 1)] = at + 1;
 }
 
-void DropRecords::record(const DropKey& key, const IpAddress& source, std::uint16_t source_port,
-                         Instant now) noexcept {
+void DropRecords::record(const DropKey& key, const DropExample& example, Instant now) noexcept {
   const std::int64_t second = second_of(now);
   if (DropRecord* seen = find(key, false, second)) {
     ++seen->packets;
@@ -93,7 +92,7 @@ void DropRecords::record(const DropKey& key, const IpAddress& source, std::uint1
     return;
   }
   if (within_budget(key, second)) {
-    add(key, false, source, source_port, now);
+    add(key, false, example, now);
     return;
   }
   DropKey rest = key;
@@ -105,7 +104,7 @@ void DropRecords::record(const DropKey& key, const IpAddress& source, std::uint1
     seen->last = now;
     return;
   }
-  add(rest, true, source, source_port, now);
+  add(rest, true, example, now);
 }
 
 std::vector<DropRecord> DropRecords::snapshot() const {

@@ -32,11 +32,19 @@ struct DropKey {
   friend bool operator==(const DropKey&, const DropKey&) = default;
 };
 
+// Of the first packet of a record: with its key, all that it takes to ask policy again.
+struct DropExample {
+  IpAddress source;
+  std::uint16_t source_port = 0;
+  std::uint16_t vlan = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint64_t revision = 0;  // in force then; 0 = none
+};
+
 struct DropRecord {
   DropKey key;
-  IpAddress source;               // of the first packet
-  std::uint16_t source_port = 0;  // of the first packet
-  bool overflow = false;          // stands for further destinations of this source in this second
+  DropExample example;
+  bool overflow = false;  // stands for further destinations of this source in this second
   Instant first;
   Instant last;
   std::uint64_t packets = 0;
@@ -50,8 +58,7 @@ class DropRecords {
   // enrolled devices.
   explicit DropRecords(std::size_t capacity);
 
-  void record(const DropKey& key, const IpAddress& source, std::uint16_t source_port,
-              Instant now) noexcept;
+  void record(const DropKey& key, const DropExample& example, Instant now) noexcept;
 
   // Every record kept, newest first.
   std::vector<DropRecord> snapshot() const;
@@ -68,8 +75,7 @@ class DropRecords {
   };
   static constexpr std::size_t kBudgets = 1024;
 
-  void add(DropKey key, bool overflow, const IpAddress& source, std::uint16_t source_port,
-           Instant now) noexcept;
+  void add(const DropKey& key, bool overflow, const DropExample& example, Instant now) noexcept;
   bool within_budget(const DropKey& key, std::int64_t second) noexcept;
   DropRecord* find(const DropKey& key, bool overflow, std::int64_t second) noexcept;
 

@@ -31,6 +31,11 @@ inline constexpr auto kStageNames = std::to_array<std::string_view>({
     SALLYPORT_STAGES(SALLYPORT_STAGE_NAME)
 #undef SALLYPORT_STAGE_NAME
 });
+inline constexpr auto kStageHelp = std::to_array<std::string_view>({
+#define SALLYPORT_STAGE_HELP(id, name, help) help,
+    SALLYPORT_STAGES(SALLYPORT_STAGE_HELP)
+#undef SALLYPORT_STAGE_HELP
+});
 static_assert(kStageNames.size() <= 16);
 
 constexpr std::uint16_t stage_bit(Stage stage) {

@@ -153,6 +153,20 @@ Decision Classifier::decide(std::uint32_t source_class, std::uint32_t destinatio
   return {};
 }
 
+std::optional<Drop> Classifier::misplaced(const Ingress& ingress,
+                                          const Location& source) const noexcept {
+  if (ingress.origin == Origin::kHostStack)
+    return source.is_gateway() && source.segment == ingress.segment
+               ? std::nullopt
+               : std::optional(Drop::kHostStackDenied);
+  if (source.nowhere()) return Drop::kMartianSource;
+  if (ingress.device != wire::kNoDevice)
+    return source.device == ingress.device ? std::nullopt : std::optional(Drop::kSpoofedSource);
+  return source.segment == ingress.segment && !source.is_gateway()
+             ? std::nullopt
+             : std::optional(Drop::kReversePath);
+}
+
 Verdict Classifier::classify(const Ingress& ingress, const Tuple& tuple,
                              std::span<const std::uint32_t> names) const noexcept {
   Verdict out;
@@ -165,18 +179,7 @@ Verdict Classifier::classify(const Ingress& ingress, const Tuple& tuple,
   };
   if (tuple.source.is_v4() != tuple.destination.is_v4()) return deny(Drop::kIpVersion);
 
-  // Who sent it, held against how it came in.
-  if (ingress.origin == Origin::kHostStack) {
-    if (!out.source.is_gateway() || out.source.segment != ingress.segment)
-      return deny(Drop::kHostStackDenied);
-  } else {
-    if (out.source.nowhere()) return deny(Drop::kMartianSource);
-    if (ingress.device != wire::kNoDevice) {
-      if (out.source.device != ingress.device) return deny(Drop::kSpoofedSource);
-    } else if (out.source.segment != ingress.segment || out.source.is_gateway()) {
-      return deny(Drop::kReversePath);
-    }
-  }
+  if (const auto refused = misplaced(ingress, out.source)) return deny(*refused);
   if (out.destination.nowhere()) return deny(Drop::kMartianDestination);
   if (out.source.is_device() && out.source.device == out.destination.device)
     return deny(Drop::kHairpin);

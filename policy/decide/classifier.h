@@ -121,6 +121,9 @@ class Classifier {
   Binding bind(std::uint16_t port, std::uint16_t vlan, const MacAddress& mac,
                const IpAddress& source) const noexcept;
 
+  // The source held against how it came in: martians, the way back to the same identity.
+  std::optional<Drop> misplaced(const Ingress& ingress, const Location& source) const noexcept;
+
   // The rule tables alone. Class 0 takes part in no rule.
   Decision decide(std::uint32_t source_class, std::uint32_t destination_class,
                   std::uint8_t protocol, std::uint16_t destination_port) const noexcept;

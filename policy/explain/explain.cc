@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "policy/decide/names.h"
+#include "policy/decide/plausible.h"
 #include "policy/explain/candidates.h"
 #include "policy/explain/question.h"
 
@@ -17,13 +18,18 @@ using wire::RuleKind;
 
 class Teller {
  public:
-  Teller(const wire::SnapshotView& view, const Question& question)
-      : view_(view), classifier_(view), names_(view), q_(question) {}
+  Teller(const wire::SnapshotView& view, const Question& question, const Live* live)
+      : view_(view), classifier_(view), names_(view), q_(question), live_(live) {}
 
   Explanation run() {
     out_.revision = view_.revision();
     out_.config_name = std::string(wire::text(view_.root().config_name()));
     out_.packet = packet_text(q_.tuple);
+    if (const std::optional<Drop> never = unparsable()) {
+      step("parse", std::string(to_string(*never)), "no such packet gets past the parser");
+      deny(*never);
+      return std::move(out_);
+    }
     const std::optional<Ingress> ingress = bind();
     if (!ingress) return std::move(out_);
     std::vector<std::uint32_t> classes;
@@ -32,10 +38,12 @@ class Teller {
     tell_place("source", q_.tuple.source, verdict.source);
     tell_place("destination", q_.tuple.destination, verdict.destination);
     tell_candidates(verdict, classes);
-    if (verdict.decision.allowed()) {
-      tell_allowed(*ingress, verdict);
+    if (verdict_before_flows(*ingress)) return std::move(out_);
+    if (live_ != nullptr && tell_flow()) return std::move(out_);
+    if (const std::optional<Drop> obstacle = first_packet(verdict)) {
+      deny(*obstacle);
     } else {
-      deny(verdict.reason);
+      tell_allowed(*ingress, verdict);
     }
     return std::move(out_);
   }
@@ -66,12 +74,24 @@ class Teller {
   void tell_place(const char* stage, const IpAddress& address, const Location& place);
   void tell_name(const std::string& name, std::vector<std::uint32_t>& classes);
   void tell_candidates(const decide::Verdict& verdict, const std::vector<std::uint32_t>& classes);
+  bool is_tcp() const { return q_.tuple.protocol == static_cast<std::uint8_t>(IpProtocol::kTcp); }
+  bool has_ports() const {
+    return is_tcp() || q_.tuple.protocol == static_cast<std::uint8_t>(IpProtocol::kUdp);
+  }
+  std::optional<Drop> unparsable() const;
+  bool verdict_before_flows(const Ingress& ingress);
+  bool tell_flow();
+  std::optional<Drop> first_packet(const decide::Verdict& verdict);
+  std::optional<Drop> admit(const decide::Decision& decision);
+  void name_rule(std::uint32_t slot);
   void tell_allowed(const Ingress& ingress, const decide::Verdict& verdict);
+  void say_allowed();
 
   const wire::SnapshotView& view_;
   const Classifier classifier_;
   const decide::Names names_;
   const Question& q_;
+  const Live* const live_;  // nullptr: there is none
   Explanation out_;
 };
 
@@ -152,16 +172,124 @@ void Teller::tell_candidates(const decide::Verdict& verdict,
   find_candidates(view_, ends, out_);
 }
 
-void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict) {
-  const decide::Decision& decision = verdict.decision;
+std::optional<Drop> Teller::unparsable() const {
+  const decide::Tuple& t = q_.tuple;
+  if (const auto bad = decide::implausible_addresses(t.source, t.destination)) return bad;
+  const bool echo = t.protocol == static_cast<std::uint8_t>(t.source.is_v4() ? IpProtocol::kIcmp
+                                                                             : IpProtocol::kIcmp6);
+  if (!has_ports() && !echo) return Drop::kIpProtocol;
+  if (has_ports() && (t.source_port == 0 || t.destination_port == 0)) return Drop::kPortZero;
+  if (is_tcp() && !tcp_flags_possible(q_.tcp_flags)) return Drop::kTcpFlags;
+  return std::nullopt;
+}
+
+// What the dataplane decides before it looks for a flow: the segment's address service, and ends
+// between which there is none.
+bool Teller::verdict_before_flows(const Ingress& ingress) {
+  const decide::Tuple& t = q_.tuple;
+  const wire::Segment* segment = view_.segment(ingress.segment);
+  const bool from_host = ingress.origin == Origin::kHostStack;
+  // On device segments binding has told already; a link-local source is not in the tables.
+  if ((from_host || ingress.device == wire::kNoDevice) && !t.source.is_link_local())
+    if (const auto refused = classifier_.misplaced(ingress, classifier_.locate(t.source))) {
+      deny(*refused);
+      return true;
+    }
+  const bool udp = has_ports() && !is_tcp();
+  const bool asks =
+      udp && decide::asks_for_address(t.source.version(), t.source_port, t.destination_port);
+  const bool answers =
+      udp && decide::answers_with_address(t.source.version(), t.source_port, t.destination_port);
+  if (answers || (asks && (from_host || classifier_.locate(t.destination).is_gateway()))) {
+    const bool offered = segment != nullptr && segment->role() != wire::Role::Uplink &&
+                         (segment->services() & decide::kAddressService) != 0;
+    if (!offered || (from_host ? !answers : !asks)) {
+      deny(from_host ? Drop::kHostStackDenied : Drop::kDefaultDeny);
+      return true;
+    }
+    out_.allowed = true;
+    out_.rule = "builtin:dhcp";
+    out_.kind = "host";
+    out_.leg = "the segment's address service, if the message is a well-formed one";
+    out_.egress_segment = (from_host ? "" : "host stack of ") + segment_text(ingress.segment);
+    say_allowed();
+    return true;
+  }
+  const std::optional<Drop> never = decide::starts_no_flow(t.source, t.destination);
+  if (never) deny(*never);
+  return never.has_value();
+}
+
+// The flow that the packet belongs to decides it; policy is asked for a flow's first packet only.
+// False if there is none, or none any more.
+bool Teller::tell_flow() {
+  if (!live_->flow) {
+    step("flow", "none", "no open flow has these ends");
+    return false;
+  }
+  const OpenFlow& flow = *live_->flow;
+  const std::string whose = flow.from_client ? "from its client" : "from its server";
+  if (flow.reopens) {
+    step("flow", flow.state, "the flow with these ends is over; this opens another one");
+    return false;
+  }
+  step("flow", flow.state,
+       fmt::format("{}; {} allowed it, looked at again under revision {}", whose,
+                   view_.rule_name(flow.rule), flow.revision));
+  if (flow.refused) {
+    deny(*flow.refused);
+    return true;
+  }
+  name_rule(flow.rule);
+  out_.leg = "an open flow: policy was asked for its first packet";
+  out_.rewrite = flow.rewrite;
+  out_.egress_segment = flow.egress;
+  say_allowed();
+  return true;
+}
+
+// What a packet without a flow meets, in the dataplane's own order.
+std::optional<Drop> Teller::first_packet(const decide::Verdict& verdict) {
+  if (!verdict.decision.allowed()) return verdict.reason;
+  if (is_tcp() && !tcp_flags_open(q_.tcp_flags)) return Drop::kMidStream;
+  if (live_ == nullptr) return std::nullopt;
+  if (live_->flow_table_full) return Drop::kFlowTableFull;
+  return admit(verdict.decision);
+}
+
+std::optional<Drop> Teller::admit(const decide::Decision& decision) {
+  if (decision.kind() != RuleKind::Terminate) {
+    step("admission", "passes", "it starts no handshake of ours");
+    return std::nullopt;
+  }
+  const Admission now = live_->admission(decision.rule());
+  step("admission", now.admits ? "admitted" : std::string(to_string(Drop::kAdmissionFull)),
+       fmt::format("{} of {} handshakes in flight", now.in_flight, now.bound));
+  return now.admits ? std::nullopt : std::optional(Drop::kAdmissionFull);
+}
+
+void Teller::name_rule(std::uint32_t slot) {
   out_.allowed = true;
-  out_.rule = std::string(view_.rule_name(decision.rule()));
-  out_.kind = std::string(kind_text(decision.kind()));
-  if (const wire::Conduit* conduit = view_.conduit(view_.rules()[decision.rule()].conduit())) {
+  out_.rule = std::string(view_.rule_name(slot));
+  if (slot >= view_.rules().size()) return;
+  out_.kind = std::string(kind_text(view_.rules()[slot].kind()));
+  if (const wire::Conduit* conduit = view_.conduit(view_.rules()[slot].conduit())) {
     out_.line = conduit->line();
     out_.column = conduit->column();
     out_.summary = std::string(wire::text(conduit->summary()));
   }
+}
+
+void Teller::say_allowed() {
+  step("decision", "allow",
+       out_.line == 0 ? fmt::format("{}; {}", out_.rule, out_.leg)
+                      : fmt::format("{} ({}:{}:{}); {}", out_.rule, out_.config_name, out_.line,
+                                    out_.column, out_.leg));
+}
+
+void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict) {
+  const decide::Decision& decision = verdict.decision;
+  name_rule(decision.rule());
   out_.egress_segment = segment_text(verdict.destination.segment);
   switch (decision.kind()) {
     case RuleKind::Direct:
@@ -186,16 +314,14 @@ void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict
         out_.egress_segment = "host stack of " + segment_text(verdict.destination.segment);
       break;
   }
-  step("decision", "allow",
-       out_.line == 0 ? fmt::format("{}; {}", out_.rule, out_.leg)
-                      : fmt::format("{} ({}:{}:{}); {}", out_.rule, out_.config_name, out_.line,
-                                    out_.column, out_.leg));
+  say_allowed();
 }
 
 }  // namespace
 
-Explanation explain(const wire::SnapshotView& snapshot, const Question& question) {
-  return Teller(snapshot, question).run();
+Explanation explain(const wire::SnapshotView& snapshot, const Question& question,
+                    const Live* live) {
+  return Teller(snapshot, question, live).run();
 }
 
 }  // namespace sallyport::explain

@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "policy/base/tcp_flags.h"
 #include "policy/decide/classifier.h"
 #include "policy/wire/snapshot.h"
 
@@ -27,12 +29,37 @@ struct Question {
   std::uint16_t vlan = 0;
   std::optional<MacAddress> mac;
   decide::Tuple tuple;
+  std::uint8_t tcp_flags = kTcpSyn;  // TCP only
   // Names under which the destination is known at the moment (the dataplane's table).
   std::vector<std::string> names;
 };
 
+// What a running dataplane knows beside its tables, when the question is asked of one.
+struct OpenFlow {
+  std::string state;  // "established"
+  bool from_client = true;
+  std::uint32_t rule = wire::kNoRule;
+  std::uint64_t revision = 0;   // under which it was checked last
+  std::optional<Drop> refused;  // what this packet of the flow meets
+  bool reopens = false;         // it is over, and this packet opens another one
+  std::string rewrite;          // "destination becomes 10.20.0.1:40000", or empty
+  std::string egress;
+};
+struct Admission {
+  std::uint32_t in_flight = 0;  // handshakes of the rule
+  std::uint32_t bound = 0;
+  bool admits = true;  // this packet's connection
+};
+struct Live {
+  std::optional<OpenFlow> flow;
+  bool flow_table_full = false;
+  // Of a rule that terminates, by its slot.
+  std::function<Admission(std::uint32_t rule)> admission;
+};
+
 struct Step {
-  std::string stage;    // "binding", "source", "destination", "name", "decision"
+  // "parse", "binding", "source", "destination", "name", "flow", "admission", "decision"
+  std::string stage;
   std::string outcome;  // short: a device, a segment, a reason
   std::string detail;   // a sentence
 };
@@ -82,7 +109,9 @@ struct Explanation {
 
 inline constexpr std::size_t kMaxCandidates = 16;
 
-Explanation explain(const wire::SnapshotView& snapshot, const Question& question);
+// Without `live` the packet is judged as the first one of a gateway that has just started.
+Explanation explain(const wire::SnapshotView& snapshot, const Question& question,
+                    const Live* live = nullptr);
 
 std::string to_json(const Explanation& explanation);
 std::string to_text(const Explanation& explanation);

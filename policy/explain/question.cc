@@ -21,15 +21,6 @@ std::optional<unsigned> number(std::string_view text, unsigned limit) {
   return value;
 }
 
-std::optional<std::uint8_t> protocol_of(std::string_view text) {
-  if (text == "tcp") return kTcp;
-  if (text == "udp") return kUdp;
-  if (text == "icmp") return static_cast<std::uint8_t>(IpProtocol::kIcmp);
-  if (text == "icmpv6") return static_cast<std::uint8_t>(IpProtocol::kIcmp6);
-  const auto value = number(text, 255);
-  return value ? std::optional(static_cast<std::uint8_t>(*value)) : std::nullopt;
-}
-
 std::unexpected<Error> wrong(std::string_view key, std::string_view value, std::string_view want) {
   return fail(ErrorKind::kUsage, "bad-question",
               fmt::format("{} cannot be '{}'; write {}", key, value, want));
@@ -37,11 +28,12 @@ std::unexpected<Error> wrong(std::string_view key, std::string_view value, std::
 
 struct Reader {
   const wire::SnapshotView& snapshot;
-  Question question;
+  Question question{};
   bool has_source = false;
   bool has_destination = false;
-  std::optional<std::uint8_t> protocol;
-  std::optional<std::uint16_t> destination_port;
+  bool has_source_port = false;
+  std::optional<std::uint8_t> protocol{};
+  std::optional<std::uint16_t> destination_port{};
 
   Result<void> place(std::string_view key, std::string_view value) {
     if (key == "in") {
@@ -74,12 +66,19 @@ struct Reader {
       (key == "source" ? question.tuple.source : question.tuple.destination) = *address;
       (key == "source" ? has_source : has_destination) = true;
     } else if (key == "protocol") {
-      protocol = protocol_of(value);
+      protocol = parse_protocol(value);
       if (!protocol) return wrong(key, value, "tcp, udp, icmp, icmpv6 or a number up to 255");
+    } else if (key == "flags") {
+      const auto flags = parse_tcp_flags(value);
+      if (!flags) return wrong(key, value, "letters of FSRPAUEC, such as S or SA");
+      question.tcp_flags = *flags;
     } else {
       const auto port = number(value, 65535);
       if (!port) return wrong(key, value, "a port from 0 to 65535");
-      if (key == "source_port") question.tuple.source_port = static_cast<std::uint16_t>(*port);
+      if (key == "source_port") {
+        question.tuple.source_port = static_cast<std::uint16_t>(*port);
+        has_source_port = true;
+      }
       if (key == "destination_port") destination_port = static_cast<std::uint16_t>(*port);
     }
     return {};
@@ -92,7 +91,7 @@ struct Reader {
     for (const std::string_view known : {"in", "host", "port", "vlan", "mac"})
       if (key == known) return place(key, value);
     for (const std::string_view known :
-         {"source", "destination", "protocol", "source_port", "destination_port"})
+         {"source", "destination", "protocol", "source_port", "destination_port", "flags"})
       if (key == known) return packet(key, value);
     if (key != "name") return wrong("a question", key, "in, source, destination, protocol, ...");
     question.names.emplace_back(value);
@@ -123,16 +122,25 @@ struct Reader {
     if (*protocol != kTcp && *protocol != kUdp) return question;
     if (!destination_port) return missing("destination_port");
     question.tuple.destination_port = *destination_port;
-    if (question.tuple.source_port == 0) question.tuple.source_port = kUsualSourcePort;
+    if (!has_source_port) question.tuple.source_port = kUsualSourcePort;
     return question;
   }
 };
 
 }  // namespace
 
+std::optional<std::uint8_t> parse_protocol(std::string_view text) {
+  if (text == "tcp") return kTcp;
+  if (text == "udp") return kUdp;
+  if (text == "icmp") return static_cast<std::uint8_t>(IpProtocol::kIcmp);
+  if (text == "icmpv6") return static_cast<std::uint8_t>(IpProtocol::kIcmp6);
+  const auto value = number(text, 255);
+  return value ? std::optional(static_cast<std::uint8_t>(*value)) : std::nullopt;
+}
+
 Result<Question> parse_question(const wire::SnapshotView& snapshot,
                                 std::span<const std::string> words) {
-  Reader reader{snapshot, {}, false, false, {}, {}};
+  Reader reader{.snapshot = snapshot};
   for (const std::string& word : words) SALLYPORT_TRY_VOID(reader.word(word));
   return reader.finish();
 }

@@ -9,14 +9,17 @@
 //   source=ADDRESS       required, and destination=ADDRESS of the same IP version
 //   protocol=P           required: tcp, udp, icmp or icmpv6 (an echo request), or a number
 //   destination_port=N   required for TCP and UDP; source_port=N is 40000 unless given
+//   flags=LETTERS        of a TCP packet, of "FSRPAUEC"; S unless given
 //   name=NAME            a DNS name that the destination goes by; may be repeated
 //
 // Valid input: any words. Failures: Error{kUsage}, whose context says which word and what to write.
 // Pure. Thread: none shared.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/base/result.h"
@@ -27,6 +30,8 @@ namespace sallyport::explain {
 Result<Question> parse_question(const wire::SnapshotView& snapshot,
                                 std::span<const std::string> words);
 
+// "tcp", "udp", "icmp", "icmpv6" or a number up to 255.
+std::optional<std::uint8_t> parse_protocol(std::string_view text);
 // The words that parse_question() makes this question of, for a question that names what is in the
 // snapshot.
 std::vector<std::string> words_of(const wire::SnapshotView& snapshot, const Question& question);

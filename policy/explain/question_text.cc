@@ -15,6 +15,11 @@ bool is_echo(std::uint8_t protocol) {
          protocol == static_cast<std::uint8_t>(IpProtocol::kIcmp6);
 }
 
+// Those of a first packet go without saying.
+bool has_flags(const Question& q) {
+  return q.tuple.protocol == static_cast<std::uint8_t>(IpProtocol::kTcp) && q.tcp_flags != kTcpSyn;
+}
+
 std::string protocol_text(std::uint8_t protocol) {
   return is_ported(protocol) || is_echo(protocol)
              ? std::string(to_string(static_cast<IpProtocol>(protocol)))
@@ -47,6 +52,7 @@ std::string packet_text(const decide::Tuple& t) {
 
 std::string sentence_of(const wire::SnapshotView& snapshot, const Question& q) {
   std::string out = packet_text(q.tuple);
+  if (has_flags(q)) out += " [" + tcp_flags_text(q.tcp_flags) + "]";
   for (const std::string& name : q.names) out += fmt::format(" ({})", name);
   out += q.origin == decide::Origin::kHostStack ? " from the host stack of " : " in ";
   out += segment_text(snapshot, q.segment);
@@ -74,6 +80,7 @@ std::vector<std::string> words_of(const wire::SnapshotView& snapshot, const Ques
     out.push_back(fmt::format("source_port={}", q.tuple.source_port));
     out.push_back(fmt::format("destination_port={}", q.tuple.destination_port));
   }
+  if (has_flags(q)) out.push_back("flags=" + tcp_flags_text(q.tcp_flags));
   for (const std::string& name : q.names) out.push_back("name=" + name);
   return out;
 }
@@ -87,12 +94,13 @@ std::string command_line_of(const wire::SnapshotView& snapshot, const Question& 
   if (q.mac) out += " --mac " + q.mac->to_string();
   for (const std::string& name : q.names) out += " --name " + name;
   const bool ported = is_ported(q.tuple.protocol);
-  return out + fmt::format(" {} {} {}",
+  return out + fmt::format(" {} {} {}{}",
                            ported ? endpoint_text(q.tuple.source, q.tuple.source_port)
                                   : q.tuple.source.to_string(),
                            ported ? endpoint_text(q.tuple.destination, q.tuple.destination_port)
                                   : q.tuple.destination.to_string(),
-                           protocol_text(q.tuple.protocol));
+                           protocol_text(q.tuple.protocol),
+                           has_flags(q) ? " " + tcp_flags_text(q.tcp_flags) : "");
 }
 
 }  // namespace sallyport::explain

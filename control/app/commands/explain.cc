@@ -1,5 +1,6 @@
-// `explain`: would this packet pass, and why (not). The dataplane answers with the very tables that
-// it decides by; a candidate's text is compiled beside the loop and asked here.
+// `explain`: would this packet pass, and why (not); with "last", why what was dropped was. The
+// dataplane answers with the very tables that it decides by; a candidate's text is compiled beside
+// the loop and asked here.
 #include "policy/explain/explain.h"
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ Result<std::string> explain_candidate(std::string text, compile::CompileInput in
 void explain_packet(Parts& parts, Request request, const Responder& responder) {
   std::vector<std::string> arguments = arguments_of(request.body);
   if (!request.text) {
-    parts.dataplane.query(Loop::now(), "explain", arguments, Millis(0), relay_to(responder));
+    const char* const what = flag_of(request.body, "last") ? "explain-last" : "explain";
+    parts.dataplane.query(Loop::now(), what, arguments, Millis(0), relay_to(responder));
     return Loop::wake_now();
   }
   parts.beside.start(

@@ -23,7 +23,8 @@ constexpr std::array kTopics{
     Topic{"drops", false, false},       Topic{"counters", false, false},
     Topic{"neighbours", false, false},  Topic{"capture-start", false, true},
     Topic{"capture-read", false, true}, Topic{"capture-stop", false, true},
-    Topic{"sessions", true, false},     Topic{"crypto", true, false},
+    Topic{"trace-start", false, true},  Topic{"sessions", true, false},
+    Topic{"crypto", true, false},
 };
 
 void query(Parts& parts, const Request& request, const Responder& responder) {

@@ -9,6 +9,10 @@ namespace {
 
 constexpr auto at(std::int64_t ms) { return Instant::from_ns(ms * 1'000'000); }
 
+DropExample from(std::uint32_t address, std::uint16_t port) {
+  return {.source = IpAddress::v4(address), .source_port = port};
+}
+
 DropKey key_of(std::uint32_t device, std::uint32_t destination, std::uint16_t port) {
   DropKey key;
   key.segment = 1;
@@ -24,8 +28,8 @@ DropKey key_of(std::uint32_t device, std::uint32_t destination, std::uint16_t po
 TEST(DropRecords, RepeatsWithinASecondAreCountedInOneRecord) {
   DropRecords records(1024);
   for (int i = 0; i < 10; ++i)
-    records.record(key_of(3, 0x0a000001, 502), IpAddress::v4(1), 40000, at(100 + i));
-  records.record(key_of(3, 0x0a000001, 502), IpAddress::v4(1), 40000, at(1100));
+    records.record(key_of(3, 0x0a000001, 502), from(1, 40000), at(100 + i));
+  records.record(key_of(3, 0x0a000001, 502), from(1, 40000), at(1100));
   const auto kept = records.snapshot();
   ASSERT_EQ(kept.size(), 2U);
   EXPECT_EQ(kept[0].packets, 1U) << "newest first, a record of its own for each second";
@@ -35,13 +39,13 @@ TEST(DropRecords, RepeatsWithinASecondAreCountedInOneRecord) {
 
 TEST(DropRecords, AFloodOfUnknownSendersLeavesEnrolledDevicesTheirRecords) {
   DropRecords records(1024);
-  records.record(key_of(3, 0x0a000001, 502), IpAddress::v4(1), 40000, at(0));
+  records.record(key_of(3, 0x0a000001, 502), from(1, 40000), at(0));
   for (std::uint32_t i = 0; i < 1'000'000; ++i) {
     DropKey key = key_of(kNoDevice, i, static_cast<std::uint16_t>(i));
     key.mac =
         MacAddress({2, 1, static_cast<std::uint8_t>(i >> 24), static_cast<std::uint8_t>(i >> 16),
                     static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
-    records.record(key, IpAddress::v4(i), 1, at(i / 10));
+    records.record(key, from(i, 1), at(i / 10));
   }
   const auto kept = records.snapshot();
   EXPECT_TRUE(std::ranges::any_of(kept, [](const DropRecord& r) { return r.key.device == 3; }));
@@ -49,10 +53,10 @@ TEST(DropRecords, AFloodOfUnknownSendersLeavesEnrolledDevicesTheirRecords) {
 
 TEST(DropRecords, AnEnrolledDevicesTenSecondFloodLeavesAnOlderDropOfAnother) {
   DropRecords records(4096);
-  records.record(key_of(3, 0x0a000001, 502), IpAddress::v4(1), 40000, at(0));
+  records.record(key_of(3, 0x0a000001, 502), from(1, 40000), at(0));
   std::uint64_t flood = 0;
   for (std::uint32_t i = 0; i < 1'000'000; ++i, ++flood) {
-    records.record(key_of(4, i * 2654435761U, static_cast<std::uint16_t>(i)), IpAddress::v4(4), 1,
+    records.record(key_of(4, i * 2654435761U, static_cast<std::uint16_t>(i)), from(4, 1),
                    at(1000 + i / 100));
   }
   const auto kept = records.snapshot();
