@@ -154,6 +154,8 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     sample.failed = report.failed - before.failed;
     sample.server_signs = report.server_signs - before.server_signs;
     sample.hellos = static_cast<std::int32_t>(report.hellos - before.hellos);
+    sample.taken = report.taken - before.taken;
+    sample.due = report.due - before.due;
     conduit.capacity.learn(sample, now);
   }
   check(conduit);
@@ -210,8 +212,8 @@ void Budget::fill(Conduit& conduit, Instant now) {
 void Budget::credit(Conduit& conduit, const CostLedger::Settlement& settled) {
   const auto rate = static_cast<std::int64_t>(conduit.capacity.rate16());
   const std::int64_t most = bucket(rate);
-  // Of a second's worth at most.
-  conduit.repay = std::min(conduit.repay + settled.unused * kNanos, rate * kNanos);
+  // What the server stood idle for longer ago is lost: more now would only queue.
+  conduit.repay = std::min(conduit.repay + settled.unused * kNanos, rate * kRepayWithin.count());
   conduit.tokens = std::clamp(conduit.tokens + settled.change * kNanos, -most, most);
 }
 

@@ -31,6 +31,7 @@ class Budget {
   // Turns that came back unused are given again at this fraction of the rate on top of it, so that
   // many at once do not become a burst.
   static constexpr std::int64_t kRepayShare = 16;
+  static constexpr Duration kRepayWithin = std::chrono::milliseconds(100);  // of the rate
 
   Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers);
 
@@ -169,7 +170,11 @@ void Budget::poll(Instant now, Give&& give, Room&& room) {
       if (!give(lane, worker)) undo_turn(conduit, lane, worker);
       set_demand(conduit, lane);
     }
-    if (conduit.demand > 0) conduit.capacity.held_back();
+    if (conduit.demand > 0) {
+      conduit.capacity.held_back();
+    } else {
+      conduit.repay = 0;  // nobody misses them
+    }
     if (conduit.demand == 0 && conduit.in_flight == 0) {
       conduit.active = false;
       active_[i] = active_.back();

@@ -11,22 +11,23 @@ using std::chrono::seconds;
 
 // To begin with. A ceiling is what somebody measured, so it paces from the first turn on; that it
 // was wrong shows in the replies, before which no more than this starts.
-constexpr double kFirstRate = 100;
+constexpr double kFirstRate = 200;
 constexpr double kFirstReplyS = 0.02;
 constexpr double kMostReplyS = 0.1;
-constexpr double kFirstWindow = 8;
+constexpr double kFirstWindow = 8, kMostFirstWindow = 12;
 constexpr double kNoCeiling = 1e6;
 constexpr double kMinRate = 4;
 constexpr double kMinWindow = 2;
 
-// Growth per round: while nothing is known, per calm round after that, and per calm round close to
-// what was delivered in the last overload.
-constexpr double kRamp = 1.1;
+// Growth: a second while nothing is known (and at most in one round), per calm round after that (at
+// most kBold), and per calm round close to what was delivered in the last overload.
+constexpr double kRampPerS = 1.5, kMostRamp = 0.25;
+constexpr double kBold = 1.1;
 constexpr double kBolder = 0.02;
 constexpr double kTimid = 0.002;
 constexpr double kCloseBelow = 0.95, kCloseAbove = 1.1;
 // Only a rate that is used that much says something about the server.
-constexpr double kUsedRamp = 0.85, kUsedSteady = 0.95;
+constexpr double kUsedRamp = 0.75, kUsedSteady = 0.95;
 constexpr double kHeadroom = 1.05;  // of the rate over what was delivered
 constexpr double kSpareWindow = 1.25;
 constexpr double kSpareFlight = 1.1;
@@ -67,7 +68,7 @@ Capacity::Capacity(std::uint32_t ceiling, std::uint32_t bound,
       bound_(bound),
       cost_(cost),
       rate_(ceiling == 0 ? kFirstRate : ceiling),
-      window_(first_window(kFirstReplyS)),
+      window_(std::min(first_window(kFirstReplyS), kMostFirstWindow)),
       sound_rate_(rate_),
       ticked_(now),
       epoch_end_(now + kBaseEpoch),
@@ -94,6 +95,7 @@ void Capacity::learn(const Sample& sample, Instant now) {
     round_.replies.count[k] += sample.replies.count[k];
     round_.replies.server_time_us[k] += sample.replies.server_time_us[k];
   }
+  surprise_.note(sample.taken, sample.due);
   round_.reply_time_us += sample.reply_time_us;
   round_.established += sample.established;
   round_.flight_time_us += sample.flight_time_us;
@@ -176,7 +178,9 @@ void Capacity::end_round(std::uint32_t fresh, Instant now) {
       if (!time_.end_epoch()) start_drain(now);
     }
   }
-  begin_round(now, std::clamp(microseconds(reply_us_), kMinRound, kMaxRound));
+  begin_round(now, phase_ == Phase::kRamp
+                       ? kMinRound
+                       : std::clamp(microseconds(reply_us_), kMinRound, kMaxRound));
   most_in_flight_ = fresh;
   publish();
 }
@@ -241,7 +245,7 @@ void Capacity::judge(const Reading& reading, std::uint32_t fresh, Instant now) {
   warm_ = 0;
   if (!held_back_ || drain_rounds_ > 0) return;
   inside_ += (reading.inside - inside_) / 4;
-  increase(reading);
+  increase(reading, now);
 }
 
 // A little above its base: no more than it gives. As slow as congestion for long without being a
@@ -254,12 +258,14 @@ void Capacity::warm(const Reading& reading, Instant now) {
   if (held_back_) rate_ = std::min(rate_, std::max(delivered_ * kHeadroom, kMinRate));
 }
 
-void Capacity::increase(const Reading& reading) {
+void Capacity::increase(const Reading& reading, Instant now) {
   ++calm_;
   const bool close = rate_ > kCloseBelow * sustained_ && rate_ < kCloseAbove * sustained_;
   const bool ramp = phase_ == Phase::kRamp;
-  const double growth =
-      ramp && !close ? kRamp : std::min(kRamp, 1 + (close ? kTimid : kBolder) * calm_);
+  if (ramp && reading.time.excess_us > 0) return;  // the first sign of a queue
+  const double growth = ramp && !close
+                            ? 1 + std::min(kRampPerS * in_seconds(now - round_start_), kMostRamp)
+                            : std::min(kBold, 1 + (close ? kTimid : kBolder) * calm_);
   // A window that does not bind is no larger than what would follow at once if the server fell
   // behind.
   const double used = most_in_flight_;
@@ -276,16 +282,18 @@ void Capacity::decrease(const Reading& reading) {
   calm_ = 0;
   // Right after a decrease no more is at the server than it bore at its base, and it does less.
   if (cut_ && reading.delivered < kCloseBelow * sustained_ && reading.inside < 1.2 * inside_) {
-    if (!time_has_changed(reading)) return;
-    time_.scale(reading.time.slowness);
-    flight_us_ += reading.time.excess_us;
-    cut_ = false;
-    phase_ = Phase::kRamp;
-    return;
+    if (time_has_changed(reading)) {
+      time_.scale(reading.time.slowness);
+      flight_us_ += reading.time.excess_us;
+      cut_ = false;
+      phase_ = Phase::kRamp;
+      return;
+    }
+  } else {
+    suspected_us_ = 0;
   }
   phase_ = Phase::kSteady;
   cut_ = true;
-  suspected_us_ = 0;
   overload_ = Overload{};
   overload_.add(reading);
   bound_by_overload();
@@ -351,7 +359,9 @@ void Capacity::revive(Instant now) {
 }
 
 void Capacity::publish() {
-  rate16_ = static_cast<std::uint64_t>(rate_ * kFullCost);
+  const double rate16 = rate_ * kFullCost;
+  rate16_ =
+      static_cast<std::uint64_t>(rate16 * (1 - surprise_.share(rate_ * turns_per_full_, rate16)));
   window_turns_ = phase_ == Phase::kDead
                       ? 0
                       : static_cast<std::uint32_t>(drain_rounds_ > 0 ? window_ / 2 : window_);

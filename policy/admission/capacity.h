@@ -7,8 +7,10 @@
 // turn usually takes to its reply, and until enough replies came:
 //   start     at the ceiling if there is one, else low; the window opens with each reply that came
 //             as fast as ever, up to what the rate needs
-//   increase  while the server is at its base and all that is allowed is used: boldly while nothing
-//             is known (kRamp), timidly close to what it could do last
+//   increase  while the server is at its base and all that is allowed is used: by time while
+//   nothing
+//             is known (kRampPerS) and as long as there is no sign of a queue at all, timidly close
+//             to what it could do last
 //   decrease  when it takes kCongested times its base: nothing starts until what is in flight fits.
 //             What was delivered meanwhile *is* the capacity: the rate becomes that, and the window
 //             what it needs (Little's law: rate times usual flight)
@@ -20,6 +22,8 @@
 // When a decrease lowers what is delivered but not the server's time, it was no queue: the machine
 // itself is slower, and its time is the new base.
 //
+// The rate is a little lower where what handshakes cost is a surprise (Surprise).
+//
 // Thread: the owner's. No allocation, no clock; doubles, once per round.
 #pragma once
 
@@ -27,6 +31,7 @@
 #include <cstdint>
 
 #include "policy/admission/server_time.h"
+#include "policy/admission/surprise.h"
 #include "policy/admission/types.h"
 
 namespace sallyport::admission {
@@ -53,6 +58,8 @@ class Capacity {
     std::uint32_t failed = 0;          // by the server's fault
     std::uint32_t server_signs = 0;
     std::int32_t hellos = 0;  // ClientHellos, less those whose clients left unanswered
+    std::uint32_t taken = 0;  // turns that became handshakes
+    std::int64_t due = 0;     // what handshakes turned out to cost more than foreseen, sixteenths
   };
   void learn(const Sample& sample, Instant now);
   // `n` turns were given.
@@ -98,7 +105,7 @@ class Capacity {
   void begin_round(Instant now, Duration length);
   void judge(const Reading& reading, std::uint32_t fresh, Instant now);
   void smooth(const Reading& reading);
-  void increase(const Reading& reading);
+  void increase(const Reading& reading, Instant now);
   void decrease(const Reading& reading);
   bool time_has_changed(const Reading& reading);
   void bound_by_overload();
@@ -124,6 +131,7 @@ class Capacity {
   double sustained_ = 0;        // delivered in the last overload
   double suspected_us_ = 0;     // server time that may be the new base
   ServerTime time_;
+  Surprise surprise_;
   Overload overload_;
   Sample round_{};
   double busy_s_ = 0;  // of this round

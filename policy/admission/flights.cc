@@ -1,5 +1,6 @@
 // Shard's handshakes in flight: how far they come, how they end, and which are taken back.
 #include <algorithm>
+#include <utility>
 
 #include "policy/admission/patience.h"
 #include "policy/admission/shard.h"
@@ -121,7 +122,7 @@ bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Hand
       ++stats_.left;
       if (place.state >= PlaceState::kAnswered) ++ledger.server_signs;
       if (place.state == PlaceState::kHello) --ledger.hellos;
-      learn_gone(lane, head, age, true);
+      learn_gone(lane, head, age_at(place, now), true);
       head.pair_flags &= static_cast<std::uint8_t>(~Place::kServed);
       break;
     case Outcome::kNoShow:
@@ -156,7 +157,14 @@ void Shard::learn_gone(Lane& lane, Place& head, Tick age, bool of_lane) {
   const AgeCode code = age_code(age);
   if (code == 0) return;
   const bool news = head.gone_at == 0 || code < head.gone_at;
-  if (of_lane && news) lane.presence.was_gone(age);
+  if (of_lane && news) {
+    // What another lane of the conduit has found out takes one witness here.
+    Tick& elsewhere = conduits_[lane.config.conduit].edge;
+    if (lane.presence.edge() == kNone && age >= elsewhere && age - elsewhere < elsewhere / 4)
+      lane.presence.believe(elsewhere);
+    lane.presence.was_gone(age);
+    if (lane.presence.edge() != kNone) elsewhere = lane.presence.edge();
+  }
   if (news) head.gone_at = code;
   head.seen_at = std::min(head.seen_at, code);
 }
@@ -185,6 +193,10 @@ void Shard::set_slow_aside(LaneId id, Tick now) {
       from.remove(places_, oldest);
       lane.slow.push(places_, oldest);
       place.attempt_flags |= Place::kSlow;
+      if (place.state == PlaceState::kAnswered) {
+        // Whoever is not there yet has cost nothing, and is charged anew if it comes after all.
+        lane.ledger.spare += std::exchange(place.expected, std::uint8_t{0});
+      }
       mark(id);
     }
   };

@@ -7,6 +7,7 @@
 // Evidence fades (fade(), every few seconds), so a wrong belief is tested again.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -39,6 +40,7 @@ class Presence {
   Tick edge() const { return edge_; }
 
   void was_there(Tick age) {
+    there_ = std::max(there_, age);
     for (AgeCode code = age_code(age); code > 0; --code) {
       std::uint8_t& absent = absent_[code];
       if (absent == 0) break;  // younger codes were settled before
@@ -49,6 +51,10 @@ class Presence {
   void was_gone(Tick age) {
     const AgeCode code = age_code(age);
     if (code == 0) return;  // half a second is no patience: such a client has another trouble
+    if (edge_ != kNone && age < edge_ && age > std::max(there_, edge_ - edge_ / kStep)) {
+      believe(age);
+      return;
+    }
     // Gone at this age is gone at every later one.
     for (std::size_t later = code; later < kAgeCodes; ++later) {
       std::uint8_t& absent = absent_[later];
@@ -63,7 +69,16 @@ class Presence {
       find_edge();
     }
   }
+  // Others of the kind are gone from this age on.
+  void believe(Tick age) {
+    const AgeCode code = age_code(age);
+    for (std::size_t later = code; later < kAgeCodes; ++later)
+      absent_[later] = std::max<std::uint8_t>(absent_[later], kBelieved);
+    edge_code_ = code;
+    edge_ = age;
+  }
   void fade() {
+    there_ -= there_ / 16;
     bool changed = false;
     for (std::uint8_t& absent : absent_) {
       if (absent == 0) continue;
@@ -75,6 +90,8 @@ class Presence {
 
  private:
   static constexpr std::uint8_t kDoubt = 127;
+  static constexpr std::uint8_t kBelieved = 160;
+  static constexpr Tick kStep = 4;  // one witness moves the edge by this part of it at most
 
   void find_edge() {
     for (std::size_t code = 1; code < kAgeCodes; ++code) {
@@ -90,6 +107,7 @@ class Presence {
   std::array<std::uint8_t, kAgeCodes> absent_{};  // 0: always there or unknown .. 255: never
   AgeCode edge_code_ = 0;
   Tick edge_ = kNone;
+  Tick there_ = 0;  // the oldest that was there
 };
 
 }  // namespace sallyport::admission

@@ -146,6 +146,7 @@ class Shard {
   struct Conduit {
     ConduitConfig config{};
     std::uint32_t queued = 0;
+    Tick edge = kNone;       // what one of its lanes found last, see Presence
     Tick turn_interval = 0;  // of the per-device rate; 0: no bound
     Tick reclaim_after = 0;
     bool owned_here = false;

@@ -128,7 +128,7 @@ class NaiveEngine : private NaiveFlights {
     } else if (outcome == Outcome::kClientLeft) {
       if (attempt->state >= PlaceState::kAnswered) ++told.sample.server_signs;
       if (attempt->state == PlaceState::kHello) --told.sample.hellos;
-      gone(*pair, age, true);
+      gone(*pair, at - attempt->started, true);
       pair->served_round.reset();
     } else {
       gone(*pair, age, false);
@@ -158,7 +158,11 @@ class NaiveEngine : private NaiveFlights {
       }
       books_.leave_if_idle(*lane);
     }
-    if (books_.demand() > 0) books_.capacity().held_back();
+    if (books_.demand() > 0) {
+      books_.capacity().held_back();
+    } else {
+      books_.forgive();
+    }
     if (books_.demand() == 0 && in_flight_total() == 0) active_ = false;
     return acts;
   }

@@ -64,6 +64,9 @@ class NaiveBooks {
     tokens_ = std::min(tokens_ + earned + repaid, bucket());
   }
 
+  // Nobody waits, so nobody misses what came back unused.
+  void forgive() { repay_ = 0; }
+
   bool may_start(std::uint32_t in_flight, Instant now) const {
     if (in_flight >= config_.inflight) return false;
     if (capacity_.probe_due(now)) return true;
@@ -105,12 +108,15 @@ class NaiveBooks {
     settled.unused += s.spare;
     fill(now);
     repay_ = std::min(repay_ + settled.unused * kNanos,
-                      static_cast<std::int64_t>(capacity_.rate16()) * kNanos);
+                      static_cast<std::int64_t>(capacity_.rate16()) * Budget::kRepayWithin.count());
     tokens_ = std::clamp(tokens_ + settled.change * kNanos, -bucket(), bucket());
     account.deficit = std::clamp<std::int64_t>(account.deficit + settled.change + settled.unused,
                                                -64 * std::int64_t{kFullCost},
                                                4 * std::int64_t{kFullCost} * account.weight);
-    capacity_.learn(s.sample, now);
+    Capacity::Sample sample = s.sample;
+    sample.taken = s.taken;
+    sample.due = s.due;
+    capacity_.learn(sample, now);
     account.reported = s.waiting;
     account.given = 0;
     account.in_flight = s.in_flight;

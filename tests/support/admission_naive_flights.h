@@ -79,7 +79,14 @@ class NaiveFlights {
     const AgeCode code = age_code(age);
     if (code == 0) return;
     const bool news = pair.gone_at == 0 || code < pair.gone_at;
-    if (of_lane && news) order_.lanes[pair.lane].presence.was_gone(age);
+    if (of_lane && news) {
+      Presence& presence = order_.lanes[pair.lane].presence;
+      if (presence.edge() == kNone && edge_elsewhere_ && age >= *edge_elsewhere_ &&
+          age - *edge_elsewhere_ < *edge_elsewhere_ / 4)
+        presence.believe(*edge_elsewhere_);
+      presence.was_gone(age);
+      if (presence.edge() != kNone) edge_elsewhere_ = presence.edge();
+    }
     if (news) pair.gone_at = code;
     pair.seen_at = std::min(pair.seen_at, code);
   }
@@ -94,6 +101,10 @@ class NaiveFlights {
               a->state == PlaceState::kAnswered ? lane.show_after() : lane.slow_after();
           if (tick_diff(at, a->newest) < static_cast<std::int32_t>(after)) break;
           a->slow = true;
+          if (a->state == PlaceState::kAnswered) {
+            note(id).spare += a->expected;
+            a->expected = 0;
+          }
           a->joined = order_.next();
           lane.dirty = true;
         }
@@ -113,7 +124,8 @@ class NaiveFlights {
 
   ConduitConfig config_;
   NaiveOrder order_;
-  std::uint32_t landed_ = 0;  // ended and not yet told to the books
+  std::uint32_t landed_ = 0;            // ended and not yet told to the books
+  std::optional<Tick> edge_elsewhere_;  // found by one lane, for the others
 
  private:
   struct Flight {

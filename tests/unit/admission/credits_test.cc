@@ -170,6 +170,33 @@ TEST(Credits, ReplacingAConduitCarriesOverWhatIsInFlight) {
 }
 
 // Never more in flight than the bound, under any mixture of outcomes, silences and clock jumps.
+// One in ten says nothing after the server's answer. Long before its turn is taken back others are
+// started instead.
+TEST(Credits, WhoIsLateWithItsHelloIsMadeUpFor) {
+  World world({.rate = 200, .pairs_per_lane = 600});
+  std::vector<Released> talking{world.released(world.arrive(world.pair(0, 0), syn(4000, 0)))};
+  for (std::uint32_t i = 1; i < 600; ++i) world.arrive(world.pair(0, i), syn(4000, i));
+  std::size_t started = 1;
+  for (; world.now < 1900ms; world.now += 1ms) {
+    std::erase_if(talking, [&](const Released& r) {
+      return world.now - r.when >= 30ms && world.finish(r, Outcome::kEstablished);
+    });
+    for (const Released& r : world.poll()) {
+      ++started;
+      const bool talks = started % 10 != 0;
+      if (talks)
+        talking.push_back(r);
+      else
+        world.engine().progress(r.place, r.generation, Progress::kServerAnswered, Handshake::kFull,
+                                0ms, at(world.now));
+    }
+  }
+  EXPECT_TRUE(world.cuts.empty());
+  // Up to a sixteenth on top of the rate, from a tenth of a second on.
+  EXPECT_GT(started, 200 * 1.9 * (1 + 0.6 / 16));
+  EXPECT_LT(started, 200 * 1.9 * (1 + 1.0 / 16) + 5);
+}
+
 TEST(Credits, NeverMoreInFlightThanTheBound) {
   for (std::uint32_t seed = 1; seed <= 50; ++seed) {
     Dice random(seed);

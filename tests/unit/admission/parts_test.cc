@@ -12,6 +12,7 @@
 #include "policy/admission/presence.h"
 #include "policy/admission/server_time.h"
 #include "policy/admission/sketch.h"
+#include "policy/admission/surprise.h"
 #include "policy/admission/turn_queue.h"
 #include "tests/support/admission_world.h"
 
@@ -51,6 +52,50 @@ TEST(Presence, OneWitnessIsNotEnough) {
   Presence presence;
   presence.was_gone(10'000);
   EXPECT_EQ(presence.edge(), kNone);
+}
+
+TEST(Presence, OneWitnessMovesAKnownEdgeDownToWhereSomebodyWasMet) {
+  Presence presence;
+  presence.was_there(9'000);
+  for (int i = 0; i < 3; ++i) presence.was_gone(11'000);
+  ASSERT_EQ(presence.edge(), 11'000U);
+  presence.was_gone(10'200);
+  EXPECT_EQ(presence.edge(), 10'200U);
+  presence.was_gone(8'900);
+  EXPECT_EQ(presence.edge(), 10'200U) << "others were met at a higher age";
+}
+
+TEST(Presence, OneWitnessMovesTheEdgeByAQuarterAtMost) {
+  Presence presence;
+  for (int i = 0; i < 3; ++i) presence.was_gone(30'000);
+  presence.was_gone(20'000);
+  EXPECT_EQ(presence.edge(), 30'000U);
+}
+
+TEST(Presence, BelievesWhatItIsToldUntilSomebodyIsMetThere) {
+  Presence presence;
+  presence.believe(9'537);
+  EXPECT_EQ(presence.edge(), 9'537U);
+  for (int i = 0; i < 20; ++i) presence.was_there(40'000);
+  EXPECT_TRUE(presence.edge() == kNone || presence.edge() > 40'000U);
+}
+
+TEST(Surprise, IsNoneWhereEveryHandshakeCostsWhatWasForeseen) {
+  Surprise surprise;
+  EXPECT_EQ(surprise.share(500, 8'000), 0);
+  for (int i = 0; i < 1'000; ++i) surprise.note(1, 0);
+  EXPECT_EQ(surprise.share(500, 8'000), 0);
+}
+
+TEST(Surprise, GrowsWithTheSpreadAndShrinksWithTheRate) {
+  Surprise half, all;
+  for (int i = 0; i < 1'000; ++i) {
+    half.note(1, i % 2 == 0 ? 6 : -6);
+    all.note(1, -12);  // always the same is a wrong price, not a surprise
+  }
+  EXPECT_NEAR(half.share(800, 8'000), 0.0355, 0.001);
+  EXPECT_NEAR(half.share(3'200, 32'000), 0.0177, 0.001);
+  EXPECT_NEAR(all.share(800, 8'000), 0, 0.001);
 }
 
 TEST(Presence, FadesInTheEnd) {

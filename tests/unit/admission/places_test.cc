@@ -129,6 +129,29 @@ TEST(Places, ALaneLearnsHowLongItsClientsWait) {
   EXPECT_LE(wasted, 10U) << "after a few that were gone nobody of that age is called";
 }
 
+TEST(Places, WhatOneLaneHasLearnedTakesAnotherOneWitness) {
+  World world({.rate = 100, .weights = {1, 1, 1, 1}, .pairs_per_lane = 20});
+  // Called `age` after it dialled, when it is gone.
+  const auto missed = [&](LaneId lane, std::uint32_t index, Duration age) {
+    for (std::uint32_t i = 0; i < 20; ++i) world.arrive(world.pair(3, i), syn(9000, i));
+    world.arrive(world.pair(lane, index), syn(4000, index));
+    world.now += age;
+    for (int i = 0; i < 500; ++i, world.now += 1ms)
+      for (const Released& r : world.poll())
+        world.finish(r, r.lane == lane ? Outcome::kClientLeft : Outcome::kEstablished);
+  };
+  const auto edge = [&](LaneId lane) { return world.engine().shard().presence(lane).edge(); };
+  missed(0, 0, 10s);
+  missed(0, 1, 10s);
+  EXPECT_EQ(edge(0), kNone);
+  missed(0, 2, 10s);
+  ASSERT_NE(edge(0), kNone);
+  missed(1, 0, 2s);
+  EXPECT_EQ(edge(1), kNone) << "another habit";
+  missed(2, 0, 11s);
+  EXPECT_EQ(edge(2), edge(0));
+}
+
 TEST(Places, AnUnholdableSynOpensAGateForTheNext) {
   World world({});
   busy(world);
