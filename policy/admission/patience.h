@@ -44,7 +44,8 @@ inline Tick patience(const Place& head, const Presence& lane) {
   return lane.edge() != kNone ? lane.edge() : kDefaultPatience;
 }
 
-// Whether the client has most likely left. `flight`: how long it must stay once it is called.
+// Whether the client has most likely left. `flight`: how long it usually must
+// stay once it is called.
 inline bool presumed_gone(const Place& head, const Place& place, const Presence& lane, Tick flight,
                           Tick now) {
   if (tick_diff(now, place.newest) < static_cast<std::int32_t>(kJustSeen)) return false;
@@ -53,7 +54,7 @@ inline bool presumed_gone(const Place& head, const Place& place, const Presence&
   const AgeCode code = age_code(age);
   if (head.gone_at != 0 && code > head.gone_at) return true;
   if (code < head.seen_at) return false;
-  return age + flight >= lane.edge();
+  return age + flight + flight / 4 >= lane.edge();  // some take longer than usual
 }
 
 // By how much chance disturbs the order of arrival of clients that wait for `patience`.

@@ -166,7 +166,8 @@ class NaiveOrder {
     const Tick age = at - a.started;
     if (pair.gone_at != 0 && age_code(age) > pair.gone_at) return true;
     if (age_code(age) < pair.seen_at) return false;
-    return age + lane.flight16 / 16 >= lane.presence.edge();
+    const Tick flight = lane.flight16 / 16;
+    return age + flight + flight / 4 >= lane.presence.edge();
   }
 
  private:
