@@ -111,7 +111,8 @@ void add_capture(CLI::App& app, Context& context) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   sub->add_option("--count", wanted->count, "write the first COUNT packets only");
-  sub->add_option("-w,--write", wanted->file, "file to write; else standard output");
+  sub->add_option("-w,--write", wanted->file, "file to write; else standard output")
+      ->type_name("FILE");
   sub->callback([&context, wanted] {
     context.command = [&context, wanted] { return capture(context, *wanted); };
   });

@@ -48,7 +48,10 @@ std::string keep_packets(std::string_view pcapng, std::uint64_t count);
 
 // The whole command line; what main() returns.
 int sallyctl(int argc, const char* const* argv);
-// Every command's help text, for docs/reference/sallyctl.md.
+// Every command's help text, for docs/reference/sallyctl.md; the same as sallyctl.1; and as the
+// tables of its completion in bash.
 std::string all_help();
+std::string manual();
+std::string completion();
 
 }  // namespace sallyport::control

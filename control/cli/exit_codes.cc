@@ -67,13 +67,22 @@ std::string exit_codes_text() {
   return out;
 }
 
+std::vector<ExitStatus> exit_statuses() {
+  std::vector<ExitStatus> out;
+  for (const Status& status : kStatuses) {
+    ExitStatus& one = out.emplace_back(ExitStatus{status.exit, status.help, {}});
+    for (const Refusal& refusal : kRefusals)
+      if (refusal.exit == status.exit) one.refusals.push_back(refusal.code);
+  }
+  return out;
+}
+
 std::string exit_codes_table() {
   std::string out = "| exit | meaning | codes of refusals (`--json`) |\n|---|---|---|\n";
-  for (const Status& status : kStatuses) {
+  for (const ExitStatus& status : exit_statuses()) {
     std::string codes;
-    for (const Refusal& one : kRefusals)
-      if (one.exit == status.exit)
-        codes += fmt::format("{}`{}`", codes.empty() ? "" : ", ", one.code);
+    for (const std::string_view code : status.refusals)
+      codes += fmt::format("{}`{}`", codes.empty() ? "" : ", ", code);
     if (status.exit == kExitRefused) codes += ", and every code that is named nowhere else";
     out += fmt::format("| {} | {} | {} |\n", static_cast<int>(status.exit), status.help, codes);
   }

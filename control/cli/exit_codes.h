@@ -1,11 +1,13 @@
-// What sallyctl ends with: one line per status, from which the enumeration, `sallyctl --help` and
-// docs/reference/sallyctl.md are made; and which of control's refusals ends in which.
+// What sallyctl ends with: one line per status, from which the enumeration, `sallyctl --help`, the
+// manual and docs/reference/sallyctl.md are made; and which of control's refusals ends in which.
 //
 // Statuses are stable: scripts read them. A new refusal gets a line in kRefusals (exit_codes.cc),
 // or it ends in kExitRefused. Pure.
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "policy/base/result.h"
 
@@ -33,6 +35,14 @@ enum ExitCode : int {
 };
 
 ExitCode exit_code(const Error& error);
+
+struct ExitStatus {
+  ExitCode exit;
+  std::string_view help;
+  std::vector<std::string_view> refusals;  // codes in the answer, and in --json
+};
+// In the order of the statuses.
+std::vector<ExitStatus> exit_statuses();
 
 // "Exit codes:" and a line each, for --help.
 std::string exit_codes_text();

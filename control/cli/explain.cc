@@ -139,23 +139,32 @@ void add_explain(CLI::App& app, Context& context) {
       "  sallyctl explain --last --device press4    why was its newest drop dropped?");
   auto asked = std::make_shared<Asked>();
   Narrowed& where = asked->where;
-  sub->add_option("--in", where.in, "segment on which it arrives");
-  sub->add_option("--port", where.port, "port on which it arrives (else the sender's own)");
-  sub->add_option("--vlan", asked->vlan, "VLAN tag on it");
-  sub->add_option("--mac", where.mac, "source MAC (else that of the source address's owner)");
-  sub->add_option("--name", asked->names, "DNS name that the destination goes by");
+  sub->add_option("--in", where.in, "segment on which it arrives")->type_name("SEGMENT");
+  sub->add_option("--port", where.port, "port on which it arrives (else the sender's own)")
+      ->type_name("PORT");
+  sub->add_option("--vlan", asked->vlan, "VLAN tag on it")->type_name("VLAN");
+  sub->add_option("--mac", where.mac, "source MAC (else that of the source address's owner)")
+      ->type_name("MAC");
+  sub->add_option("--name", asked->names, "DNS name that the destination goes by")
+      ->type_name("NAME");
   sub->add_flag("--host", asked->host, "it comes from the gateway's own stack on that segment");
   sub->add_option("source", where.source, "ADDRESS[:PORT], IPv6 with a port in brackets");
   sub->add_option("destination", where.destination, "ADDRESS[:PORT]");
-  sub->add_option("protocol", where.protocol, "tcp (unless given), udp, icmp or a number");
+  sub->add_option("protocol", where.protocol, "tcp (unless given), udp, icmp or a number")
+      ->type_name("PROTOCOL");
   sub->add_option("flags", asked->flags, "TCP flags, letters of FSRPAUEC such as SA (else S)");
   CLI::Option* candidate = sub->add_option("--candidate", asked->candidate,
                                            "ask a configuration file instead of what is in force");
   CLI::Option* last =
       sub->add_flag("--last", asked->last, "explain the newest drop that the other options leave");
+  candidate->type_name("FILE");
   last->excludes(candidate);
-  sub->add_option("--device", where.device, "with --last: sent by this device")->needs(last);
-  sub->add_option("--reason", where.reason, "with --last: dropped for this reason")->needs(last);
+  sub->add_option("--device", where.device, "with --last: sent by this device")
+      ->type_name("DEVICE")
+      ->needs(last);
+  sub->add_option("--reason", where.reason, "with --last: dropped for this reason")
+      ->type_name("REASON")
+      ->needs(last);
   sub->add_option("--count", where.count, "with --last: how many of the newest")
       ->needs(last)
       ->check(CLI::Range(1, 32))

@@ -143,8 +143,8 @@ void add_prove(CLI::App& app, Context& context) {
   auto asked = std::make_shared<Asked>();
   constexpr const char* kEnd =
       "a segment, a device, gateway, gateway:SEGMENT, virtual or name:DNS-NAME; lists every box";
-  sub->add_option("--from", asked->from, kEnd);
-  sub->add_option("--to", asked->to, kEnd);
+  sub->add_option("--from", asked->from, kEnd)->type_name("END");
+  sub->add_option("--to", asked->to, kEnd)->type_name("END");
   sub->callback([&context, asked] {
     context.command = [&context, asked] { return prove(context, *asked); };
   });

@@ -7,7 +7,10 @@
 #include <fstream>
 #include <iostream>
 
+#include "control/app/version.h"
 #include "control/cli/commands.h"
+#include "control/cli/completion.h"
+#include "control/cli/manual.h"
 
 namespace sallyport::control {
 namespace {
@@ -34,6 +37,7 @@ void build(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--run-dir", context.run_dir, "sockets of the gateway's processes")
+      ->type_name("FOLDER")
       ->capture_default_str();
   app.add_flag("--json", context.json, "answers as JSON, for programs");
   add_reads(app, context);
@@ -111,6 +115,20 @@ std::string all_help() {
       exit_codes_table() + "\n";
   help_of(app, "", out);
   return out;
+}
+
+std::string manual() {
+  CLI::App app;
+  Context context;
+  build(app, context);
+  return manual_page(app, kVersion, kFirstSteps);
+}
+
+std::string completion() {
+  CLI::App app;
+  Context context;
+  build(app, context);
+  return completion_tables(app);
 }
 
 }  // namespace sallyport::control

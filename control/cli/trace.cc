@@ -85,7 +85,9 @@ void add_trace(CLI::App& app, Context& context) {
   sub->add_option("destination", asked->destination,
                   "ADDRESS[:PORT], as the client dials it; without a port any")
       ->required();
-  sub->add_option("protocol", asked->protocol, "tcp, udp or icmp")->capture_default_str();
+  sub->add_option("protocol", asked->protocol, "tcp, udp or icmp")
+      ->type_name("PROTOCOL")
+      ->capture_default_str();
   sub->add_option("--seconds", asked->seconds,
                   "how long; Ctrl-C ends it early, and what was seen is shown")
       ->check(CLI::Range(0.1, 3600.0))
