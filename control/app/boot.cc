@@ -44,6 +44,7 @@ void Boot::judge() {
   if (const auto row = parts_.database.row("Gateway", GatewayRow::kKey))
     past_.head = nlohmann::json::parse(*row, nullptr, false).value("head", "");
   past_.recovery_path = Ledger::recovery_path(parts_.settings);
+  past_.review_memory_path = parts_.review_memory_path();
   past_.snapshot_path = Publisher::snapshot_path(parts_.settings);
   past_.input = parts_.compile_input(0);
   past_.now_s = parts_.now_s();
@@ -61,6 +62,7 @@ void Boot::restore(Present present) {
   for (const std::string& key : parts_.database.keys("Quarantine"))
     if (auto row = parts_.database.row("Quarantine", key)) quarantined.push_back(*std::move(row));
   parts_.history = std::move(present.history);
+  parts_.review_memory = std::move(present.review_memory);
   if (present.target) {
     const Revision& revision = *parts_.history.find(present.target->revision);
     os::log::info(

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "control/config/load.h"
 #include "policy/base/check.h"
+#include "policy/review/rules.h"
 
 namespace sallyport::control {
 
@@ -41,11 +43,28 @@ void Commits::start(Wish wish, Done done) {
   done_ = std::move(done);
   since_s_ = parts_.now_s();
   number_ = parts_.history.next_number();
+  const Revision* last = parts_.history.last_confirmed();
+  const TargetPtr in_force = parts_.reconciler.in_force();
   parts_.beside.start(
-      [text = wish_->text, input = parts_.compile_input(number_)]() mutable {
-        return make_target(std::move(text), std::move(input));
+      [text = wish_->text, input = parts_.compile_input(number_), in_force,
+       last_text = in_force || last == nullptr ? std::string() : last->text]() mutable {
+        return make(std::move(text), std::move(input), in_force, last_text);
       },
-      [this](std::expected<TargetPtr, model::Diagnostics> result) { compiled(std::move(result)); });
+      [this](Made made) { compiled(std::move(made)); });
+}
+
+// Whose rules count is who reviews now, also while their revision cannot be used.
+Commits::Made Commits::make(std::string text, TargetInput input, const TargetPtr& in_force,
+                            const std::string& last_text) {
+  Made out{make_target(std::move(text), std::move(input)), std::nullopt};
+  if (!out.target) return out;
+  model::ReviewRules rules;
+  if (in_force)
+    rules = in_force->review_rules;
+  else if (const auto last = load_config(last_text); !last_text.empty() && last)
+    rules = last->review_rules;
+  out.rules_refused = review::change_refused(rules, (*out.target)->review_rules);
+  return out;
 }
 
 void Commits::refuse(Error error, nlohmann::json more) {
@@ -64,7 +83,8 @@ void Commits::end(Outcome outcome) {
   if (const Done done = std::exchange(done_, nullptr)) done(outcome);
 }
 
-void Commits::compiled(std::expected<TargetPtr, model::Diagnostics> result) {
+void Commits::compiled(Made made) {
+  auto& result = made.target;
   if (!result && result.error().front().code.starts_with(prove::kNotProven))
     return refuse(
         {ErrorKind::kRefused, "not-proven",
@@ -74,6 +94,10 @@ void Commits::compiled(std::expected<TargetPtr, model::Diagnostics> result) {
     return refuse({ErrorKind::kInvalid, "config-invalid",
                    "the configuration has mistakes; nothing was changed"},
                   {{"problems", problems_json(result.error())}});
+  // Going back by itself restores what those reviewers had. 2.4.7.2
+  if (made.rules_refused && !wish_->must)
+    return refuse({ErrorKind::kRefused, "reviewers-not-signed",
+                   *made.rules_refused + "\nnothing was changed"});
   target_ = *std::move(result);
   if (!wish_->yes && !wish_->must && parts_.reconciler.needs_restart(*target_))
     return refuse({ErrorKind::kRefused, "confirmation-needed",

@@ -63,7 +63,14 @@ class Commits {
   std::uint64_t next() const { return under_way() ? number_ : parts_.revision_in_force(); }
 
  private:
-  void compiled(std::expected<TargetPtr, model::Diagnostics> result);
+  // What was made beside the loop.
+  struct Made {
+    std::expected<TargetPtr, model::Diagnostics> target;
+    std::optional<std::string> rules_refused;  // why control.review may not be changed like that
+  };
+  static Made make(std::string text, TargetInput input, const TargetPtr& in_force,
+                   const std::string& last_text);
+  void compiled(Made made);
   void stored(const Result<void>& outcome);
   void bring_into_force();
   void acknowledged(const Result<void>& outcome);

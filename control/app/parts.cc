@@ -1,5 +1,6 @@
 #include "control/app/parts.h"
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
@@ -41,10 +42,22 @@ Millis Parts::boot_now() const {
                                             std::chrono::nanoseconds(now.tv_nsec));
 }
 
-std::optional<std::int32_t> Parts::today() const {
+std::optional<std::int32_t> Parts::clock_day() const {
   const std::int64_t now = now_s();
   if (now <= kPlausibleTime) return std::nullopt;
   return static_cast<std::int32_t>(now / kSecondsPerDay);
+}
+
+std::optional<std::int32_t> Parts::trusted_day() const {
+  const TargetPtr target = reconciler.in_force();
+  const bool trusted =
+      (target && target->review_rules.clock_trusted) ||
+      (settings.clock_synchronised ? settings.clock_synchronised() : os::clock_synchronised());
+  return trusted ? clock_day() : std::nullopt;
+}
+
+std::optional<std::int32_t> Parts::today() const {
+  return std::max(review_memory.day, trusted_day());
 }
 
 void Parts::alert(const std::string& kind, const std::string& detail) {
@@ -56,12 +69,14 @@ std::uint64_t Parts::revision_in_force() const {
   return target ? target->revision : 0;
 }
 
-compile::CompileInput Parts::compile_input(std::uint64_t revision) const {
-  compile::CompileInput input;
+TargetInput Parts::compile_input(std::uint64_t revision) const {
+  TargetInput input;
   input.revision = revision;
   input.unit_id = settings.unit_id;
   input.config_name = std::filesystem::path(settings.config_path).filename().string();
   input.today = today();
+  input.clock_day = clock_day();
+  input.authorities = review_memory.authorities;
   if (const TargetPtr target = reconciler.in_force()) input.previous = target->slots;
   return input;
 }

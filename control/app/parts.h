@@ -13,6 +13,7 @@
 #include "control/app/beside.h"
 #include "control/app/events.h"
 #include "control/app/history.h"
+#include "control/app/review_memory.h"
 #include "control/ovsdb/database.h"
 #include "control/reconcile/reconciler.h"
 
@@ -32,6 +33,8 @@ struct Settings {
   // Seconds since 1970-01-01 UTC, and CLOCK_BOOTTIME; the system's clocks if empty.
   std::function<std::int64_t()> wall_clock;
   std::function<Millis()> boot_clock;
+  // Whether the wall clock follows another one; os::clock_synchronised() if empty.
+  std::function<bool()> clock_synchronised;
 };
 
 struct Parts {
@@ -41,14 +44,19 @@ struct Parts {
 
   std::int64_t now_s() const;
   Millis boot_now() const;
-  // Days since 1970-01-01; nothing while the clock has never been set.
+  // Days since 1970-01-01 by the clock; nothing while it has never been set.
+  std::optional<std::int32_t> clock_day() const;
+  // The same if that clock is to be trusted: synchronised, or by the operator's word.
+  std::optional<std::int32_t> trusted_day() const;
+  // By which reviews are judged: the latest that a trusted clock has ever shown.
   std::optional<std::int32_t> today() const;
+  std::string review_memory_path() const { return settings.state_dir + "/reviews.json"; }
   // What an operator must hear of, from control itself: `detail` as Events::add().
   void alert(const std::string& kind, const std::string& detail);
   // 0 = nothing is in force.
   std::uint64_t revision_in_force() const;
   // For compiling what would follow the revision in force.
-  compile::CompileInput compile_input(std::uint64_t revision) const;
+  TargetInput compile_input(std::uint64_t revision) const;
 
   const Settings settings;
   Events events;
@@ -59,6 +67,7 @@ struct Parts {
   Database database;
   Reconciler reconciler;
   Beside beside;
+  ReviewMemory review_memory;
 };
 
 }  // namespace sallyport::control

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <ranges>
@@ -45,6 +46,7 @@ class Stock {
 
   Present take() {
     load();
+    remember_reviews();
     use_recovery_copy();
     discard_pending();
     settle_unconfirmed();
@@ -66,6 +68,21 @@ class Stock {
     for (std::string& problem : loaded.problems) alert("revision-damaged", std::move(problem));
     out_.damaged = std::move(loaded.damaged);
     if (!kept_.bytes.empty()) out_.history.seen(kept_.revision);
+  }
+
+  // Without it reviews are judged by today's clock, if that can be trusted, or not at all.
+  void remember_reviews() {
+    auto memory = read_review_memory(past_.review_memory_path);
+    if (!memory) {
+      alert("review-memory-damaged", memory.error().context +
+                                         "; reviews that have ended may hold again until a trusted "
+                                         "clock shows the day");
+      std::error_code error;
+      std::filesystem::rename(past_.review_memory_path, past_.review_memory_path + ".damaged",
+                              error);
+    } else if (*memory) {
+      out_.review_memory = **std::move(memory);
+    }
   }
 
   // The database's file is not synced, and a damaged tail of it is cut off without a word.
@@ -179,7 +196,9 @@ class Stock {
   }
 
   TargetPtr compile(std::uint64_t number, const std::string& text) const {
-    compile::CompileInput input = past_.input;
+    TargetInput input = past_.input;
+    input.today = std::max(input.today, out_.review_memory.day);
+    input.authorities = out_.review_memory.authorities;
     input.revision = number;
     input.previous = kept_.slots;
     auto made = make_target(text, std::move(input));

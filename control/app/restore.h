@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/app/history.h"
+#include "control/app/review_memory.h"
 #include "control/reconcile/target.h"
 
 namespace sallyport::control {
@@ -25,7 +26,8 @@ struct Past {
   std::string head;               // of the Gateway row
   std::string recovery_path;
   std::string snapshot_path;
-  compile::CompileInput input;  // without revision and previous slots
+  std::string review_memory_path;
+  TargetInput input;  // without revision and previous slots, and what is remembered of reviews
   std::int64_t now_s = 0;
   std::string boot;          // of the machine
   std::int64_t boot_ms = 0;  // CLOCK_BOOTTIME
@@ -33,6 +35,7 @@ struct Past {
 
 struct Present {
   History history;
+  ReviewMemory review_memory;
   TargetPtr target;                     // nothing is to be in force without one
   bool copy_outdated = false;           // the recovery copy is not of the last confirmed revision
   std::vector<HostPlan> stale;          // of revisions that may have left traces in the host stacks

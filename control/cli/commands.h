@@ -30,6 +30,7 @@ void add_reads(CLI::App& app, Context& context);    // status, show, crypto, ver
 void add_config(CLI::App& app, Context& context);   // config ...
 void add_explain(CLI::App& app, Context& context);  // explain
 void add_prove(CLI::App& app, Context& context);    // prove
+void add_review(CLI::App& app, Context& context);   // review ...
 void add_capture(CLI::App& app, Context& context);  // capture
 void add_trace(CLI::App& app, Context& context);    // trace
 

@@ -12,6 +12,7 @@
 #include "control/cli/commands.h"
 #include "policy/compile/compile.h"
 #include "policy/model/model.h"
+#include "policy/review/judge.h"
 
 namespace sallyport::control {
 
@@ -44,7 +45,10 @@ struct Checked {
   model::Gateway gateway;
   compile::Compiled compiled;
 };
-std::expected<Checked, model::Diagnostics> check_text(std::string_view text);
+std::expected<Checked, model::Diagnostics> check_text(std::string_view text,
+                                                      const review::Authorities& authorities);
+// Hashes of the CAs in the running gateway's key store; nothing if it cannot be asked. review.cc
+review::Authorities gateway_authorities(const Context& context);
 
 // The operator's file, whole: kSystem "being-written" while another process has it open for
 // writing, since half of it could be a configuration too.

@@ -133,7 +133,7 @@ int config_edit(const Context& context, const ConfigWords& words) {
       std::cerr << "nothing was changed\n";
       return kExitDone;
     }
-    if (const auto checked = check_text(*text); !checked) {
+    if (const auto checked = check_text(*text, gateway_authorities(context)); !checked) {
       const int code = print_problems(context, draft->path(), checked.error(), true);
       if (ask_next("e = edit again, anything else = leave it:") == Next::kAgain) continue;
       return keep(*draft, code);

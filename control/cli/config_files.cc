@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <iostream>
@@ -33,9 +34,12 @@ Result<std::string> read_config(const std::string& path) {
   return read_file(path, kMaxConfigSize + 1);
 }
 
-std::expected<Checked, model::Diagnostics> check_text(std::string_view text) {
+std::expected<Checked, model::Diagnostics> check_text(std::string_view text,
+                                                      const review::Authorities& authorities) {
   auto gateway = load_config(text);
   if (!gateway) return std::unexpected(gateway.error());
+  review::Settled settled = review::settle(*gateway, authorities);
+  if (!settled.errors.empty()) return std::unexpected(std::move(settled.errors));
   compile::CompileInput input;
   input.revision = 1;
   constexpr std::int64_t kNsPerDay = std::int64_t{86'400} * 1'000'000'000;
@@ -47,6 +51,7 @@ std::expected<Checked, model::Diagnostics> check_text(std::string_view text) {
     return std::unexpected(model::Diagnostics{{{}, view.error().code, view.error().context, {}}});
   const auto proof = prove::prove(*view, *gateway, input.today);
   if (!proof.holds()) return std::unexpected(prove::refusal(proof));
+  std::ranges::copy(settled.warnings, std::back_inserter(compiled->warnings));
   return Checked{*std::move(gateway), *std::move(compiled)};
 }
 
@@ -73,7 +78,7 @@ int print_problems(const Context& context, const std::string& file,
 int config_check(const Context& context, const ConfigWords& words) {
   const auto text = read_config(words.file);
   if (!text) return context.refuse(text.error());
-  const auto checked = check_text(*text);
+  const auto checked = check_text(*text, gateway_authorities(context));
   if (!checked) {
     const int code = print_problems(context, words.file, checked.error(), true);
     return checked.error().front().code.starts_with(prove::kNotProven) ? kExitRefused : code;

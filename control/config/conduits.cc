@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/review.h"
 #include "control/config/services.h"
 #include "control/config/values.h"
 #include "policy/model/names.h"
@@ -9,7 +10,6 @@
 namespace sallyport::control {
 namespace {
 
-constexpr std::size_t kMaxReviewText = 500;
 constexpr std::size_t kMaxCredentialName = 63;
 
 std::string label(const Fields& fields, std::string_view key) {
@@ -200,33 +200,6 @@ model::AdmissionSpec read_admission(const Node& node, const std::string& what, P
     out.rate_per_s = read_rate(*rate, label(fields, "rate"), problems).value_or(0);
   if (const Node* rate = fields.find("per-device"); rate != nullptr)
     out.per_device_per_s = read_rate(*rate, label(fields, "per-device"), problems).value_or(0);
-  return out;
-}
-
-std::string read_review_text(Fields& fields, std::string_view key, std::string_view hint) {
-  const auto text = fields.word(key, true, hint);
-  if (!text) return {};
-  if (text->size() > kMaxReviewText)
-    fields.problems().add(
-        fields.at(key), "too-long",
-        fmt::format("{} is longer than {} bytes", label(fields, key), kMaxReviewText),
-        "a shorter text");
-  return *text;
-}
-
-model::Review read_review(const Node& node, const std::string& what, Problems& problems) {
-  model::Review out;
-  Fields fields(node, what + ": 'review'", {"by", "on", "expires", "reason"}, problems);
-  if (!fields.usable()) return out;
-  out.by = read_review_text(fields, "by", "who reviewed it");
-  out.reason = read_review_text(fields, "reason", "\"what it is for\"");
-  if (const Node* on = fields.require("on", "2026-11-01"); on != nullptr)
-    out.on_day = read_date(*on, label(fields, "on"), problems).value_or(0);
-  if (const Node* expires = fields.require("expires", "2027-11-01"); expires != nullptr)
-    out.expires_day = read_date(*expires, label(fields, "expires"), problems).value_or(0);
-  if (out.on_day != 0 && out.expires_day != 0 && out.expires_day <= out.on_day)
-    problems.add(fields.at("expires"), "review-ends-before-it-starts",
-                 fields.what() + " expires on or before the day it was made", "a date after 'on'");
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "control/config/conduits.h"
 #include "control/config/fields.h"
+#include "control/config/review.h"
 #include "control/config/tree.h"
 #include "control/config/values.h"
 #include "policy/model/names.h"
@@ -143,7 +144,8 @@ std::expected<model::Gateway, model::Diagnostics> load_config(std::string_view t
   const auto tree = parse_tree(text, problems);
   if (tree) {
     Fields top(*tree, "the configuration",
-               {"version", "ports", "segments", "devices", "conduits", "virtual-range"}, problems);
+               {"version", "ports", "segments", "devices", "conduits", "virtual-range", "control"},
+               problems);
     if (top.usable()) {
       top.require("version", "1");
       top.number("version", 1, 1, "1");
@@ -154,6 +156,7 @@ std::expected<model::Gateway, model::Diagnostics> load_config(std::string_view t
       read_section(top, "devices", "device", model::kMaxLongName, read_device, out.devices);
       read_section(top, "conduits", "conduit", model::kMaxLongName, read_conduit, out.conduits);
       out.virtual_ranges = read_virtual_ranges(top);
+      if (const Node* node = top.find("control")) out.review_rules = read_control(*node, problems);
     }
   } else if (problems.empty()) {
     problems.add({1, 1}, "empty-file", "the file says nothing", "version: 1");

@@ -18,8 +18,17 @@
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
 #include "policy/prove/prove.h"
+#include "policy/review/judge.h"
 
 namespace sallyport::control {
+
+// What a target is made from, beside the text.
+struct TargetInput : compile::CompileInput {
+  // `today` is the day by which reviews are judged at least; this one is the clock's, which counts
+  // if the text says that the clock is trusted.
+  std::optional<std::int32_t> clock_day;
+  review::Authorities authorities;
+};
 
 struct Target {
   std::uint64_t revision = 0;
@@ -27,8 +36,10 @@ struct Target {
   compile::Slots slots;
   model::Diagnostics warnings;
   std::optional<std::int32_t> today;  // by which reviews were judged
-  os::UniqueFd memory;                // sealed
-  os::Mapping mapping;                // the same, read-only; `verified` borrows it
+  review::Authorities authorities;    // by which signatures were judged
+  model::ReviewRules review_rules;
+  os::UniqueFd memory;  // sealed
+  os::Mapping mapping;  // the same, read-only; `verified` borrows it
   std::optional<wire::SnapshotView> verified;
   std::vector<os::PortSpec> ports;
   HostPlan plan;
@@ -44,11 +55,9 @@ using TargetPtr = std::shared_ptr<const Target>;
 
 // Text to target: load, compile, seal, prove. Failures: diagnostics, at least one; those of a proof
 // that does not hold are no mistakes of the text and have codes that start with prove::kNotProven.
-std::expected<TargetPtr, model::Diagnostics> make_target(std::string text,
-                                                         compile::CompileInput input);
+std::expected<TargetPtr, model::Diagnostics> make_target(std::string text, TargetInput input);
 
 // The same without the proof: to ask about, never to bring into force.
-std::expected<TargetPtr, model::Diagnostics> make_candidate(std::string text,
-                                                            compile::CompileInput input);
+std::expected<TargetPtr, model::Diagnostics> make_candidate(std::string text, TargetInput input);
 
 }  // namespace sallyport::control

@@ -66,14 +66,17 @@ bool Planner::review(const model::Conduit& conduit) {
                  "add `review: { by, on, expires, reason }`");
     return false;
   }
+  if (!conduit.review->stands) return false;  // policy/review has said why
   if (!input_.today || conduit.review->expires_day == 0) return true;
+  const std::int32_t grace =
+      input_.gateway.review_rules.on_expiry == model::OnExpiry::kDeny ? 0 : kReviewGraceDays;
   const std::int32_t left = conduit.review->expires_day - *input_.today;
   if (left >= 0) return true;
-  if (-left <= kReviewGraceDays) {
+  if (-left <= grace) {
     report_.warn(conduit.at, "review-expired",
                  fmt::format("conduit {}: its review ended {} days ago; it permits nothing in {} "
                              "days",
-                             conduit.name, -left, kReviewGraceDays + left + 1),
+                             conduit.name, -left, grace + left + 1),
                  "review it again");
     return true;
   }

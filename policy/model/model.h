@@ -147,12 +147,38 @@ struct AdmissionSpec {
   friend bool operator==(const AdmissionSpec&, const AdmissionSpec&) = default;
 };
 
+// By a reviewer's name; base64 of an ECDSA signature. What it is over: policy/review.
+struct Signature {
+  std::string by;
+  std::string signature;
+};
+
 // Dates are days since 1970-01-01.
 struct Review {
   std::string by;
   std::int32_t on_day = 0;
-  std::int32_t expires_day = 0;
+  std::int32_t expires_day = 0;  // 0 = never
   std::string reason;
+  std::string signed_text{};  // what the signatures are over: policy/review/parts.h
+  std::vector<Signature> signatures{};
+  // False: its signatures do not hold, or there are too few. Set by review::settle().
+  bool stands = true;
+};
+
+struct Reviewer {
+  std::string name;
+  std::string key;  // PEM, public
+};
+enum class OnExpiry : std::uint8_t { kAlert = 0, kDeny = 1 };
+
+// `control.review`: who reviews, and what an ended review means.
+struct ReviewRules {
+  unsigned required_signatures = 0;
+  std::vector<Reviewer> reviewers;
+  OnExpiry on_expiry = OnExpiry::kAlert;
+  bool clock_trusted = false;  // the operator's word
+  std::vector<Signature> signatures;
+  Position at;
 };
 
 struct Conduit {
@@ -174,6 +200,7 @@ struct Gateway {
   std::vector<Device> devices;
   std::vector<Conduit> conduits;
   std::vector<IpPrefix> virtual_ranges;  // default 198.18.0.0/15 and fd53:414c:4c59::/64
+  ReviewRules review_rules;
 };
 
 }  // namespace sallyport::model

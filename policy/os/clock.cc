@@ -1,5 +1,7 @@
 #include "policy/os/clock.h"
 
+#include <sys/timex.h>
+
 #include <ctime>
 
 namespace sallyport::os {
@@ -13,5 +15,10 @@ std::int64_t read(clockid_t clock) noexcept {
 
 Instant steady_now() noexcept { return Instant::from_ns(read(CLOCK_MONOTONIC)); }
 std::int64_t wall_ns() noexcept { return read(CLOCK_REALTIME); }
+
+bool clock_synchronised() noexcept {
+  timex state = {};
+  return ::adjtimex(&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+}
 
 }  // namespace sallyport::os

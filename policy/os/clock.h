@@ -12,5 +12,8 @@ namespace sallyport::os {
 Instant steady_now() noexcept;
 // CLOCK_REALTIME in nanoseconds since 1970; may jump.
 std::int64_t wall_ns() noexcept;
+// The kernel has been told that its clock follows another one (adjtimex(2), STA_UNSYNC not set), as
+// chrony and systemd-timesyncd do.
+bool clock_synchronised() noexcept;
 
 }  // namespace sallyport::os

@@ -53,8 +53,10 @@ Described::Described(const model::Gateway& gateway, std::optional<std::int32_t> 
 }
 
 bool Described::enforced(const model::Conduit& c) const {
-  if (!c.review) return false;
-  return !today_ || c.review->expires_day == 0 || *today_ <= c.review->expires_day + kGraceDays;
+  if (!c.review || !c.review->stands) return false;
+  if (!today_ || c.review->expires_day == 0) return true;
+  const bool grace = gateway_.review_rules.on_expiry == model::OnExpiry::kAlert;
+  return *today_ <= c.review->expires_day + (grace ? kGraceDays : 0);
 }
 
 const model::Segment* Described::route(IpVersion version) const {

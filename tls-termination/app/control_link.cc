@@ -109,13 +109,14 @@ void ControlLink::answer(std::uint64_t id, const wire::Query& query) {
   if (what == "status") return answer_json(id, terminator_->status_json());
   if (what == "crypto") return answer_json(id, policy_json());
   if (what == "reload") return answer_json(id, terminator_->reload());
+  if (what == "authorities") return answer_json(id, terminator_->authorities_json());
   if (what == "sessions")
     return terminator_->sessions([this, id, connection = connection_](const std::string& json) {
       if (connection == connection_) answer_json(id, json);
     });
-  send_bytes(
-      os::encode_answer_error(id, {ErrorKind::kUsage, "unknown-query",
-                                   "the terminator answers status, sessions, crypto and reload"}));
+  send_bytes(os::encode_answer_error(
+      id, {ErrorKind::kUsage, "unknown-query",
+           "the terminator answers status, sessions, crypto, authorities and reload"}));
 }
 
 void ControlLink::answer_json(std::uint64_t id, const std::string& json) {

@@ -9,8 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "policy/os/fd.h"
+#include "policy/wire/digest.h"
 #include "tls-termination/wolfssl/certificate.h"
 #include "tls-termination/wolfssl/tls_policy.h"
 
@@ -71,6 +73,21 @@ Result<Secret> KeyStore::read(std::string_view name, std::string_view suffix,
       return fail(ErrorKind::kSystem, "credential-unreadable",
                   fmt::format("{}: changed while it was read", path));
     have += static_cast<std::size_t>(got);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> KeyStore::authorities() const {
+  constexpr std::string_view kSuffix = ".ca";
+  std::map<std::string, std::string> out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder_, error), end;
+       !error && at != end && out.size() < kMaxAuthorities; at.increment(error)) {
+    const std::string file = at->path().filename();
+    if (!file.ends_with(kSuffix)) continue;
+    const std::string name = file.substr(0, file.size() - kSuffix.size());
+    if (const auto text = read(name, "ca", kMaxCredentialFile))
+      out.emplace(name, wire::to_hex(wire::sha256(text->bytes())));
   }
   return out;
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 namespace sallyport::terminator {
 
 inline constexpr std::size_t kMaxCredentialFile = std::size_t{256} * 1024;
+inline constexpr std::size_t kMaxAuthorities = 256;
 inline constexpr std::size_t kMaxRevocationFile = std::size_t{4} * 1024 * 1024;
 
 // What `status` shows of a credential in use.
@@ -57,6 +59,10 @@ class KeyStore {
   // `now_s`: seconds since 1970, to judge validity.
   Result<Loaded> listener(const ListenerCredentials& wanted, std::int64_t now_s) const;
   Result<Loaded> client(const ServerCredentials& wanted, std::int64_t now_s) const;
+
+  // SHA-256 of every CA's file that read() takes, by name, in hexadecimal; at most
+  // kMaxAuthorities.
+  std::map<std::string, std::string> authorities() const;
 
   // Changes whenever a file of one of these credentials does (size, times, inode); cheap.
   std::string stamp(const std::vector<std::string>& names) const;

@@ -337,4 +337,8 @@ std::string Terminator::reload() {
   return out.dump();
 }
 
+std::string Terminator::authorities_json() const {
+  return nlohmann::json{{"authorities", keys_.authorities()}}.dump();
+}
+
 }  // namespace sallyport::terminator

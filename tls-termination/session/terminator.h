@@ -73,6 +73,8 @@ class Terminator : private EngineReports, private TimerTarget {
   void attach_ring(os::Mapping memory) { handover_.attach(std::move(memory)); }
   // Looks at the credentials again; sessions keep theirs. Says what changed.
   std::string reload();
+  // Hashes of the CAs in the key store; reads their files.
+  std::string authorities_json() const;
 
   std::uint64_t revision() const { return in_force_.revision; }
   std::string status_json() const;

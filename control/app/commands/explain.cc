@@ -14,7 +14,7 @@
 namespace sallyport::control {
 namespace {
 
-Result<std::string> explain_candidate(std::string text, compile::CompileInput input,
+Result<std::string> explain_candidate(std::string text, TargetInput input,
                                       const std::vector<std::string>& arguments) {
   const auto target = make_candidate(std::move(text), std::move(input));
   if (!target) {

@@ -207,7 +207,7 @@ std::optional<std::string> ReferencePolicy::service(const ReferencePacket& p) co
 std::vector<ReferenceVerdict> ReferencePolicy::permitting(const ReferencePacket& p) const {
   std::vector<ReferenceVerdict> out;
   for (const model::Conduit& c : gateway_.conduits) {
-    if (!c.review) continue;
+    if (!c.review || !c.review->stands) continue;
     const bool host = is_gateway(c.from) || is_gateway(c.to);
     if (!is_terminated(c) && direct(c, p))
       out.push_back({true, c.name, host ? "host" : "direct", {}});
@@ -215,7 +215,8 @@ std::vector<ReferenceVerdict> ReferencePolicy::permitting(const ReferencePacket&
   }
   if (const auto name = service(p)) out.push_back({true, *name, "host", {}});
   for (const model::Conduit& c : gateway_.conduits)
-    if (c.review && is_terminated(c) && leg_b(c, p)) out.push_back({true, c.name, "leg-b", {}});
+    if (c.review && c.review->stands && is_terminated(c) && leg_b(c, p))
+      out.push_back({true, c.name, "leg-b", {}});
   return out;
 }
 

@@ -156,7 +156,7 @@ std::string text_of(const std::string& path) {
 
 control::TargetPtr target_of(const std::string& path, std::uint64_t revision,
                              const control::TargetPtr& before) {
-  compile::CompileInput input;
+  control::TargetInput input;
   input.revision = revision;
   if (before) input.previous = before->slots;
   auto target = control::make_candidate(text_of(path), input);

@@ -26,6 +26,7 @@ void ControlTest::SetUp() {
   settings_.boot_id = "this boot";
   settings_.config_path = run_ + "/gateway.yaml";
   settings_.version = "test";
+  settings_.clock_synchronised = [this] { return clock_synchronised_; };
   start();
 }
 

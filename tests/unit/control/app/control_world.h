@@ -50,6 +50,7 @@ class ControlTest : public testing::Test {
   Millis boot_now_{1'000'000};
   std::int64_t wall_now_ = 1'793'491'200;  // 2026-11-01
   std::string run_;
+  bool clock_synchronised_ = true;
   Settings settings_;  // of the next start()
   std::vector<std::string> journal_;
   std::optional<test::FakeSetup> setup_;

@@ -70,6 +70,58 @@ TEST_F(ReviewsTest, AClockThatGoesBackOpensNothing) {
   EXPECT_FALSE(permits("soon"));
 }
 
+TEST_F(ReviewsTest, AnEndedReviewIsAlertedOnceEachDay) {
+  wall_now_ += (kEnds + 1) * kDay;
+  ASSERT_TRUE(until([&] { return events("review-ended").size() == 1; }));
+  EXPECT_FALSE(until([&] { return events("review-ended").size() != 1; }, Millis(2500)));
+  wall_now_ += kDay;
+  ASSERT_TRUE(until([&] { return events("review-ended").size() == 2; }));
+  EXPECT_TRUE(permits("soon"));
+}
+
+TEST_F(ReviewsTest, WithoutATrustedClockNothingEnds) {
+  clock_synchronised_ = false;
+  wall_now_ += (kEnds + compile::kReviewGraceDays + 2) * kDay;
+  EXPECT_FALSE(until([&] { return dataplane_->in_force != 1; }, Millis(2500)));
+  ASSERT_EQ(apply(std::string(kReviewed) + "# again\n")["ok"], true);
+  EXPECT_TRUE(permits("soon"));
+}
+
+TEST_F(ReviewsTest, WhatHasEndedDoesNotComeBackWithoutATrustedClock) {
+  wall_now_ += (kEnds + compile::kReviewGraceDays + 2) * kDay;
+  ASSERT_TRUE(everywhere(2));
+  clock_synchronised_ = false;
+  wall_now_ -= 1000 * kDay;
+  start();
+  ASSERT_TRUE(everywhere(2));
+  EXPECT_FALSE(permits("soon"));
+  ASSERT_EQ(apply(std::string(kReviewed) + "# again\n")["ok"], true);
+  EXPECT_FALSE(permits("soon"));
+  clock_synchronised_ = true;
+  ASSERT_EQ(apply(std::string(kReviewed) + "# and again\n")["ok"], true);
+  EXPECT_FALSE(permits("soon"));
+  EXPECT_TRUE(permits("later"));
+}
+
+TEST_F(ReviewsTest, OperatorsWordMakesAClockTrusted) {
+  clock_synchronised_ = false;
+  wall_now_ += (kEnds + compile::kReviewGraceDays + 2) * kDay;
+  ASSERT_EQ(apply(std::string(kReviewed) + "control: { review: { clock: trusted } }\n")["ok"],
+            true);
+  EXPECT_FALSE(permits("soon"));
+  EXPECT_TRUE(permits("later"));
+}
+
+TEST_F(ReviewsTest, OnExpiryDenyLeavesTheGraceOut) {
+  ASSERT_EQ(apply(std::string(kReviewed) + "control: { review: { on-expiry: deny } }\n")["ok"],
+            true);
+  EXPECT_TRUE(permits("soon"));
+  wall_now_ += (kEnds + 1) * kDay;
+  ASSERT_TRUE(everywhere(3));
+  EXPECT_FALSE(permits("soon"));
+  EXPECT_TRUE(events("review-ended").empty());
+}
+
 // Names that are gone leave holes in the tables; the same text must still make the same bytes.
 TEST_F(ReviewsTest, ADayOrARestartThatChangesNothingMakesNoRevision) {
   std::string fewer = kReviewed;

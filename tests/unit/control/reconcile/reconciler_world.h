@@ -53,7 +53,7 @@ class ReconcilerTest : public testing::Test {
   }
 
   TargetPtr target(std::uint64_t revision, const std::string& text) {
-    compile::CompileInput input;
+    TargetInput input;
     input.revision = revision;
     if (reconciler_->in_force()) input.previous = reconciler_->in_force()->slots;
     auto made = make_target(text, input);
