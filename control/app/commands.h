@@ -50,6 +50,7 @@ void add_show_commands(Commands& commands, Parts& parts, const Ledger& ledger);
 void add_query_commands(Commands& commands, Parts& parts);    // passed on to the siblings
 void add_explain_commands(Commands& commands, Parts& parts);  // and --candidate
 void add_prove_commands(Commands& commands, Parts& parts);
+void add_document_commands(Commands& commands, Parts& parts);
 void add_review_commands(Commands& commands, Parts& parts);
 void add_revision_commands(Commands& commands, Parts& parts, Commits& commits,
                            Confirmation& confirmation, Writer& writer);

@@ -35,6 +35,7 @@ Control::Control(Settings settings, os::UniqueFd listener, std::optional<gid_t> 
   add_query_commands(commands_, parts_);
   add_explain_commands(commands_, parts_);
   add_prove_commands(commands_, parts_);
+  add_document_commands(commands_, parts_);
   add_review_commands(commands_, parts_);
   add_revision_commands(commands_, parts_, commits_, confirmation_, writer_);
 }

@@ -44,6 +44,7 @@ void build(CLI::App& app, Context& context) {
   add_config(app, context);
   add_explain(app, context);
   add_prove(app, context);
+  add_policy(app, context);
   add_review(app, context);
   add_capture(app, context);
   add_trace(app, context);

@@ -8,7 +8,7 @@ import re
 import source
 
 SIBLINGS = ("control", "dataplane", "tls-termination")
-ENGINES = ("model", "compile", "decide", "explain", "prove", "admission", "mud", "review", "wire")
+ENGINES = ("model", "compile", "decide", "explain", "prove", "admission", "mud", "review", "document", "wire")
 PRODUCT = SIBLINGS + ("policy",)
 
 IMPURE = re.compile(
