@@ -18,6 +18,7 @@ namespace sallyport::control {
 struct Parts;
 class Commits;
 class Confirmation;
+class FlowWatch;
 class Ledger;
 class Writer;
 
@@ -52,6 +53,7 @@ void add_explain_commands(Commands& commands, Parts& parts);  // and --candidate
 void add_prove_commands(Commands& commands, Parts& parts);
 void add_document_commands(Commands& commands, Parts& parts);
 void add_review_commands(Commands& commands, Parts& parts);
+void add_traffic_commands(Commands& commands, Parts& parts, const FlowWatch& flows);
 void add_revision_commands(Commands& commands, Parts& parts, Commits& commits,
                            Confirmation& confirmation, Writer& writer);
 

@@ -16,6 +16,7 @@ Control::Control(Settings settings, os::UniqueFd listener, std::optional<gid_t> 
       confirmation_(parts_, commits_, ledger_),
       writer_(parts_, commits_, confirmation_),
       reviews_(parts_, commits_),
+      flows_(parts_),
       chain_(parts_),
       boot_(parts_, commits_, ledger_),
       publisher_(parts_, gateway_),
@@ -37,6 +38,7 @@ Control::Control(Settings settings, os::UniqueFd listener, std::optional<gid_t> 
   add_prove_commands(commands_, parts_);
   add_document_commands(commands_, parts_);
   add_review_commands(commands_, parts_);
+  add_traffic_commands(commands_, parts_, flows_);
   add_revision_commands(commands_, parts_, commits_, confirmation_, writer_);
 }
 
@@ -129,6 +131,7 @@ void Control::run_parts(Millis now) {
   watch_.after("requests");
   const bool idle = !commits_.under_way() && !ledger_.busy();
   reviews_.run(now, idle && confirmation_.awaited() == nullptr);
+  flows_.run(now);
   chain_.run(now, idle && commits_.ready());
   watch_.after("watches");
   file_.run(now);
@@ -163,6 +166,7 @@ void Control::wait() const {
   ledger_.wait();
   confirmation_.wait();
   reviews_.wait();
+  flows_.wait();
   chain_.wait();
   boot_.wait();
   file_.wait();

@@ -14,6 +14,7 @@
 #include "control/app/commits.h"
 #include "control/app/confirmation.h"
 #include "control/app/file_watch.h"
+#include "control/app/flow_watch.h"
 #include "control/app/gateway_row.h"
 #include "control/app/ledger.h"
 #include "control/app/loop_watch.h"
@@ -49,6 +50,7 @@ class Control {
   Confirmation confirmation_;
   Writer writer_;
   ReviewWatch reviews_;
+  FlowWatch flows_;
   ChainWatch chain_;
   Boot boot_;
   Publisher publisher_;

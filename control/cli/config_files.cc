@@ -9,6 +9,7 @@
 
 #include "control/cli/config.h"
 #include "control/cli/diff.h"
+#include "control/cli/traffic.h"
 #include "control/config/load.h"
 #include "control/config/tree.h"
 #include "policy/os/clock.h"
@@ -108,13 +109,29 @@ int config_diff(const Context& context, const ConfigWords& words) {
     return context.refuse(reply.error());
   }
   const std::string out = unified_diff(before, *text, name, words.file);
-  if (context.json)
-    std::cout << OrderedJson{{"same", out.empty()}, {"diff", out}}.dump(2) << "\n";
-  else if (out.empty())
-    std::cout << words.file << " is what is in force\n";
-  else
-    std::cout << out;
-  return out.empty() ? kExitDone : kExitDiffers;
+  if (out.empty()) {
+    if (context.json)
+      std::cout << OrderedJson{{"same", true}, {"diff", ""}}.dump(2) << "\n";
+    else
+      std::cout << words.file << " is what is in force\n";
+    return kExitDone;
+  }
+  request["op"] = "traffic";
+  const auto traffic = reply ? context.client().ask(request, *text) : reply;
+  if (context.json) {
+    OrderedJson result = {{"same", false}, {"diff", out}};
+    if (traffic) result["traffic"] = traffic->result;
+    std::cout << result.dump(2) << "\n";
+    return kExitDiffers;
+  }
+  std::cout << out;
+  if (traffic) {
+    const std::string words_of = traffic_text(traffic->result, context.style);
+    std::cout << (words_of.empty() ? "\nno packet would fare otherwise\n" : words_of);
+  } else if (reply) {
+    std::cerr << "in traffic: " << traffic.error().context << "\n";
+  }
+  return kExitDiffers;
 }
 
 }  // namespace sallyport::control
