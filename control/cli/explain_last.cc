@@ -10,7 +10,7 @@ namespace {
 
 std::string ends_of(const OrderedJson& drop) {
   const auto end = [&](const char* address, const char* port) {
-    const std::string text = text_at(drop, address);
+    std::string text = text_at(drop, address);
     const int number = drop.value(port, 0);
     if (number == 0) return text;
     return text.find(':') == text.npos ? fmt::format("{}:{}", text, number)

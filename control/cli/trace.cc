@@ -59,7 +59,7 @@ int trace(const Context& context, const Asked& asked) {
                 if (enough()) break;
                 ++shown;
                 if (context.json)
-                  std::cout << row.dump() << std::endl;
+                  std::cout << row.dump() << "\n" << std::flush;
                 else
                   print_packet(context, row);
               }

@@ -76,9 +76,9 @@ explain::OpenFlow told(const Found& found, const QueryContext& context) {
 
 // What the pipeline knows of the packet in question.
 struct Looked {
-  explain::Live live;
   std::optional<Found> found;
   std::vector<std::uint32_t> names;  // classes under which the destination was learned
+  explain::Live live;
 };
 Looked look(const explain::Question& question, const BetweenBursts& between_bursts,
             const QueryContext& context) {

@@ -53,6 +53,7 @@ bool Credits::grant(RuleSlot rule, std::uint32_t bound, std::uint64_t connection
   for (std::size_t i = first; i < first + kWays && place == nullptr; ++i) {
     if (grants_[i].generation == 0) place = &grants_[i];
   }
+  SALLYPORT_CHECK(place != nullptr);  // has_room() has seen one
   if (++generation_ == 0) ++generation_;
   *place = {connection, now + kReclaimAfter, rule, generation_};
   ++in_flight_[rule];
