@@ -48,6 +48,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text);
 // The first `count` packets of a pcapng file, and everything that is no packet.
 std::string keep_packets(std::string_view pcapng, std::uint64_t count);
 
+// Every command with its options; `context` must outlive `app`.
+void build_command_line(CLI::App& app, Context& context);
 // The whole command line; what main() returns.
 int sallyctl(int argc, const char* const* argv);
 // Every command's help text, for docs/reference/sallyctl.md; the same as sallyctl.1; and as the

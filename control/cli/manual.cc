@@ -163,7 +163,8 @@ std::string manual_page(const CLI::App& app, std::string_view version,
   out += ".SH EXIT STATUS\n" + exit_status();
   out +=
       ".SH SEE ALSO\n\\fBsallyport\\-control\\fR(8), \\fBsallyport\\-dataplane\\fR(8), "
-      "\\fBsallyport\\-terminator\\fR(8), \\fBsallyport\\-setup\\fR(8)\n";
+      "\\fBsallyport\\-terminator\\fR(8), \\fBsallyport\\-setup\\fR(8), "
+      "\\fBsallyport\\-exporter\\fR(8)\n";
   return out;
 }
 

@@ -31,7 +31,15 @@ bool wants_colour(int fd) {
          std::string_view(term) != "dumb";
 }
 
-void build(CLI::App& app, Context& context) {
+void help_of(const CLI::App& app, const std::string& parents, std::string& out) {
+  const std::string name = (parents.empty() ? "" : parents + " ") + app.get_name();
+  out += fmt::format("## {}\n\n```text\n{}```\n\n", name, app.help(parents));
+  for (const CLI::App* sub : app.get_subcommands({})) help_of(*sub, name, out);
+}
+
+}  // namespace
+
+void build_command_line(CLI::App& app, Context& context) {
   app.name("sallyctl");
   app.description("The operator's command for a Sallyport gateway.");
   app.require_subcommand(1);
@@ -51,14 +59,6 @@ void build(CLI::App& app, Context& context) {
   // Last, so that the subcommands do not repeat it.
   app.footer(kFirstSteps + exit_codes_text());
 }
-
-void help_of(const CLI::App& app, const std::string& parents, std::string& out) {
-  const std::string name = (parents.empty() ? "" : parents + " ") + app.get_name();
-  out += fmt::format("## {}\n\n```text\n{}```\n\n", name, app.help(parents));
-  for (const CLI::App* sub : app.get_subcommands({})) help_of(*sub, name, out);
-}
-
-}  // namespace
 
 int Context::refuse(const Error& error) const {
   const int code = exit_code(error);
@@ -98,7 +98,7 @@ int sallyctl(int argc, const char* const* argv) {
   Context context;
   context.style.colour = wants_colour(STDOUT_FILENO);
   context.error_style.colour = wants_colour(STDERR_FILENO);
-  build(app, context);
+  build_command_line(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -110,7 +110,7 @@ int sallyctl(int argc, const char* const* argv) {
 std::string all_help() {
   CLI::App app;
   Context context;
-  build(app, context);
+  build_command_line(app, context);
   std::string out =
       "# sallyctl\n\nGenerated from the command's own tables by `control/cli`; do not edit.\n\n"
       "## Exit codes\n\n" +
@@ -122,14 +122,14 @@ std::string all_help() {
 std::string manual() {
   CLI::App app;
   Context context;
-  build(app, context);
+  build_command_line(app, context);
   return manual_page(app, kVersion, kFirstSteps);
 }
 
 std::string completion() {
   CLI::App app;
   Context context;
-  build(app, context);
+  build_command_line(app, context);
   return completion_tables(app);
 }
 
