@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "control/exporter/metrics.h"
 #include "policy/base/drop_reasons.h"
 
 namespace {
@@ -34,7 +35,26 @@ std::string drop_reasons() {
   return out;
 }
 
-std::vector<Document> documents() { return {{"drop-reasons.md", drop_reasons()}}; }
+std::string metrics() {
+  using namespace sallyport::exporter;
+  std::string out = fmt::format(
+      "# Metrics\n\n"
+      "Generated from `control/exporter/metrics.h` by `./dev docs`; do not edit.\n\n"
+      "What `sallyport-exporter` serves at `/metrics` on the management segment. At most {} series "
+      "of one metric; what nobody answers is absent.\n\n"
+      "| metric | kind | labels | meaning |\n|---|---|---|---|\n",
+      kMostSeries);
+  for (const MetricInfo& metric : kMetricInfo) {
+    out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
+                       metric.kind == Kind::kCounter ? "counter" : "gauge",
+                       metric.labels.empty() ? "" : fmt::format("`{}`", metric.labels), metric.help);
+  }
+  return out;
+}
+
+std::vector<Document> documents() {
+  return {{"drop-reasons.md", drop_reasons()}, {"metrics.md", metrics()}};
+}
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);

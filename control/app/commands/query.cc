@@ -17,6 +17,7 @@ struct Topic {
   std::string_view what;
   bool terminator;
   bool write;
+  std::string_view asked = {};  // what the sibling calls it, if otherwise
 };
 constexpr std::array kTopics{
     Topic{"status", false, false},      Topic{"flows", false, false},
@@ -24,7 +25,7 @@ constexpr std::array kTopics{
     Topic{"neighbours", false, false},  Topic{"capture-start", false, true},
     Topic{"capture-read", false, true}, Topic{"capture-stop", false, true},
     Topic{"trace-start", false, true},  Topic{"sessions", true, false},
-    Topic{"crypto", true, false},
+    Topic{"crypto", true, false},       Topic{"terminator", true, false, "status"},
 };
 
 void query(Parts& parts, const Request& request, const Responder& responder) {
@@ -39,7 +40,8 @@ void query(Parts& parts, const Request& request, const Responder& responder) {
   Sibling& sibling = topic->terminator ? parts.terminator : parts.dataplane;
   const auto timeout =
       static_cast<std::int64_t>(std::min(number_of(request.body, "timeout_ms", 0), kMaxTimeoutMs));
-  sibling.query(Loop::now(), what, arguments_of(request.body), Millis(timeout),
+  const std::string asked(topic->asked.empty() ? topic->what : topic->asked);
+  sibling.query(Loop::now(), asked, arguments_of(request.body), Millis(timeout),
                 relay_to(responder));
   Loop::wake_now();
 }

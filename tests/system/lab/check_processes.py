@@ -6,7 +6,8 @@ from .checks import check
 
 # Capabilities that may be there, by process: setup makes namespaces and links, the others have none.
 KEPT = {"setup": (1 << 21) | (1 << 12), "dataplane": 0, "terminator": 0, "control": 0}  # CAP_SYS_ADMIN, CAP_NET_ADMIN
-USERS = {"setup": "root", "dataplane": "sallyport-dataplane", "terminator": "sallyport-terminator", "control": "sallyport-control"}
+USERS = {"setup": "root", "dataplane": "sallyport-dataplane", "terminator": "sallyport-terminator", "control": "sallyport-control",
+         "exporter": "sallyport-exporter"}
 INTERNET = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6")
 
 
@@ -25,7 +26,7 @@ def problems_of(name, pid):
         if set(shown["Uid"].split()) != {uid}:
             found.append(f"{what}: user {shown['Uid']}")
         for field in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            if int(shown[field], 16) & ~KEPT[name]:
+            if int(shown[field], 16) & ~KEPT.get(name, 0):
                 found.append(f"{what}: {field} {shown[field]}")
         if shown["Seccomp"] != "2" or shown["NoNewPrivs"] != "1":
             found.append(f"{what}: seccomp {shown['Seccomp']}, no new privileges {shown['NoNewPrivs']}")

@@ -128,7 +128,7 @@ def _word(error):
 
 def make_users():
     """The daemons' users, as the package's sysusers file makes them."""
-    for name in ("sallyport-dataplane", "sallyport-terminator", "sallyport-control"):
+    for name in ("sallyport-dataplane", "sallyport-terminator", "sallyport-control", "sallyport-exporter"):
         if run("getent", "passwd", name, check=False).returncode != 0:
             run("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name, check=False)
     if run("getent", "group", "sallyport", check=False).returncode != 0:

@@ -29,6 +29,7 @@ class Gateway:
                                 os.path.join(build_dir, "bpf/xdp_default_drop.o")])
         self._add("terminator", [*folders, "--state-dir", self.state_dir])
         self._add("control", [*folders, "--state-dir", self.state_dir, "--config", self.file])
+        self._add("exporter", [*folders, "--segment", "office"])
         self._add_database()
         self.processes["dnsmasq"] = self.supervisor.add(
             Resolver(self.segment("field"), f"{self.run_dir}/control/dnsmasq-field.conf", log_dir))

@@ -47,9 +47,9 @@ class Session:
         self.gateway = gateway.Gateway(self.network, self.build_dir, self.work_dir, self.log_dir)
         self.pki.fill_store(os.path.join(self.gateway.state_dir, "keys"), "sallyport-terminator")
 
-    def policy(self, extra=""):
-        """The whole gateway running, with gateway.yaml and `extra` conduits in force."""
-        text = variants.base() + extra
+    def policy(self, extra="", base=None):
+        """The whole gateway running, with gateway.yaml (or `base`) and `extra` conduits in force."""
+        text = (base or variants.base()) + extra
         if self.bare:
             self.bare.close()
             self.bare = None

@@ -20,6 +20,8 @@ def direct(name, source, target, service):
     return _DIRECT.format(name=name, source=source, target=target, service=service, review=_REVIEW % "the lab's")
 
 
+MANAGED_OFFICE = base().replace("office: { ports: [off1],", "office: { ports: [off1], role: management,")
+SCADA_SCRAPES = direct("scada-scrapes", "scada", "gateway", "tcp/9469")
 METER_READS_PLC = direct("meter-reads-plc", "meter", "plc", "modbus")
 METER_STREAMS_PLC = direct("meter-streams-plc", "meter", "plc", "udp/9000")
 CAMERA_STREAMS_PLC = direct("camera-streams-plc", "camera", "plc", "udp/9001")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-DAEMONS = ("control", "dataplane", "setup", "terminator")
+DAEMONS = ("control", "dataplane", "exporter", "setup", "terminator")
 
 
 def rendered(page):
