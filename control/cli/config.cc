@@ -31,7 +31,9 @@ void add_config(CLI::App& app, Context& context) {
   };
   add_file(add("check", "Every mistake of a file; needs no running gateway, changes nothing",
                config_check));
-  CLI::App* compare = add("diff", "Differences between what is in force and a file: in the text, and in traffic", config_diff);
+  CLI::App* compare =
+      add("diff", "Differences between what is in force and a file: in the text, and in traffic",
+          config_diff);
   add_file(compare);
   compare->add_option("--revision", words->number, "compare with this revision instead")
       ->type_name("REVISION");

@@ -101,16 +101,20 @@ std::string usage_of(const CLI::App& app) {
   return options + arguments;
 }
 
+// `name` begins with a space.
+std::string command(const CLI::App& app, const std::string& name) {
+  return fmt::format(".SS \"{}\"\n.nh\n.ad l\n\\fB{}\\fR{}\n.ad b\n.hy\n.PP\n{}{}",
+                     roff_text(name.substr(1)), roff_text("sallyctl" + name), usage_of(app),
+                     paragraph(app.get_description()), options_of(app, false));
+}
+
 void commands_of(const CLI::App& app, const std::string& parents, std::string& out) {
   for (const CLI::App* sub : app.get_subcommands({})) {
     const std::string name = parents + " " + sub->get_name();
-    if (!sub->get_subcommands({}).empty()) {
-      commands_of(*sub, name, out);
-      continue;
-    }
-    out += fmt::format(".SS \"{}\"\n.nh\n.ad l\n\\fB{}\\fR{}\n.ad b\n.hy\n.PP\n{}{}",
-                       roff_text(name.substr(1)), roff_text("sallyctl" + name), usage_of(*sub),
-                       paragraph(sub->get_description()), options_of(*sub, false));
+    const bool has_own = !sub->get_subcommands({}).empty();
+    // One that does something by itself has its place before its subcommands.
+    if (!has_own || sub->get_require_subcommand_min() == 0) out += command(*sub, name);
+    if (has_own) commands_of(*sub, name, out);
   }
 }
 

@@ -243,10 +243,12 @@ void add_review(CLI::App& app, Context& context) {
   const auto words = std::make_shared<SignWords>();
   CLI::App* sign = review->add_subcommand(
       "sign", "Sign what a conduit comes to; prints it and what belongs into its review");
-  sign->add_option("conduit", words->conduit, "whose review")->required();
+  sign->add_option("conduit", words->conduit, "whose review")->type_name("CONDUIT")->required();
   sign->add_option("--key", words->key, "private key of a reviewer in control.review, PEM, P-256")
+      ->type_name("FILE")
       ->required();
-  sign->add_option("--file", words->file, "of this file instead of the text in force");
+  sign->add_option("--file", words->file, "of this file instead of the text in force")
+      ->type_name("FILE");
   sign->add_option("--ca", words->authorities,
                    "NAME=FILE: a CA as this file has it, instead of asking the gateway");
   sign->add_flag("--edit", words->edit, "write it into --file; nothing else there is touched");
@@ -256,10 +258,14 @@ void add_review(CLI::App& app, Context& context) {
   });
   CLI::App* rules = review->add_subcommand(
       "sign-rules", "Sign a change of control.review, as a reviewer who is in force before it");
-  rules->add_option("file", words->file, "the configuration with the change")->required();
-  rules->add_option("--key", words->key, "private key of a reviewer in force, PEM, P-256")
+  rules->add_option("file", words->file, "the configuration with the change")
+      ->type_name("FILE")
       ->required();
-  rules->add_option("--before", words->before, "the configuration before it, instead of asking");
+  rules->add_option("--key", words->key, "private key of a reviewer in force, PEM, P-256")
+      ->type_name("FILE")
+      ->required();
+  rules->add_option("--before", words->before, "the configuration before it, instead of asking")
+      ->type_name("FILE");
   rules->add_flag("--edit", words->edit, "write it into the file; nothing else there is touched");
   rules->callback([&context, words] {
     context.command = [&context, words] { return review_sign_rules(context, *words); };

@@ -10,8 +10,9 @@ namespace sallyport::testing {
 namespace {
 
 // They change what is in force, open an editor, or watch until they are ended.
-const std::set<std::string> kNoReads = {"config apply",    "config confirm", "config edit",
-                                        "config rollback", "capture",        "trace"};
+const std::set<std::string> kNoReads = {"config apply",    "config confirm",   "config edit",
+                                        "config rollback", "capture",          "trace",
+                                        "review sign",     "review sign-rules"};
 
 std::map<std::string, std::vector<std::string>> asked_with(const std::string& file) {
   return {
@@ -23,7 +24,8 @@ std::map<std::string, std::vector<std::string>> asked_with(const std::string& fi
 void leaves(const CLI::App& app, const std::vector<std::string>& words,
             std::vector<std::vector<std::string>>& out) {
   const auto subs = app.get_subcommands([](const CLI::App*) { return true; });
-  if (subs.empty()) out.push_back(words);
+  // One that needs no subcommand does something by itself.
+  if (!words.empty() && app.get_require_subcommand_min() == 0) out.push_back(words);
   for (const CLI::App* sub : subs) {
     std::vector<std::string> longer = words;
     longer.push_back(sub->get_name());
