@@ -2,6 +2,7 @@
 // docs/design/0011-metrics.md.
 #include <fmt/format.h>
 #include <poll.h>
+#include <prometheus/text_serializer.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
@@ -22,6 +23,7 @@
 namespace sallyport::exporter {
 namespace {
 
+constexpr int kTickMs = 1000;
 constexpr int kEnded = 0;
 constexpr int kFailed = 1;
 constexpr int kStartAgain = 75;  // EX_TEMPFAIL: the service manager starts another
@@ -46,12 +48,13 @@ Result<os::UniqueFd> stop_signals() {
   return fd;
 }
 
-// True when the process is to end. Sleeps until then, until one of `also` is readable, or for a
+// True when the process is to end. Sleeps until then, or the server has something to do, or for a
 // tick.
-bool rest(const os::UniqueFd& stop, const std::vector<int>& also) {
+bool rest(const os::UniqueFd& stop, const HttpServer* server) {
   std::vector<pollfd> wait = {{stop.get(), POLLIN, 0}};
-  for (const int fd : also) wait.push_back({fd, POLLIN, 0});
-  ::poll(wait.data(), wait.size(), HttpServer::kTickMs);
+  if (server != nullptr)
+    for (const int fd : server->wake_fds()) wait.push_back({fd, POLLIN, 0});
+  ::poll(wait.data(), wait.size(), server == nullptr ? kTickMs : server->wait_ms(kTickMs));
   return wait[0].revents != 0;
 }
 
@@ -69,7 +72,7 @@ std::optional<Place> wait_for_place(const Options& options, const os::Notifier& 
                       options.segment));
     told = true;
     notifier.watchdog();
-    if (rest(stop, {})) return std::nullopt;
+    if (rest(stop, nullptr)) return std::nullopt;
   }
 }
 
@@ -96,32 +99,43 @@ class Exporter {
         source_(options.run_dir) {}
 
   int run(const os::Notifier& notifier, const os::UniqueFd& stop) {
+    auto look_at = std::chrono::steady_clock::now();
     while (true) {
-      notifier.watchdog();
-      if (!is_still(place_)) {
-        os::log::info(fmt::format("segment '{}' is gone or was made anew", options_.segment));
-        return kStartAgain;
+      // However often somebody knocks, control is asked once a tick.
+      if (const auto now = std::chrono::steady_clock::now(); now >= look_at) {
+        look_at = now + std::chrono::milliseconds(kTickMs);
+        notifier.watchdog();
+        if (const auto end = look()) return *end;
       }
-      const std::optional<bool> manages = source_.manages(options_.segment);
-      if (manages && !*manages) {
-        if (server_) {
-          os::log::info(fmt::format("'{}' is no management segment any more", options_.segment));
-          return kStartAgain;
-        }
-        tell_once(fmt::format("segment '{}' has no `role: management`; nothing is served",
-                              options_.segment));
-      } else if (manages && !server_) {
-        if (auto begun = begin(); !begun) {
-          os::log::error(fmt::format("{}: {}", begun.error().code, begun.error().context));
-          return kFailed;
-        }
-      }
-      if (rest(stop, server_ ? server_->wake_fds() : std::vector<int>{})) return kEnded;
+      if (rest(stop, server_ ? &*server_ : nullptr)) return kEnded;
       if (server_) server_->run();
     }
   }
 
  private:
+  // Is this the place, and has it the role? An exit status when the process is to end.
+  std::optional<int> look() {
+    if (!is_still(place_)) {
+      os::log::info(fmt::format("segment '{}' is gone or was made anew", options_.segment));
+      return kStartAgain;
+    }
+    const std::optional<bool> manages = source_.manages(options_.segment);
+    if (!manages || *manages == server_.has_value()) {
+      if (manages && !*manages)
+        tell_once(fmt::format("segment '{}' has no `role: management`; nothing is served",
+                              options_.segment));
+      return std::nullopt;
+    }
+    if (!*manages) {
+      os::log::info(fmt::format("'{}' is no management segment any more", options_.segment));
+      return kStartAgain;
+    }
+    if (const auto begun = begin(); !begun) {
+      os::log::error(fmt::format("{}: {}", begun.error().code, begun.error().context));
+      return kFailed;
+    }
+    return std::nullopt;
+  }
   void tell_once(const std::string& text) {
     if (told_ != text) os::log::info(text);
     told_ = text;

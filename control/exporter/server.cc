@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "policy/os/system_error.h"
@@ -60,6 +61,16 @@ Result<HttpServer> HttpServer::serve(std::vector<os::UniqueFd> listeners, Page p
     out.daemons_.push_back(std::move(daemon));
   }
   return out;
+}
+
+int HttpServer::wait_ms(int longest) const {
+  for (const auto& daemon : daemons_) {
+    MHD_UNSIGNED_LONG_LONG wanted = 0;
+    if (MHD_get_timeout(daemon.get(), &wanted) == MHD_YES)
+      longest =
+          static_cast<int>(std::min<unsigned long long>(wanted, static_cast<unsigned>(longest)));
+  }
+  return longest;
 }
 
 void HttpServer::run() {

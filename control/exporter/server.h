@@ -26,9 +26,9 @@ class HttpServer {
   // `listeners` listen. `page` is called for each request, in run().
   static Result<HttpServer> serve(std::vector<os::UniqueFd> listeners, Page page);
 
-  // Readable when run() has something to do; run() also after each kTick, for what is too slow.
-  static constexpr int kTickMs = 1000;
+  // Readable when run() has something to do; it has, too, after wait_ms().
   const std::vector<int>& wake_fds() const { return wake_; }
+  int wait_ms(int longest) const;
   void run();
 
  private:

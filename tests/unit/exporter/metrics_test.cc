@@ -18,8 +18,9 @@ TEST(Metrics, HaveNamesAsPrometheusWantsThem) {
     EXPECT_EQ(metric.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos);
     EXPECT_EQ(metric.name.ends_with("_total"), metric.kind == Kind::kCounter) << metric.name;
     EXPECT_FALSE(metric.help.empty() || metric.help.ends_with(".")) << metric.name;
-    if (metric.name.find("timestamp") != std::string_view::npos)
-      EXPECT_TRUE(metric.name.ends_with("_timestamp_seconds")) << metric.name;
+    EXPECT_EQ(metric.name.find("timestamp") != std::string_view::npos,
+              metric.name.ends_with("_timestamp_seconds"))
+        << metric.name;
     for (const char* unbounded : {"address", "source", "destination", "user", "mac", "session"})
       EXPECT_EQ(metric.labels.find(unbounded), std::string_view::npos) << metric.name;
   }

@@ -59,7 +59,7 @@ class Http : public testing::Test {
     while (Clock::now() < end) {
       std::vector<pollfd> wait = {{client, POLLIN, 0}};
       for (const int fd : server_->wake_fds()) wait.push_back({fd, POLLIN, 0});
-      ::poll(wait.data(), wait.size(), 100);
+      ::poll(wait.data(), wait.size(), server_->wait_ms(100));
       server_->run();
       if (wait[0].revents == 0) continue;
       char buffer[4096];
