@@ -1,6 +1,9 @@
 #include "control/app/flow_watch.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "control/app/synced_file.h"
 
@@ -46,11 +49,31 @@ void FlowWatch::load() {
                       });
 }
 
+// First how many there are: copying them keeps the dataplane's worker from its packets.
 void FlowWatch::ask(Millis now) {
   if (asking_ || now < ask_at_ || !parts_.dataplane.up()) return;
   asking_ = true;
-  parts_.dataplane.query(now, "flows", {}, Millis(0), [this](Result<Sibling::Reply> reply) {
+  parts_.dataplane.query(now, "status", {}, Millis(0), [this](const Result<Sibling::Reply>& reply) {
     ask_at_ = Loop::now() + kAskInterval;
+    const auto status =
+        reply ? nlohmann::json::parse(reply->json, nullptr, false) : nlohmann::json();
+    asking_ = status.is_object() && status.contains("flows") &&
+              status["flows"].is_number_unsigned() && status["flows"] != 0;
+    if (!asking_) return;
+    const bool too_many = status["flows"] > kMaxAsked;
+    if (too_many && !too_many_)
+      parts_.alert("flow-log-paused",
+                   fmt::format("more than {} flows at once: they are not noted until there are "
+                               "fewer",
+                               kMaxAsked));
+    too_many_ = too_many;
+    asking_ = !too_many;
+    if (asking_) ask_for_flows();
+  });
+}
+
+void FlowWatch::ask_for_flows() {
+  parts_.dataplane.query(Loop::now(), "flows", {}, Millis(0), [this](Result<Sibling::Reply> reply) {
     if (!reply) {
       asking_ = false;
       return;

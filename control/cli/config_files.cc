@@ -117,19 +117,21 @@ int config_diff(const Context& context, const ConfigWords& words) {
     return kExitDone;
   }
   request["op"] = "traffic";
-  const auto traffic = reply ? context.client().ask(request, *text) : reply;
+  // Against nothing in force everything is new.
+  std::optional<Result<Reply>> traffic;
+  if (reply) traffic = context.client().ask(request, *text);
   if (context.json) {
     OrderedJson result = {{"same", false}, {"diff", out}};
-    if (traffic) result["traffic"] = traffic->result;
+    if (traffic && *traffic) result["traffic"] = (*traffic)->result;
     std::cout << result.dump(2) << "\n";
     return kExitDiffers;
   }
   std::cout << out;
-  if (traffic) {
-    const std::string words_of = traffic_text(traffic->result, context.style);
-    std::cout << (words_of.empty() ? "\nno packet would fare otherwise\n" : words_of);
-  } else if (reply) {
-    std::cerr << "in traffic: " << traffic.error().context << "\n";
+  if (traffic && *traffic) {
+    const std::string changed = traffic_text((*traffic)->result, context.style);
+    std::cout << (changed.empty() ? "\nno packet would fare otherwise\n" : changed);
+  } else if (traffic) {
+    std::cerr << "in traffic: " << traffic->error().context << "\n";
   }
   return kExitDiffers;
 }

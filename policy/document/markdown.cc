@@ -57,7 +57,7 @@ std::string matrix_of(const Matrix& matrix) {
 std::string to_markdown(const Subject& subject) {
   const Content content = content_of(subject);
   std::string out = fmt::format("# {}\n\n", escaped(content.title));
-  out += table_of({"", ""}, content.facts.rows);
+  out += table_of({"this revision", "is"}, content.facts.rows);
   for (const Table& table : content.tables)
     out += fmt::format("\n## {}\n\n{}", table.title, table_of(table.head, table.rows));
   out += fmt::format("\n## {}\n\n{}\n\n{}", kMatrixTitle, kMatrixHelp, matrix_of(content.matrix));

@@ -49,7 +49,8 @@ class Reviewers:
 
     def __exit__(self, *_):
         self.write(variants.base() + "control: { review: { required-signatures: 0 } }\n")
-        self.lab.gateway.ctl("review", "sign-rules", self.file, "--key", self.keys["anna"], "--edit")
+        # Refused if the rules never came into force; then nothing needs a signature.
+        self.lab.gateway.ctl("review", "sign-rules", self.file, "--key", self.keys["anna"], "--edit", check=False)
         self.apply()
         self.lab.policy()
 

@@ -106,7 +106,7 @@ TEST(Document, TextsCannotBecomeMarkup) {
 TEST(Document, EveryRuleOfTheMatrixIsInThePicture) {
   const Documented documented(plant());
   const std::string html = to_html(documented.subject());
-  for (const char* words : {"<title>field to names: meter-to-cloud", "<title>office to gateway: ",
+  for (const char* words : {"<title>field to virtual: meter-to-cloud", "<title>office to gateway: ",
                             "<title>office to field: scada-inspected, scada-pings"})
     EXPECT_NE(html.find(words), std::string::npos) << words;
 }

@@ -23,7 +23,7 @@ ports: { lan1: { device: "net_null0" } }
 segments: { field: { ports: [lan1], address: 10.20.0.1/24, services: [dns], mac: "02:00:00:00:00:02" } }
 )";
 
-class ControlTest : public testing::Test {
+class ControlTest : public ::testing::Test {
  protected:
   void SetUp() override;
   // A fresh control, as after a restart: knows nothing, connects anew.
