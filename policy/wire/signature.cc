@@ -44,6 +44,12 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text, std:
       size > max)
     return std::nullopt;
   out.resize(size);
+  // One text for the same bytes: none with other bits where there is nothing left to say.
+  std::string again(text.size() + 1, '\0');
+  auto length = static_cast<word32>(again.size());
+  if (Base64_Encode_NoNl(out.data(), size, reinterpret_cast<byte*>(again.data()), &length) != 0 ||
+      std::string_view(again).substr(0, length) != text)
+    return std::nullopt;
   return out;
 }
 
@@ -74,8 +80,11 @@ Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
 
 bool PublicKey::verifies(std::string_view message, std::string_view signature) const {
   const auto der = from_base64(signature, kMaxSignatureText);
+  // A sequence, and nothing behind it (X.690 §8.1); the library would not look.
+  if (!der || der->size() < 2 || (*der)[0] != 0x30 || (*der)[1] + std::size_t{2} != der->size())
+    return false;
   Key key;
-  if (!der || key.get() == nullptr ||
+  if (key.get() == nullptr ||
       wc_ecc_import_x963_ex(point_.data(), static_cast<word32>(point_.size()), key.get(),
                             ECC_SECP256R1) != 0)
     return false;
