@@ -190,9 +190,11 @@ void Ledger::run(Millis now) {
   // Also when the database has failed: what is in force must outlive control all the same.
   if (waiting_->copy == Copy::kDue && (in_database() || !waits)) {
     waiting_->copy = Copy::kBeingWritten;
-    write_copy(*parts_.history.find(waiting_->number), waits);
+    write_copy(*parts_.history.find(waiting_->number), true);
   }
   if (waits) return;
+  // Whoever is told that it is confirmed may switch off: not before the copy is on the disk.
+  if (waiting_->copy == Copy::kBeingWritten && now < waiting_->deadline + kCopyTimeout) return;
   const Waiting done = *std::exchange(waiting_, std::nullopt);
   done.stored(result);
 }

@@ -24,6 +24,8 @@ class Ledger {
   // kUnavailable "no-database" or kSystem "not-stored" (a full disk, a refused transaction).
   using Stored = std::function<void(const Result<void>&)>;
   static constexpr Millis kStoreTimeout{5000};
+  // Beyond that, for a recovery copy that was begun when the database had failed.
+  static constexpr Millis kCopyTimeout{5000};
 
   Ledger(Parts& parts, GatewayRow& gateway, Audit& audit)
       : parts_(parts), gateway_(gateway), audit_(audit) {}
