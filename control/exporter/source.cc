@@ -12,9 +12,9 @@ control::OrderedJson query(const char* what) { return {{"op", "query"}, {"what",
 }  // namespace
 
 std::optional<nlohmann::json> Source::ask(const control::OrderedJson& question) const {
-  auto reply = client_.ask(question, {}, nullptr, kWait);
+  const auto reply = client_.ask(question, {}, nullptr, kWait);
   if (!reply) return std::nullopt;
-  return nlohmann::json(std::move(reply->result));
+  return nlohmann::json(reply->result);
 }
 
 const Answers& Source::answers(std::chrono::steady_clock::time_point now) {
