@@ -10,16 +10,14 @@ namespace {
 // What even the best gateway that only defers could not meet is held to this far from its floor.
 constexpr double kCloseToFloor = 1.02;
 
-// Known misses, as docs/measurements/storm-model.md reports them; each must stay a miss, or it is
-// to be taken off.
+// Known misses of docs/measurements/storm-model.md, as far as the guard's one seed shows them; each
+// must stay a miss, or it is to be taken off.
 bool known_miss(const std::string& figure) {
-  return figure == "10k-mixed-m2-peak" || figure.ends_with("k-no-shows-m1-r99") ||
-         figure.starts_with("1k-no-ceiling-m1-") ||
+  return figure.starts_with("1k-no-ceiling-m1-") || figure == "1k-ceiling-times-4-m2-peak" ||
          (figure.starts_with("10k-boot2s-") && figure.ends_with("timeout10s-m1-r99")) ||
          (figure.starts_with("10k-boot0s-l") && figure.ends_with("timeout10s-m1-r99")) ||
          figure.starts_with("10k-boot0s-lwip-patient-jitter-m1-") ||
-         figure.starts_with("10k-boot0s-lwip-timeout30s-jitter-m1-") ||
-         (figure.find("ceiling") != std::string::npos && figure.ends_with("m2-peak"));
+         figure.starts_with("10k-boot0s-lwip-timeout30s-jitter-m1-");
 }
 
 class Guard : public testing::TestWithParam<Case> {};
