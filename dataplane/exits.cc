@@ -1,6 +1,16 @@
 #include "dataplane/exits.h"
 
+#include <algorithm>
+
 namespace sallyport::dataplane {
+namespace {
+
+void add(std::vector<std::uint16_t>& slots, std::uint16_t slot) {
+  const auto at = std::ranges::lower_bound(slots, slot);
+  if (at == slots.end() || *at != slot) slots.insert(at, slot);
+}
+
+}  // namespace
 
 Exits::Exits(Counters& counters)
     : ports_(kMaxSlots), host_stacks_(kMaxSlots), counters_(counters), records_(kDropRecords) {}
@@ -63,23 +73,25 @@ void Exits::flush_port(TxPort& port, Instant now) noexcept {
 }
 
 void Exits::flush(Instant now) noexcept {
-  for (TxPort& port : ports_) {
-    if (port.present()) flush_port(port, now);
-  }
+  for (const PortSlot slot : present_ports_) flush_port(ports_[slot], now);
 }
 
 void Exits::attach_port(PortSlot slot, PortDriver& driver) {
   SALLYPORT_CHECK(slot < kMaxSlots);
   ports_[slot] = TxPort(driver);
+  add(present_ports_, slot);
 }
 
 void Exits::attach_host_stack(SegmentSlot segment, HostStackRings& rings) {
   SALLYPORT_CHECK(segment < kMaxSlots);
   host_stacks_[segment] = HostStackPort(rings);
+  add(present_stacks_, segment);
 }
 
 void Exits::detach_host_stack(SegmentSlot segment) noexcept {
-  if (segment < kMaxSlots) host_stacks_[segment] = HostStackPort();
+  if (segment >= kMaxSlots) return;
+  host_stacks_[segment] = HostStackPort();
+  std::erase(present_stacks_, segment);
 }
 
 }  // namespace sallyport::dataplane

@@ -72,7 +72,8 @@ class Exits {
   void detach_host_stack(SegmentSlot segment) noexcept;
   HostStackPort& host_stack(SegmentSlot segment) noexcept { return host_stacks_[segment]; }
   std::span<TxPort> ports() noexcept { return ports_; }
-  std::span<HostStackPort> host_stacks() noexcept { return host_stacks_; }
+  // Segments that have a host stack.
+  std::span<const SegmentSlot> present_stacks() const noexcept { return present_stacks_; }
   // Host stacks that got a packet since the last call: the TAP thread must be woken.
   bool take_host_stack_pending() noexcept { return std::exchange(host_stack_pending_, false); }
 
@@ -87,6 +88,8 @@ class Exits {
   static constexpr std::size_t kDropRecords = 8192;
   std::vector<TxPort> ports_;
   std::vector<HostStackPort> host_stacks_;
+  std::vector<PortSlot> present_ports_;  // sorted, as are the stacks
+  std::vector<SegmentSlot> present_stacks_;
   Counters& counters_;
   DropRecords records_;
   VerdictObserver* observer_ = nullptr;

@@ -17,6 +17,10 @@ constexpr std::uint32_t kExpireBudget = 256;
 // any supported size is through well within the second that a revision may take.
 constexpr std::size_t kRecheckBudget = 1024;
 
+FlowKey key_of(const Headers& h) {
+  return {h.source, h.destination, h.source_port, h.destination_port, h.protocol};
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events)
@@ -30,22 +34,30 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& eve
 
 // --- in ----------------------------------------------------------------------------------------
 
-void Pipeline::from_port(PortSlot port, Packet&& packet, Instant now) noexcept {
-  packet.meta().port = port;
-  packet.meta().origin = Origin::kWire;
-  enter(std::move(packet), now);
+void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept {
+  SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
+  for (Packet& packet : burst) packet.prefetch();
+  Waiting waiting;
+  for (Packet& packet : burst) {
+    packet.meta().port = port;
+    packet.meta().origin = Origin::kWire;
+    enter(std::move(packet), waiting, now);
+  }
+  flow_packets(waiting, now);
 }
 
 void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
   packet.meta().segment = segment;
   packet.meta().origin = Origin::kHostStack;
   ++counters_.from_host;
-  enter(std::move(packet), now);
+  Waiting waiting;
+  enter(std::move(packet), waiting, now);
+  flow_packets(waiting, now);
 }
 
 // --- parse, bind, and what is not a flow -------------------------------------------------------
 
-void Pipeline::enter(Packet&& packet, Instant now) noexcept {
+void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
   ++counters_.received;
   if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
 
@@ -73,15 +85,22 @@ void Pipeline::enter(Packet&& packet, Instant now) noexcept {
     return drop(std::move(*bound).release(), *never, now);
   }
   if (h.message == Message::kIcmpError) return icmp_error(std::move(*bound), now);
-  flow_packet(std::move(*bound), now);
+  waiting.hashes[waiting.count] = flows_.prepare(key_of(h));
+  waiting.packets[waiting.count++].emplace(std::move(*bound));
 }
 
 // --- flow table: hit ---------------------------------------------------------------------------
 
-void Pipeline::flow_packet(BoundPacket&& packet, Instant now) noexcept {
+void Pipeline::flow_packets(Waiting& waiting, Instant now) noexcept {
+  for (std::size_t i = 0; i < waiting.count; ++i) flows_.approach(waiting.hashes[i]);
+  for (std::size_t i = 0; i < waiting.count; ++i)
+    flow_packet(*std::move(waiting.packets[i]), waiting.hashes[i], now);
+}
+
+void Pipeline::flow_packet(BoundPacket&& packet, const FlowTable::Hash& hash,
+                           Instant now) noexcept {
   const Headers& h = packet.headers();
-  const FlowMatch match =
-      flows_.find({h.source, h.destination, h.source_port, h.destination_port, h.protocol});
+  const FlowMatch match = flows_.find(key_of(h), hash);
   if (!match) return first_packet(std::move(packet), now);
   Flow& flow = *match.flow;
   const bool from_client = match.direction == Direction::kFromClient;

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <span>
 
 #include "dataplane/exits.h"
 #include "dataplane/flow/credits.h"
@@ -35,8 +37,15 @@ class Pipeline {
 
   Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events);
 
-  // A frame from a port's wire, or out of a segment's host stack.
-  void from_port(PortSlot port, Packet&& packet, Instant now) noexcept;
+  // At most so many frames at once.
+  static constexpr std::size_t kMaxBurst = kBurst;
+
+  // Frames from a port's wire, or one out of a segment's host stack. Those of a burst that are
+  // flows' go on together, in their order, after the others.
+  void from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept;
+  void from_port(PortSlot port, Packet&& packet, Instant now) noexcept {
+    from_port(port, std::span(&packet, 1), now);
+  }
   void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
   // Ageing, repeated questions, credits, re-checking flows after a swap. Call once per poll.
   void housekeeping(Instant now) noexcept;
@@ -56,8 +65,15 @@ class Pipeline {
   const Counters& counters() const noexcept { return counters_; }
 
  private:
-  void enter(Packet&& packet, Instant now) noexcept;
-  void flow_packet(BoundPacket&& packet, Instant now) noexcept;
+  // Bound packets that wait for the flow table's memory.
+  struct Waiting {
+    std::array<std::optional<BoundPacket>, kMaxBurst> packets;
+    std::array<FlowTable::Hash, kMaxBurst> hashes;
+    std::size_t count = 0;
+  };
+  void enter(Packet&& packet, Waiting& waiting, Instant now) noexcept;
+  void flow_packets(Waiting& waiting, Instant now) noexcept;
+  void flow_packet(BoundPacket&& packet, const FlowTable::Hash& hash, Instant now) noexcept;
   void first_packet(BoundPacket&& packet, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   void icmp_error(BoundPacket&& packet, Instant now) noexcept;

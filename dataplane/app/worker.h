@@ -12,17 +12,14 @@
 #include <thread>
 #include <vector>
 
-#include "dataplane/pipeline.h"
+#include "dataplane/poller.h"
 #include "dataplane/tap/tap_thread.h"
 
 namespace sallyport::dataplane {
 
 class Worker {
  public:
-  struct Port {
-    PortSlot slot;
-    PortDriver* driver;
-  };
+  using Port = Poller::Port;
   // All outlive the worker.
   Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports);
   ~Worker();
@@ -30,23 +27,17 @@ class Worker {
   // Returns when `work` has run. `work` must not block.
   void do_between_bursts(const std::function<void(Pipeline&)>& work);
 
-  struct PortLoad {
-    std::uint64_t rx_packets = 0;
-    std::uint64_t rx_bytes = 0;
-  };
   // Between bursts only.
-  const std::vector<PortLoad>& loads() const { return loads_; }
+  const std::vector<Poller::PortLoad>& loads() const { return poller_.loads(); }
   std::uint64_t polls() const { return polls_; }
   std::uint64_t sleeps() const { return sleeps_; }
 
  private:
   void run();
-  std::size_t poll_once(Instant now);
 
   Pipeline& pipeline_;
   TapThread& taps_;
-  std::vector<Port> ports_;
-  std::vector<PortLoad> loads_;
+  Poller poller_;
   std::uint64_t polls_ = 0;
   std::uint64_t sleeps_ = 0;
   std::atomic<const std::function<void(Pipeline&)>*> request_{nullptr};

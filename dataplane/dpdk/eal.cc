@@ -17,9 +17,8 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::uint32_t kHeadroom = RTE_PKTMBUF_HEADROOM;
 constexpr std::uint32_t kCacheSize = 128;
-constexpr std::uint16_t kBufferSize = 2048 + kHeadroom;
+static_assert(RTE_PKTMBUF_HEADROOM == 128);
 
 bool with_hugepages = false;
 
@@ -105,9 +104,9 @@ Result<void> start_eal(const EalOptions& options) {
 
 bool eal_uses_hugepages() noexcept { return with_hugepages; }
 
-Result<PacketPool> make_packet_pool(std::uint32_t packets) {
+Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room) {
   rte_mempool* pool = rte_pktmbuf_pool_create("packets", packets, kCacheSize, kPacketPrivateSize,
-                                              kBufferSize, SOCKET_ID_ANY);
+                                              room, SOCKET_ID_ANY);
   if (pool == nullptr) {
     return fail(ErrorKind::kExhausted, "dpdk-pool",
                 fmt::format("no memory for {} packets: {}", packets, rte_strerror(rte_errno)));

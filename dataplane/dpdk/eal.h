@@ -38,9 +38,11 @@ std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages
 Result<void> start_eal(const EalOptions& options);
 bool eal_uses_hugepages() noexcept;
 
-// `packets` buffers, each for one whole frame with headroom. kExhausted "dpdk-pool" if memory is
+// Room of a buffer for one whole frame with headroom.
+inline constexpr std::uint16_t kWholeFrame = 2048 + 128;
+// `packets` buffers of `room` bytes, headroom included. kExhausted "dpdk-pool" if memory is
 // short.
-Result<PacketPool> make_packet_pool(std::uint32_t packets);
+Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room = kWholeFrame);
 
 // Makes the calling thread known to DPDK (per-thread pool cache); for workers.
 void register_dpdk_thread() noexcept;

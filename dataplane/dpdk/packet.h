@@ -80,6 +80,12 @@ class Packet {
     return *static_cast<const PacketMeta*>(rte_mbuf_to_priv(buffer_));
   }
 
+  // Its headers and metadata will be needed soon.
+  void prefetch() const noexcept {
+    __builtin_prefetch(rte_pktmbuf_mtod(buffer_, const void*));
+    __builtin_prefetch(rte_mbuf_to_priv(buffer_), 1);
+  }
+
   // Makes the frame `size` bytes long; false (unchanged) if the buffer cannot hold it.
   bool resize(std::size_t size) noexcept {
     if (size > capacity()) return false;

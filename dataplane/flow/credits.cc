@@ -49,6 +49,7 @@ bool Credits::grant(RuleSlot rule, std::uint32_t bound, std::uint64_t connection
   Grant* place = find(connection);
   if (place != nullptr) release(*place);
   if (!room) return false;
+  ++granted_;
   const std::size_t first = (connection >> 20) % kBuckets * kWays;
   for (std::size_t i = first; i < first + kWays && place == nullptr; ++i) {
     if (grants_[i].generation == 0) place = &grants_[i];
@@ -71,6 +72,7 @@ bool Credits::grant(RuleSlot rule, std::uint32_t bound, std::uint64_t connection
 void Credits::release(Grant& grant) noexcept {
   SALLYPORT_CHECK(in_flight_[grant.rule] > 0);
   --in_flight_[grant.rule];
+  --granted_;
   grant.generation = 0;
 }
 
@@ -87,7 +89,7 @@ void Credits::poll(Instant now) noexcept {
     release(*grant);
     ++counters_.credits_returned;
   }
-  for (std::size_t i = 0; i < kSweepPerPoll; ++i, ++sweep_) {
+  for (std::size_t i = 0; i < kSweepPerPoll && granted_ > 0; ++i, ++sweep_) {
     Grant& grant = grants_[sweep_ % grants_.size()];
     if (grant.generation == 0 || now < grant.expires) continue;
     release(grant);

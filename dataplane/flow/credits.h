@@ -63,6 +63,7 @@ class Credits {
   std::optional<wire::HandoverProducer> to_terminator_;
   std::optional<wire::HandoverConsumer> from_terminator_;
   std::uint32_t generation_ = 0;
+  std::size_t granted_ = 0;  // over all rules
   std::size_t sweep_ = 0;
 };
 

@@ -47,12 +47,38 @@ FlowTable::Hash FlowTable::hash(const FlowKey& key) const noexcept {
           tag == 0 ? std::uint16_t{1} : tag};
 }
 
-FlowMatch FlowTable::find(const FlowKey& key) noexcept {
-  const Hash h = hash(key);
+// All eight at once.
+unsigned FlowTable::ways(const Bucket& bucket, std::uint16_t tag) noexcept {
+  using Tags [[gnu::vector_size(2 * kWays)]] = std::uint16_t;
+  Tags tags;
+  std::memcpy(&tags, bucket.tags.data(), sizeof tags);
+  const auto equal = tags == tag;
+  std::array<std::uint64_t, 2> words;
+  std::memcpy(words.data(), &equal, sizeof words);
+  constexpr std::uint64_t kOneOfEach = 0x0001'0001'0001'0001U;
+  constexpr std::uint64_t kGather = 0x0001'0002'0004'0008U;
+  const auto bits = [](std::uint64_t word) {
+    return static_cast<unsigned>((word & kOneOfEach) * kGather >> 48);
+  };
+  return bits(words[0]) | bits(words[1]) << 4;
+}
+
+void FlowTable::approach(const Hash& h) const noexcept {
   for (const std::uint32_t at : {h.first, h.second}) {
     const Bucket& bucket = buckets_[at];
-    for (std::size_t way = 0; way < kWays; ++way) {
-      if (bucket.tags[way] != h.tag) continue;
+    for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
+      const Flow* flow = &flows_[bucket.references[std::countr_zero(found)] >> 1];
+      __builtin_prefetch(flow, 1);
+      __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
+    }
+  }
+}
+
+FlowMatch FlowTable::find(const FlowKey& key, const Hash& h) noexcept {
+  for (const std::uint32_t at : {h.first, h.second}) {
+    const Bucket& bucket = buckets_[at];
+    for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
+      const auto way = static_cast<std::size_t>(std::countr_zero(found));
       Flow& flow = flows_[bucket.references[way] >> 1];
       const auto direction = static_cast<Direction>(bucket.references[way] & 1);
       const FlowKey own =

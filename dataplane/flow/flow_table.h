@@ -37,7 +37,22 @@ class FlowTable {
   // At most `capacity` flows; all memory is taken here.
   FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now);
 
-  FlowMatch find(const FlowKey& key) noexcept;
+  FlowMatch find(const FlowKey& key) noexcept { return find(key, hash(key)); }
+  // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
+  // then approach() each, then find() each. Flows may come and go between the steps.
+  struct Hash {
+    std::uint32_t first;
+    std::uint32_t second;
+    std::uint16_t tag;
+  };
+  Hash prepare(const FlowKey& key) const noexcept {
+    const Hash h = hash(key);
+    __builtin_prefetch(&buckets_[h.first]);
+    __builtin_prefetch(&buckets_[h.second]);
+    return h;
+  }
+  void approach(const Hash& h) const noexcept;
+  FlowMatch find(const FlowKey& key, const Hash& h) noexcept;
   // Copies `flow` in; its `deadline` is its first one.
   Flow* insert(const Flow& flow) noexcept;
   void erase(Flow& flow) noexcept;
@@ -57,11 +72,8 @@ class FlowTable {
     std::array<std::uint16_t, kWays> tags;        // 0 = free
     std::array<std::uint32_t, kWays> references;  // place << 1 | direction
   };
-  struct Hash {
-    std::uint32_t first;
-    std::uint32_t second;
-    std::uint16_t tag;
-  };
+  // Ways of the bucket that hold this tag, a bit each.
+  static unsigned ways(const Bucket& bucket, std::uint16_t tag) noexcept;
   Hash hash(const FlowKey& key) const noexcept;
   bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
   void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;

@@ -67,7 +67,7 @@ Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Insta
   if (h.source.is_unspecified()) {
     return before_address(h) ? std::nullopt : Reason(spoofed(h));
   }
-  if (classifier.owns(slot, h.source)) return std::nullopt;
+  if (place.device == slot || classifier.owns(slot, h.source)) return std::nullopt;
   if (place.is_device() && place.device != slot) {
     return stolen(meta, tables, place.device, events, now);
   }

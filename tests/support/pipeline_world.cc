@@ -203,6 +203,17 @@ std::vector<Frame> PipelineWorld::receive(std::string_view port, ConstBytes fram
   return collect();
 }
 
+std::vector<Frame> PipelineWorld::receive(std::string_view port,
+                                          std::span<const std::vector<std::uint8_t>> burst) {
+  std::vector<dataplane::Packet> packets;
+  for (const auto& frame : burst) {
+    packets.push_back(test_pool().copy_of(frame));
+    if (!packets.back()) give_up("the pool leaks packets, or a frame does not fit");
+  }
+  pipeline_->from_port(port_slot(port), packets, now_);
+  return collect();
+}
+
 std::vector<Frame> PipelineWorld::receive_from_host(std::string_view segment, ConstBytes frame) {
   verdict_ = {};
   dataplane::Packet packet = test_pool().copy_of(frame);

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,9 @@ class PipelineWorld : private dataplane::VerdictObserver {
   // In by a port's wire, or out of a segment's host stack. Returns everything that left. Each time
   // the counters must add up (telemetry/counters.h), or the process ends.
   std::vector<Frame> receive(std::string_view port, ConstBytes frame);
+  // The same for a burst, as a port's driver hands it up.
+  std::vector<Frame> receive(std::string_view port,
+                             std::span<const std::vector<std::uint8_t>> burst);
   std::vector<Frame> receive_from_host(std::string_view segment, ConstBytes frame);
   // Time passes, with housekeeping at least every 50 ms. Returns what left meanwhile.
   std::vector<Frame> wait(Duration time);

@@ -1,0 +1,43 @@
+// The gateway that the fast-path bench measures: enrolled devices of segment `field` on port `in`
+// dial enrolled devices of segment `office` on port `out`, each pair under a conduit of its own
+// with its own port. Compiled by the real compiler into the real snapshot.
+//
+// Pure; aborts if the plant does not compile.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "dataplane/tables.h"
+#include "policy/model/model.h"
+
+namespace sallyport::bench {
+
+struct Plant {
+  std::size_t devices = 100;   // in each segment
+  std::size_t conduits = 300;  // TCP and UDP in turn
+};
+
+struct Ends {
+  MacAddress client_mac, server_mac;
+  IpAddress client4, client6, server4, server6;
+  IpProtocol protocol = IpProtocol::kTcp;
+  std::uint16_t port = 0;
+  const IpAddress& client(IpVersion v) const { return v == IpVersion::k4 ? client4 : client6; }
+  const IpAddress& server(IpVersion v) const { return v == IpVersion::k4 ? server4 : server6; }
+};
+// Of conduit `index`.
+Ends ends_of(const Plant& plant, std::size_t index);
+
+class BuiltPlant {
+ public:
+  explicit BuiltPlant(const Plant& plant);
+  const dataplane::Tables& tables() const { return *tables_; }
+  dataplane::PortSlot port(const char* name) const;
+  MacAddress gateway_mac(const char* segment) const;
+
+ private:
+  std::unique_ptr<const dataplane::Tables> tables_;
+};
+
+}  // namespace sallyport::bench

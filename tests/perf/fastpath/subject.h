@@ -1,0 +1,28 @@
+// One round of one case through Sallyport's own packet path, in a process of its own (DPDK starts
+// once per process): opens the flows, plays the capture for a while, says what it measured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tests/perf/fastpath/traffic.h"
+
+namespace sallyport::bench {
+
+struct Round {
+  double packets = 0;
+  double cycles = 0;  // of the TSC
+  double hertz = 0;   // of the TSC
+  double forwarded = 0;
+  double dropped = 0;
+  double flows = 0;  // after it
+  double packets_per_second() const { return cycles == 0 ? 0 : packets / cycles * hertz; }
+};
+
+// In this process. Prints a line that read_round() reads; what main() returns.
+int run_subject(const TrafficCase& c, const std::string& capture, double seconds,
+                std::uint32_t memory_mb);
+// The line that a child printed; false if there is none.
+bool read_round(const std::string& output, Round& out);
+
+}  // namespace sallyport::bench

@@ -1,0 +1,111 @@
+#include "tests/perf/fastpath/traffic.h"
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include "tests/support/packet_builder.h"
+
+namespace sallyport::bench {
+namespace {
+
+using dataplane::kTcpAck;
+using dataplane::kTcpSyn;
+using testing::PacketBuilder;
+
+constexpr std::size_t kSmallest = 64;
+constexpr std::uint16_t kFirstSource = 10'000;
+
+struct OpenFlow {
+  Ends ends;
+  std::uint16_t source_port;
+};
+OpenFlow flow_of(const TrafficCase& c, std::size_t index) {
+  return {ends_of(c.plant, index % c.plant.conduits),
+          static_cast<std::uint16_t>(kFirstSource + index / c.plant.conduits)};
+}
+
+PacketBuilder from_client(const TrafficCase& c, const BuiltPlant& plant, const OpenFlow& f) {
+  return {{f.ends.client_mac, f.ends.client(c.version), f.source_port},
+          {plant.gateway_mac("field"), f.ends.server(c.version), f.ends.port}};
+}
+PacketBuilder from_server(const TrafficCase& c, const BuiltPlant& plant, const OpenFlow& f) {
+  return {{f.ends.server_mac, f.ends.server(c.version), f.ends.port},
+          {plant.gateway_mac("office"), f.ends.client(c.version), f.source_port}};
+}
+
+// Filled up to the smallest frame.
+FrameBytes packet(PacketBuilder builder, IpProtocol protocol, std::uint8_t flags) {
+  const auto build = [&] {
+    return protocol == IpProtocol::kTcp ? builder.tcp(flags) : builder.udp();
+  };
+  const std::size_t bare = build().size();
+  if (bare < kSmallest) builder.payload(FrameBytes(kSmallest - bare, 0x55));
+  return build();
+}
+
+FrameBytes attack(const TrafficCase& c, const BuiltPlant& plant, std::mt19937& random) {
+  OpenFlow f{ends_of(c.plant, random() % c.plant.conduits),
+             static_cast<std::uint16_t>(1024 + random() % 60'000)};
+  switch (c.load) {
+    case Load::kUnknownMac:
+      f.ends.client_mac =
+          MacAddress({0x02, 0xee, static_cast<std::uint8_t>(random()),
+                      static_cast<std::uint8_t>(random()), static_cast<std::uint8_t>(random()), 1});
+      f.ends.client4 = IpAddress::v4(0x0a140000U | random() % 65'536);
+      break;
+    case Load::kSpoofedAddress:
+      f.ends.client4 = IpAddress::v4(0x0a148000U | random() % 32'768);
+      break;
+    default:
+      f.ends.port = static_cast<std::uint16_t>(20'000 + random() % 40'000);
+      f.ends.server4 = ends_of(c.plant, random() % c.plant.conduits).server4;
+  }
+  return packet(from_client(c, plant, f), f.ends.protocol, kTcpSyn);
+}
+
+}  // namespace
+
+Opening opening_of(const TrafficCase& c, const BuiltPlant& plant, std::size_t index) {
+  const OpenFlow f = flow_of(c, index);
+  if (f.ends.protocol != IpProtocol::kTcp)
+    return {packet(from_client(c, plant, f), f.ends.protocol, 0),
+            packet(from_server(c, plant, f), f.ends.protocol, 0),
+            {}};
+  return {packet(from_client(c, plant, f), IpProtocol::kTcp, kTcpSyn),
+          packet(from_server(c, plant, f), IpProtocol::kTcp, kTcpSyn | kTcpAck),
+          packet(from_client(c, plant, f), IpProtocol::kTcp, kTcpAck)};
+}
+
+std::vector<FrameBytes> frames_of(const TrafficCase& c, const BuiltPlant& plant) {
+  std::mt19937 random(1);
+  std::vector<FrameBytes> out;
+  out.reserve(c.packets);
+  for (std::size_t i = 0; i < c.packets; ++i) {
+    if (c.load != Load::kEstablished) {
+      out.push_back(attack(c, plant, random));
+      continue;
+    }
+    const OpenFlow f = flow_of(c, i);
+    out.push_back(packet(from_client(c, plant, f), f.ends.protocol, kTcpAck));
+  }
+  std::ranges::shuffle(out, random);
+  return out;
+}
+
+bool write_capture(const std::string& path, const std::vector<FrameBytes>& frames) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  const auto word = [&](std::uint32_t value) {
+    out.write(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  // Magic, version 2.4, zone, accuracy, longest packet, Ethernet.
+  for (const std::uint32_t value : {0xa1b2c3d4U, 0x00040002U, 0U, 0U, 65'535U, 1U}) word(value);
+  for (const FrameBytes& frame : frames) {
+    const auto size = static_cast<std::uint32_t>(frame.size());
+    for (const std::uint32_t value : {0U, 0U, size, size}) word(value);
+    out.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(size));
+  }
+  return out.flush().good();
+}
+
+}  // namespace sallyport::bench
