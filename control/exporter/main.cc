@@ -1,5 +1,5 @@
 // sallyport-exporter: figures for Prometheus, on the management segment and nowhere else. See
-// docs/design/0011-metrics.md.
+// docs/design/0010-metrics.md.
 #include <fmt/format.h>
 #include <poll.h>
 #include <prometheus/text_serializer.h>

@@ -45,9 +45,10 @@ std::string metrics() {
       "| metric | kind | labels | meaning |\n|---|---|---|---|\n",
       kMostSeries);
   for (const MetricInfo& metric : kMetricInfo) {
-    out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
-                       metric.kind == Kind::kCounter ? "counter" : "gauge",
-                       metric.labels.empty() ? "" : fmt::format("`{}`", metric.labels), metric.help);
+    out +=
+        fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
+                    metric.kind == Kind::kCounter ? "counter" : "gauge",
+                    metric.labels.empty() ? "" : fmt::format("`{}`", metric.labels), metric.help);
   }
   return out;
 }

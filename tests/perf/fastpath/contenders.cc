@@ -1,24 +1,14 @@
 #include "tests/perf/fastpath/contenders.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <memory>
+
+#include "tests/support/process.h"
 
 namespace sallyport::bench {
 namespace {
-
-// What a shell command prints on both outputs; its status is not looked at.
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen((command + " 2>&1").c_str(), "r"),
-                                                   ::pclose);
-  std::string out;
-  std::array<char, 4096> part;
-  while (pipe && std::fgets(part.data(), part.size(), pipe.get()) != nullptr) out += part.data();
-  return out;
-}
 
 std::unexpected<Error> no_figure(const char* who, const std::string& printed) {
   return fail(
@@ -31,7 +21,9 @@ std::unexpected<Error> no_figure(const char* who, const std::string& printed) {
 
 Result<Round> play_sallyport(const std::string& program,
                              const std::vector<std::string>& arguments) {
-  const std::string printed = output_of(fmt::format("{} {}", program, fmt::join(arguments, " ")));
+  std::vector<std::string> argv = {program};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  const std::string printed = testing::run(argv).output;
   Round round;
   if (!read_round(printed, round)) return no_figure("sallyport", printed);
   return round;
@@ -39,12 +31,28 @@ Result<Round> play_sallyport(const std::string& program,
 
 Result<double> play_testpmd(const Capture& capture, double seconds) {
   // With a statistics period testpmd runs until it is interrupted; its own figures per second.
-  const std::string printed = output_of(fmt::format(
-      "timeout -s INT {} dpdk-testpmd --lcores=0@0,1@1 --no-telemetry --in-memory --no-pci -m{} "
-      "--log-level=5 "
-      "--vdev=net_pcap0,rx_pcap={},infinite_rx=1 --vdev=net_null0,no-rx=1 -- --forward-mode=io "
-      "--nb-cores=1 --total-num-mbufs={} --mbuf-size=256 --stats-period=1 --no-flush-rx",
-      seconds + 2.5, capture.memory_mb, capture.path, capture.packets + 8191));
+  const std::string printed =
+      testing::run({"timeout",
+                    "-s",
+                    "INT",
+                    fmt::format("{}", seconds + 2.5),
+                    "dpdk-testpmd",
+                    "--lcores=0@0,1@1",
+                    "--no-telemetry",
+                    "--in-memory",
+                    "--no-pci",
+                    fmt::format("-m{}", capture.memory_mb),
+                    "--log-level=5",
+                    fmt::format("--vdev=net_pcap0,rx_pcap={},infinite_rx=1", capture.path),
+                    "--vdev=net_null0,no-rx=1",
+                    "--",
+                    "--forward-mode=io",
+                    "--nb-cores=1",
+                    fmt::format("--total-num-mbufs={}", capture.packets + 8191),
+                    "--mbuf-size=256",
+                    "--stats-period=1",
+                    "--no-flush-rx"})
+          .output;
   std::vector<double> rates;
   for (std::size_t at = 0; (at = printed.find("Rx-pps:", at)) != printed.npos; ++at) {
     double rate = 0;

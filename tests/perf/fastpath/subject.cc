@@ -1,12 +1,12 @@
 #include "tests/perf/fastpath/subject.h"
 
 #include <fmt/format.h>
-#include <rte_cycles.h>
 
 #include <bit>
 #include <cstdio>
 #include <numeric>
 
+#include "dataplane/dpdk/cycles.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/poller.h"
 #include "policy/os/clock.h"
@@ -47,11 +47,11 @@ void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
 // Polls until `cycles` have passed; how many that were exactly.
 std::uint64_t play(Poller& poller, std::uint64_t cycles) {
   constexpr int kPollsPerLook = 64;
-  const std::uint64_t start = rte_rdtsc();
+  const std::uint64_t start = dataplane::cycles();
   std::uint64_t now = start;
   while (now - start < cycles) {
     for (int i = 0; i < kPollsPerLook; ++i) poller.poll(os::steady_now());
-    now = rte_rdtsc();
+    now = dataplane::cycles();
   }
   return now - start;
 }
@@ -87,7 +87,7 @@ int run_subject(const TrafficCase& c, const std::string& capture, double seconds
   pipeline.exits().attach_port(plant.port("out"), **out);
   if (c.load == Load::kEstablished) open_flows(c, plant, *pool, pipeline);
   Poller poller(pipeline, {{plant.port("in"), in->get()}, {plant.port("out"), out->get()}});
-  const double hertz = static_cast<double>(rte_get_tsc_hz());
+  const double hertz = dataplane::cycles_per_second();
   play(poller, static_cast<std::uint64_t>(kWarmUp * hertz));
   const dataplane::Counters before = pipeline.counters();
   const std::uint64_t cycles = play(poller, static_cast<std::uint64_t>(seconds * hertz));
