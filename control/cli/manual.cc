@@ -153,7 +153,7 @@ std::string roff_text(std::string_view text) {
 
 std::string manual_page(const CLI::App& app, std::string_view version,
                         std::string_view first_steps) {
-  const std::string name = app.get_name();
+  const std::string& name = app.get_name();
   std::string out = fmt::format(
       ".\\\" Generated from the command line by control/cli/manual.cc.\n"
       ".TH {} 1 \"\" \"Sallyport {}\" \"Sallyport\"\n.SH NAME\n{} \\- {}\n"
