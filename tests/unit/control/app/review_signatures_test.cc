@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "control/cli/review_edit.h"
 #include "control/config/load.h"
@@ -77,8 +78,8 @@ class SignedReviews : public ControlTest {
   }
 
   json review(const std::string& name) {
-    const json answer = ask({{"op", "review"}});
-    for (const json& one : answer["result"])
+    json answer = ask({{"op", "review"}});
+    for (const json& one : std::as_const(answer)["result"])
       if (one["conduit"] == name) return one;
     return answer;
   }
