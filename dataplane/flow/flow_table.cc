@@ -67,7 +67,8 @@ void FlowTable::approach(const Hash& h) const noexcept {
   for (const std::uint32_t at : {h.first, h.second}) {
     const Bucket& bucket = buckets_[at];
     for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
-      const Flow* flow = &flows_[bucket.references[std::countr_zero(found)] >> 1];
+      const Flow* flow =
+          &flows_[bucket.references[static_cast<unsigned>(std::countr_zero(found))] >> 1];
       __builtin_prefetch(flow, 1);
       __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
     }
