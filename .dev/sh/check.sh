@@ -1,6 +1,6 @@
 # ./dev check: what takes longer than a test run. Every part runs, also after one failed; SALLYPORT_CHECK="tidy fuzz"
 # runs only the parts named (see check_parts).
-readonly check_parts="lint format headers tidy tsan coverage hardening wolfssl memory fuzz"
+readonly check_parts="lint format headers tidy tsan coverage hardening instructions wolfssl memory fuzz"
 readonly fuzz_budget_s=600
 
 cmd_check() {
@@ -65,6 +65,13 @@ check_hardening() {
   tally_step "release binaries are hardened" /usr/bin/python3 "$root/tests/system/binary/check_hardening.py" "$root/build/release"
   tally_step "no refused algorithm in release binaries" /usr/bin/python3 "$root/tests/system/binary/check_refused_algorithms.py" \
     --library "$cache/wolfssl" --binaries "$root/build/release/bin"
+}
+
+# The packet path's instructions per packet and stage, against those written down. To change them on purpose:
+# ./dev bench fastpath --write-instructions tests/perf/fastpath/instructions.json
+check_instructions() {
+  build_preset release bench_fastpath || { tally_failure "build preset release"; return 0; }
+  tally_step "instructions per packet" "$root/build/release/bin/bench_fastpath" --instructions "$root/tests/perf/fastpath/instructions.json"
 }
 
 # Both ways to a wolfSSL are walked, whichever is in force.

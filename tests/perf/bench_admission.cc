@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/perf/admission/counted.h"
 #include "tests/perf/admission/field.h"
+#include "tests/perf/counted/counted.h"
 #include "tests/perf/report/report.h"
 
 namespace {

@@ -9,8 +9,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/perf/counted/counted.h"
 #include "tests/perf/fastpath/contenders.h"
 #include "tests/perf/fastpath/document.h"
+#include "tests/perf/fastpath/instructions.h"
+#include "tests/perf/fastpath/stages.h"
 #include "tests/perf/report/report.h"
 
 namespace {
@@ -40,7 +43,7 @@ const Case kCases[] = {
 
 struct Options {
   bool list = false, quick = false;
-  std::string json, report, only, child, capture;
+  std::string json, report, only, child, capture, stage, instructions, write_instructions;
   double seconds = 1;
 };
 
@@ -99,6 +102,45 @@ Figure measure(const Case& c, const Options& options, const std::string& program
   return figure;
 }
 
+// Instructions of each stage, compared with the baseline or written as one.
+int count(const Options& options) {
+  struct Counted {
+    const char* name;
+    std::vector<const char*> stages;
+  };
+  const Counted kCounted[] = {
+      {"established-ipv4-64b-4k", {"parse", "bind", "find", "whole"}},
+      {"established-ipv6-4k", {"parse", "bind", "find", "whole"}},
+      {"deny-unknown-mac", {"whole"}},
+      {"deny-random-tuples-10000-conduits", {"whole"}},
+  };
+  bench::Instructions counted;
+  for (const auto& [name, stages] : kCounted) {
+    const auto c = std::ranges::find(kCases, std::string_view(name), &Case::name);
+    for (const char* stage : stages) {
+      const auto total = bench::count_instructions({"--child", name, "--stage", stage});
+      if (!total) {
+        fmt::print(stderr, "{} {}: valgrind did not count\n", name, stage);
+        return 1;
+      }
+      const double each = static_cast<double>(*total) / static_cast<double>(c->traffic.packets);
+      fmt::print("{:<36} {:<6} {:8.1f} instructions a packet\n", name, stage, each);
+      std::fflush(stdout);
+      counted.emplace(fmt::format("{} {}", name, stage), each);
+    }
+  }
+  if (!options.write_instructions.empty())
+    return bench::write_instructions(options.write_instructions, counted) ? 0 : 1;
+  const auto baseline = bench::read_instructions(options.instructions);
+  if (!baseline) {
+    fmt::print(stderr, "{}\n", baseline.error().context);
+    return 1;
+  }
+  const auto wrong = bench::grown(*baseline, counted);
+  for (const std::string& line : wrong) fmt::print(stderr, "{}\n", line);
+  return wrong.empty() ? 0 : 1;
+}
+
 void print(const Figure& f) {
   fmt::print("{} {:<36} {:7.2f} Mpps [{:.2f} - {:.2f}], target {:.2f}", f.met ? "met   " : "missed",
              f.name, f.median, f.min, f.max, f.target);
@@ -119,15 +161,23 @@ int main(int argc, char** argv) {
   app.add_option("--json", options.json, "write the figures to this file");
   app.add_option("--report", options.report, "write fastpath.md into this folder");
   app.add_option("--seconds", options.seconds, "of each round")->capture_default_str();
+  app.add_option("--instructions", options.instructions,
+                 "count instructions of each stage instead; fail if one exceeds this baseline");
+  app.add_option("--write-instructions", options.write_instructions,
+                 "count them and write the baseline");
   app.add_option("--child", options.child)->group("");
   app.add_option("--capture", options.capture)->group("");
+  app.add_option("--stage", options.stage)->group("");
   CLI11_PARSE(app, argc, argv);
   for (const Case& c : kCases) {
     if (options.list) fmt::print("{}\n", c.name);
+    if (options.child == c.name && !options.stage.empty())
+      return bench::run_counted(c.traffic, options.stage);
     if (options.child == c.name)
       return bench::run_subject(c.traffic, options.capture, options.seconds, memory_for(c));
   }
   if (options.list) return 0;
+  if (!options.instructions.empty() || !options.write_instructions.empty()) return count(options);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
   std::vector<Figure> figures;
   for (const Case& c : kCases) {

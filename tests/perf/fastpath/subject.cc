@@ -19,29 +19,12 @@ using dataplane::PacketPool;
 using dataplane::Pipeline;
 using dataplane::Poller;
 
-constexpr std::uint16_t kSmallRoom = 256;
 constexpr std::uint32_t kSpare = 8191;
 constexpr double kWarmUp = 0.3;
 
 int failed(const Error& error) {
   std::fprintf(stderr, "%s: %s\n", error.code.c_str(), error.context.c_str());
   return 1;
-}
-
-// Through the packet path, as they would come: to have them come from a port would only add ports.
-void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
-                Pipeline& pipeline) {
-  const auto feed = [&](const char* port, const FrameBytes& frame) {
-    if (frame.empty()) return;
-    pipeline.from_port(plant.port(port), pool.copy_of(frame), os::steady_now());
-    pipeline.flush(os::steady_now());
-  };
-  for (std::size_t i = 0; i < c.packets; ++i) {
-    const Opening opening = opening_of(c, plant, i);
-    feed("in", opening.syn);
-    feed("out", opening.answer);
-    feed("in", opening.established);
-  }
 }
 
 // Polls until `cycles` have passed; how many that were exactly.
@@ -62,6 +45,22 @@ std::uint64_t drops_of(const dataplane::Counters& counters) {
 
 }  // namespace
 
+// Through the packet path, as they would come: to have them come from a port would only add ports.
+void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
+                Pipeline& pipeline) {
+  const auto feed = [&](const char* port, const FrameBytes& frame) {
+    if (frame.empty()) return;
+    pipeline.from_port(plant.port(port), pool.copy_of(frame), os::steady_now());
+    pipeline.flush(os::steady_now());
+  };
+  for (std::size_t i = 0; i < c.packets; ++i) {
+    const Opening opening = opening_of(c, plant, i);
+    feed("in", opening.syn);
+    feed("out", opening.answer);
+    feed("in", opening.established);
+  }
+}
+
 int run_subject(const TrafficCase& c, const std::string& capture, double seconds,
                 std::uint32_t memory_mb) {
   dataplane::EalOptions eal;
@@ -79,7 +78,7 @@ int run_subject(const TrafficCase& c, const std::string& capture, double seconds
   dataplane::PipelineOptions options;
   options.flows =
       static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(c.packets, 65'536)));
-  options.hash_secret = {0x0123456789abcdef, 0xfedcba9876543210};
+  options.hash_secret = kBenchSecret;
   options.now = os::steady_now();
   Pipeline pipeline(options, *pool, events);
   pipeline.set_tables(&plant.tables());

@@ -2,9 +2,11 @@
 // once per process): opens the flows, plays the capture for a while, says what it measured.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
+#include "dataplane/pipeline.h"
 #include "tests/perf/fastpath/traffic.h"
 
 namespace sallyport::bench {
@@ -18,6 +20,15 @@ struct Round {
   double flows = 0;  // after it
   double packets_per_second() const { return cycles == 0 ? 0 : packets / cycles * hertz; }
 };
+
+// What every subject shares: small buffers, so that a million of them fit, and a secret that does
+// not change from run to run.
+inline constexpr std::uint16_t kSmallRoom = 256;
+inline constexpr std::array<std::uint64_t, 2> kBenchSecret = {0x0123456789abcdef,
+                                                              0xfedcba9876543210};
+// Opens the flows of a capture of kEstablished, through the packet path.
+void open_flows(const TrafficCase& c, const BuiltPlant& plant, dataplane::PacketPool& pool,
+                dataplane::Pipeline& pipeline);
 
 // In this process. Prints a line that read_round() reads; what main() returns.
 int run_subject(const TrafficCase& c, const std::string& capture, double seconds,

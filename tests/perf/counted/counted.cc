@@ -1,4 +1,4 @@
-#include "tests/perf/admission/counted.h"
+#include "tests/perf/counted/counted.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,0 +1,136 @@
+#include "tests/perf/fastpath/stages.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/stages/bind.h"
+#include "dataplane/stages/parse.h"
+#include "policy/os/clock.h"
+#include "tests/perf/counted/counted.h"
+#include "tests/perf/fastpath/subject.h"
+
+namespace sallyport::bench {
+namespace {
+
+using namespace dataplane;
+
+constexpr std::uint32_t kPool = 16'383;
+
+// Takes everything and keeps it until it is asked to forget: freeing is not what is counted.
+class Keeper final : public PortDriver {
+ public:
+  Keeper() { kept_.reserve(kPool); }
+  std::size_t transmit(std::span<Packet> burst) noexcept override {
+    for (Packet& packet : burst) kept_.push_back(std::move(packet));
+    return burst.size();
+  }
+  std::size_t receive(std::span<Packet>) noexcept override { return 0; }
+  void forget() { kept_.clear(); }
+
+ private:
+  std::vector<Packet> kept_;
+};
+
+struct Bench {
+  PacketPool& pool;
+  const BuiltPlant& plant;
+  Pipeline& pipeline;
+  Events& events;
+  Instant now;
+  std::vector<FrameBytes> frames;
+
+  std::vector<Packet> received() const {
+    std::vector<Packet> out;
+    for (const FrameBytes& frame : frames) {
+      out.push_back(pool.copy_of(frame));
+      out.back().meta().port = plant.port("in");
+    }
+    return out;
+  }
+  std::vector<std::optional<ParsedPacket>> parsed() const {
+    std::vector<std::optional<ParsedPacket>> out;
+    for (Packet& packet : received()) out.emplace_back(*Parse::run(std::move(packet)));
+    return out;
+  }
+
+  void whole() const {
+    std::vector<Packet> packets = received();
+    begin_counting();
+    for (std::size_t i = 0; i < packets.size(); i += Pipeline::kMaxBurst)
+      pipeline.from_port(
+          plant.port("in"),
+          std::span(packets).subspan(i, std::min(Pipeline::kMaxBurst, packets.size() - i)), now);
+    pipeline.flush(now);
+    end_counting();
+  }
+  void parse() const {
+    std::vector<Packet> packets = received();
+    std::vector<std::optional<ParsedPacket>> out(packets.size());
+    begin_counting();
+    for (std::size_t i = 0; i < packets.size(); ++i)
+      if (auto done = Parse::run(std::move(packets[i]))) out[i].emplace(*std::move(done));
+    end_counting();
+  }
+  void bind() const {
+    std::vector<std::optional<ParsedPacket>> packets = parsed();
+    std::vector<std::optional<BoundPacket>> out(packets.size());
+    begin_counting();
+    for (std::size_t i = 0; i < packets.size(); ++i)
+      if (auto done = Bind::run(*std::move(packets[i]), pipeline_tables(), events, now))
+        out[i].emplace(*std::move(done));
+    end_counting();
+  }
+  void find() const {
+    std::vector<FlowKey> keys;
+    for (const auto& packet : parsed()) {
+      const Headers& h = packet->headers();
+      keys.push_back({h.source, h.destination, h.source_port, h.destination_port, h.protocol});
+    }
+    FlowTable& flows = pipeline.flows();
+    std::size_t found = 0;
+    begin_counting();
+    for (const FlowKey& key : keys) {
+      FlowTable::Hash hash = flows.prepare(key);
+      flows.approach(hash);
+      if (flows.find(key, hash)) ++found;
+    }
+    end_counting();
+    SALLYPORT_CHECK(found == keys.size() || found == 0);
+  }
+  const Tables& pipeline_tables() const { return plant.tables(); }
+};
+
+}  // namespace
+
+int run_counted(const TrafficCase& c, std::string_view stage) {
+  EalOptions eal;
+  eal.hugepages = Hugepages::kOff;
+  eal.memory_mb = 64;
+  if (!start_eal(eal)) return 1;
+  auto pool = make_packet_pool(kPool, kSmallRoom);
+  if (!pool) return 1;
+  const BuiltPlant plant(c.plant);
+  Events events;
+  Keeper in, out;
+  PipelineOptions options;
+  options.hash_secret = kBenchSecret;
+  options.now = os::steady_now();
+  Pipeline pipeline(options, *pool, events);
+  pipeline.set_tables(&plant.tables());
+  pipeline.exits().attach_port(plant.port("in"), in);
+  pipeline.exits().attach_port(plant.port("out"), out);
+  if (c.load == Load::kEstablished) open_flows(c, plant, *pool, pipeline);
+  in.forget();
+  out.forget();
+  const Bench bench{*pool, plant, pipeline, events, options.now, frames_of(c, plant)};
+  if (stage == "parse") bench.parse();
+  if (stage == "bind") bench.bind();
+  if (stage == "find") bench.find();
+  if (stage == "whole") bench.whole();
+  return 0;
+}
+
+}  // namespace sallyport::bench
