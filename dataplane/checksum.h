@@ -3,29 +3,53 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "policy/base/bytes.h"
 #include "policy/base/net.h"
 
 namespace sallyport::dataplane {
 
+// One's complement, 16 bits.
+constexpr std::uint16_t folded(std::uint64_t sum) noexcept {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
+}
+
 // One's-complement sum in progress. Bytes are added in wire order; every block but the last must
-// have an even size.
+// have an even size. They are added four at a time in memory order, which RFC 1071 §2(B) allows:
+// swapping the bytes of the sum swaps those of the words.
 class InternetSum {
  public:
-  void add(ConstBytes bytes) noexcept {
-    std::size_t i = 0;
-    for (; i + 1 < bytes.size(); i += 2)
-      sum_ += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
-    if (i < bytes.size()) sum_ += static_cast<std::uint32_t>(bytes[i] << 8);
+  // The same for a header of IPv4 without options.
+  void add(std::span<const std::uint8_t, 20> header) noexcept {
+    std::array<std::uint64_t, 2> words;
+    std::uint32_t last;
+    std::memcpy(words.data(), header.data(), sizeof words);
+    std::memcpy(&last, header.data() + sizeof words, sizeof last);
+    sum_ += (words[0] & 0xffffffff) + (words[0] >> 32) + (words[1] & 0xffffffff) +
+            (words[1] >> 32) + last;
   }
-  void add(std::uint32_t word16) noexcept { sum_ += word16; }
+  void add(ConstBytes bytes) noexcept {
+    while (bytes.size() >= 4) {
+      std::uint32_t word;
+      std::memcpy(&word, bytes.data(), sizeof word);
+      sum_ += word;
+      bytes = bytes.subspan(sizeof word);
+    }
+    if (bytes.size() >= 2) sum_ += static_cast<std::uint32_t>(bytes[0] | bytes[1] << 8);
+    if (bytes.size() % 2 != 0) sum_ += bytes.back();
+  }
+  void add(std::uint32_t word16) noexcept {
+    sum_ += std::byteswap(static_cast<std::uint16_t>(word16));
+  }
   // The field value that makes the whole sum to 0xffff; 0 when the bytes already held a right sum.
   std::uint16_t finish() const noexcept {
-    std::uint64_t s = sum_;
-    while ((s >> 16) != 0) s = (s & 0xffff) + (s >> 16);
-    return static_cast<std::uint16_t>(~s);
+    return static_cast<std::uint16_t>(~std::byteswap(folded(sum_)));
   }
 
  private:
@@ -59,8 +83,12 @@ inline std::uint16_t updated_sum(std::uint16_t field, ConstBytes before,
     s += static_cast<std::uint16_t>(~(before[i] << 8 | before[i + 1]));
     s += static_cast<std::uint16_t>(after[i] << 8 | after[i + 1]);
   }
-  while ((s >> 16) != 0) s = (s & 0xffff) + (s >> 16);
-  return static_cast<std::uint16_t>(~s);
+  return static_cast<std::uint16_t>(~folded(s));
+}
+inline std::uint16_t updated_sum(std::uint16_t field, std::uint16_t before,
+                                 std::uint16_t after) noexcept {
+  return static_cast<std::uint16_t>(~folded(std::uint64_t{static_cast<std::uint16_t>(~field)} +
+                                            static_cast<std::uint16_t>(~before) + after));
 }
 
 }  // namespace sallyport::dataplane

@@ -12,13 +12,18 @@ void add(std::vector<std::uint16_t>& slots, std::uint16_t slot) {
 
 }  // namespace
 
-Exits::Exits(Counters& counters)
-    : ports_(kMaxSlots), host_stacks_(kMaxSlots), counters_(counters), records_(kDropRecords) {}
+Exits::Exits(Counters& counters, Volumes& volumes)
+    : ports_(kMaxSlots),
+      host_stacks_(kMaxSlots),
+      counters_(counters),
+      volumes_(volumes),
+      records_(kDropRecords) {}
 
 void Exits::drop(Dropped&& gone, Instant now) noexcept {
   PacketMeta& meta = gone.packet.meta();
   meta.stages |= stage_bit(Stage::kDrop);
   ++counters_.drop(gone.reason);
+  volumes_.dropped(meta.segment);
   const Headers& h = meta.headers;
   DropKey key;
   key.segment = meta.segment;
@@ -45,6 +50,7 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
       return drop({std::move(allowed.packet_), Drop::kHostStackBusy}, now);
     }
     if (observer_ != nullptr) observer_->left(allowed);
+    volumes_.left(allowed);
     // Once in the ring it is the TAP thread's.
     const RuleSlot rule = allowed.rule();
     if (!host_stacks_[exit.segment].send(allowed)) {
@@ -61,6 +67,7 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
   TxPort& port = ports_[exit.port];
   if (port.full()) flush_port(port, now);
   if (observer_ != nullptr) observer_->left(allowed);
+  volumes_.left(allowed);
   if (allowed.rule() >= kFirstBuiltinRule) {
     ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
   }

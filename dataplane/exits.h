@@ -13,6 +13,7 @@
 #include "dataplane/telemetry/counters.h"
 #include "dataplane/telemetry/drop_records.h"
 #include "dataplane/telemetry/stages.h"
+#include "dataplane/telemetry/volumes.h"
 
 namespace sallyport::dataplane {
 
@@ -39,9 +40,9 @@ class Exits {
  public:
   static constexpr std::size_t kMaxSlots = 256;
 
-  explicit Exits(Counters& counters);
+  Exits(Counters& counters, Volumes& volumes);
 
-  void drop(Dropped&& gone, Instant now) noexcept;
+  [[gnu::noinline]] void drop(Dropped&& gone, Instant now) noexcept;
   // To its exit; dropped with a reason if that is absent or full.
   void send(Allowed&& allowed, Instant now) noexcept;
   // The same for a frame that the gateway made itself.
@@ -84,13 +85,14 @@ class Exits {
   void note_revision(std::uint64_t revision) noexcept { revision_ = revision; }
 
  private:
-  void flush_port(TxPort& port, Instant now) noexcept;
+  [[gnu::noinline]] void flush_port(TxPort& port, Instant now) noexcept;
   static constexpr std::size_t kDropRecords = 8192;
   std::vector<TxPort> ports_;
   std::vector<HostStackPort> host_stacks_;
   std::vector<PortSlot> present_ports_;  // sorted, as are the stacks
   std::vector<SegmentSlot> present_stacks_;
   Counters& counters_;
+  Volumes& volumes_;
   DropRecords records_;
   VerdictObserver* observer_ = nullptr;
   std::uint64_t revision_ = 0;

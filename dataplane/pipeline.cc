@@ -17,7 +17,7 @@ constexpr std::uint32_t kExpireBudget = 256;
 // any supported size is through well within the second that a revision may take.
 constexpr std::size_t kRecheckBudget = 1024;
 
-FlowKey key_of(const Headers& h) {
+inline FlowKey key_of(const Headers& h) {
   return {h.source, h.destination, h.source_port, h.destination_port, h.protocol};
 }
 
@@ -34,7 +34,8 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& eve
 
 // --- in ----------------------------------------------------------------------------------------
 
-void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept {
+[[gnu::flatten]] void Pipeline::from_port(PortSlot port, std::span<Packet> burst,
+                                          Instant now) noexcept {
   SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
   for (Packet& packet : burst) packet.prefetch();
   Waiting waiting;
@@ -55,7 +56,7 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
   flow_packets(waiting, now);
 }
 
-// --- parse, bind, and what is not a flow -------------------------------------------------------
+// --- parse --------------------------------------------------------------------------------------
 
 void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
   ++counters_.received;
@@ -68,7 +69,39 @@ void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
       parsed->number(number);
   if (tables_ == nullptr) return drop(std::move(*parsed).release(), Drop::kNoSnapshot, now);
 
-  auto bound = Bind::run(std::move(*parsed), *tables_, events_, now);
+  const Headers& h = parsed->headers();
+  if ((h.message != Message::kTcp && h.message != Message::kUdp) || Dhcp::might_concern(h))
+    return by_sender(*std::move(parsed), nullptr, now);
+  waiting.hashes[waiting.count] = flows_.prepare(key_of(h));
+  waiting.packets[waiting.count++].emplace(*std::move(parsed));
+}
+
+// --- flow table ---------------------------------------------------------------------------------
+
+void Pipeline::flow_packets(Waiting& waiting, Instant now) noexcept {
+  for (std::size_t i = 0; i < waiting.count; ++i) flows_.approach(waiting.hashes[i]);
+  for (std::size_t i = 0; i < waiting.count; ++i) {
+    ParsedPacket& packet = *waiting.packets[i];
+    const FlowMatch match = flows_.find(key_of(packet.headers()), waiting.hashes[i]);
+    if (match) {
+      if (auto bound = Bind::run_by_flow(packet, match, *tables_)) {
+        volumes_.came(bound->meta().segment, bound->bytes().size());
+        flow_packet(*std::move(bound), match, now);
+        continue;
+      }
+    }
+    by_sender(std::move(packet), &match, now);
+  }
+}
+
+// --- bind, and what is not a flow --------------------------------------------------------------
+
+// `match`, if it is known already, is what the flow table says of it.
+void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant now) noexcept {
+  const std::size_t size = packet.bytes().size();
+  auto bound = Bind::run(std::move(packet), *tables_, events_, now);
+  const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
+  if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
   if (!bound) return exits_.drop(std::move(bound).error(), now);
 
   const Headers& h = bound->headers();
@@ -85,22 +118,13 @@ void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
     return drop(std::move(*bound).release(), *never, now);
   }
   if (h.message == Message::kIcmpError) return icmp_error(std::move(*bound), now);
-  waiting.hashes[waiting.count] = flows_.prepare(key_of(h));
-  waiting.packets[waiting.count++].emplace(std::move(*bound));
+  flow_packet(*std::move(bound), match != nullptr ? *match : flows_.find(key_of(h)), now);
 }
 
 // --- flow table: hit ---------------------------------------------------------------------------
 
-void Pipeline::flow_packets(Waiting& waiting, Instant now) noexcept {
-  for (std::size_t i = 0; i < waiting.count; ++i) flows_.approach(waiting.hashes[i]);
-  for (std::size_t i = 0; i < waiting.count; ++i)
-    flow_packet(*std::move(waiting.packets[i]), waiting.hashes[i], now);
-}
-
-void Pipeline::flow_packet(BoundPacket&& packet, const FlowTable::Hash& hash,
-                           Instant now) noexcept {
+void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept {
   const Headers& h = packet.headers();
-  const FlowMatch match = flows_.find(key_of(h), hash);
   if (!match) return first_packet(std::move(packet), now);
   Flow& flow = *match.flow;
   const bool from_client = match.direction == Direction::kFromClient;

@@ -63,25 +63,28 @@ class Pipeline {
   DynamicNames& names() noexcept { return names_.names(); }
   NeighbourTable& neighbours() noexcept { return neighbours_.table(); }
   const Counters& counters() const noexcept { return counters_; }
+  const Volumes& volumes() const noexcept { return volumes_; }
 
  private:
-  // Bound packets that wait for the flow table's memory.
+  // Packets that wait for the flow table's memory.
   struct Waiting {
-    std::array<std::optional<BoundPacket>, kMaxBurst> packets;
+    std::array<std::optional<ParsedPacket>, kMaxBurst> packets;
     std::array<FlowTable::Hash, kMaxBurst> hashes;
     std::size_t count = 0;
   };
   void enter(Packet&& packet, Waiting& waiting, Instant now) noexcept;
   void flow_packets(Waiting& waiting, Instant now) noexcept;
-  void flow_packet(BoundPacket&& packet, const FlowTable::Hash& hash, Instant now) noexcept;
-  void first_packet(BoundPacket&& packet, Instant now) noexcept;
+  [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
+                                   Instant now) noexcept;
+  void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
+  [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
-  void icmp_error(BoundPacket&& packet, Instant now) noexcept;
+  [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
   void leave(Allowed&& allowed, DeviceSlot device, const IpAddress& to, Instant now) noexcept;
-  void to_host(Allowed&& allowed, Instant now) noexcept;
+  [[gnu::noinline]] void to_host(Allowed&& allowed, Instant now) noexcept;
   void recheck_flows(Instant now) noexcept;
-  void cut(Flow& flow) noexcept;
+  [[gnu::noinline]] void cut(Flow& flow) noexcept;
   void drop(Packet&& packet, Drop reason, Instant now) noexcept {
     exits_.drop({std::move(packet), reason}, now);
   }
@@ -89,7 +92,8 @@ class Pipeline {
   PacketPool& pool_;
   Events& events_;
   Counters counters_;
-  Exits exits_{counters_};
+  Volumes volumes_;
+  Exits exits_{counters_, volumes_};
   FlowTable flows_;
   LearnNames names_{counters_};
   Police police_;

@@ -51,7 +51,7 @@ class Tables {
   static std::unique_ptr<const Tables> build(const wire::SnapshotView& snapshot,
                                              std::shared_ptr<const void> keep_alive);
 
-  std::uint64_t revision() const noexcept { return view_.revision(); }
+  std::uint64_t revision() const noexcept { return revision_; }
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
   const decide::Names& names() const noexcept { return names_; }
@@ -74,9 +74,14 @@ class Tables {
 
  private:
   Tables(const wire::SnapshotView& view, std::shared_ptr<const void> keep_alive)
-      : keep_alive_(std::move(keep_alive)), view_(view), classifier_(view), names_(view) {}
+      : keep_alive_(std::move(keep_alive)),
+        view_(view),
+        revision_(view.revision()),
+        classifier_(view),
+        names_(view) {}
   std::shared_ptr<const void> keep_alive_;
   wire::SnapshotView view_;
+  std::uint64_t revision_;
   decide::Classifier classifier_;
   decide::Names names_;
   std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes

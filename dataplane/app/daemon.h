@@ -55,6 +55,7 @@ class Daemon {
   std::map<PortSlot, std::string> port_names() const;
   QueryContext context(const std::map<PortSlot, std::string>& names) const;
   Result<std::string> query(const wire::Query& request);
+  std::string volumes(const QueryContext& context);
   std::string counters(const QueryContext& context);
   std::string status();
   static bool is_capture(const wire::Query& request);

@@ -108,6 +108,24 @@ std::string Daemon::counters(const QueryContext& context) {
   return counters_json(counters, events_lost, context, ports, taps_->counters());
 }
 
+std::string Daemon::volumes(const QueryContext& context) {
+  Counters counters;
+  std::vector<SegmentVolume> segments;
+  std::vector<Volume> rules;
+  std::uint32_t flows = 0;
+  const std::size_t slots = in_force_ == nullptr ? 0 : in_force_->view().rules().size();
+  rules.reserve(slots);
+  worker_->do_between_bursts([&](Pipeline& p) {
+    counters = p.counters();
+    const Volumes& volumes = p.volumes();
+    segments.assign(volumes.segments().begin(), volumes.segments().end());
+    const auto present = volumes.rules().first(std::min(slots, volumes.rules().size()));
+    rules.assign(present.begin(), present.end());
+    flows = p.flows().size();
+  });
+  return volumes_json(counters, segments, rules, flows, context);
+}
+
 std::string Daemon::status() {
   std::uint32_t flows = 0;
   std::uint64_t polls = 0, sleeps = 0;
@@ -149,6 +167,7 @@ Result<std::string> Daemon::query(const wire::Query& request) {
     return fail(ErrorKind::kUsage, "bad-filter",
                 "only flows, drops and neighbours can be narrowed");
   if (what == "counters") return counters(scope);
+  if (what == "volumes") return volumes(scope);
   if (what == "status") return status();
   return fail(ErrorKind::kUsage, "query", "the dataplane has no \"" + std::string(what) + "\"");
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 namespace sallyport::dataplane {
@@ -77,6 +79,41 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
                     {"builtin", builtin},
                     {"ports", wires}};
   return out.dump();
+}
+
+std::string volumes_json(const Counters& counters, std::span<const SegmentVolume> segments,
+                         std::span<const Volume> rules, std::uint32_t flows,
+                         const QueryContext& context) {
+  Json segment_rows = Json::array(), rule_rows = Json::array(), drops = Json::object();
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const SegmentVolume& s = segments[i];
+    if (s.in.packets == 0 && s.out.packets == 0 && s.dropped == 0) continue;
+    segment_rows.push_back({{"segment", segment_name(static_cast<SegmentSlot>(i), context)},
+                            {"in_packets", s.in.packets},
+                            {"in_bytes", s.in.bytes},
+                            {"out_packets", s.out.packets},
+                            {"out_bytes", s.out.bytes},
+                            {"dropped", s.dropped}});
+  }
+  std::vector<RuleSlot> used;
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    if (rules[i].packets != 0) used.push_back(static_cast<RuleSlot>(i));
+  const std::size_t shown = std::min(used.size(), kMaxRuleRows);
+  std::ranges::partial_sort(used, used.begin() + static_cast<std::ptrdiff_t>(shown), std::greater{},
+                            [&](RuleSlot slot) { return rules[slot].bytes; });
+  for (const RuleSlot slot : std::span(used).first(shown))
+    rule_rows.push_back({{"rule", rule_name(slot, context)},
+                         {"packets", rules[slot].packets},
+                         {"bytes", rules[slot].bytes}});
+  for (std::size_t i = 0; i < kDropCount; ++i)
+    if (counters.drops[i] != 0) drops[std::string(kDropInfo[i].name)] = counters.drops[i];
+  return Json{{"at_ns", context.now.ns()},
+              {"flows", flows},
+              {"segments", std::move(segment_rows)},
+              {"rules", std::move(rule_rows)},
+              {"rules_left_off", used.size() - shown},
+              {"drops", std::move(drops)}}
+      .dump();
 }
 
 Json flow_row(const Flow& f, const QueryContext& context) {

@@ -4,11 +4,13 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dataplane/app/worker.h"
 #include "dataplane/tables.h"
+#include "dataplane/telemetry/volumes.h"
 #include "policy/wire/messages_generated.h"
 
 namespace sallyport::dataplane {
@@ -25,6 +27,12 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
                           const QueryContext& context,
                           const std::vector<std::pair<PortSlot, PortCounters>>& ports,
                           const TapThread::Counters& taps);
+// Segments, and rules that carried something: at most kMaxRuleRows, those with the most bytes; how
+// many more there are is in "rules_left_off".
+inline constexpr std::size_t kMaxRuleRows = 4096;
+std::string volumes_json(const Counters& counters, std::span<const SegmentVolume> segments,
+                         std::span<const Volume> rules, std::uint32_t flows,
+                         const QueryContext& context);
 nlohmann::json flow_row(const Flow& flow, const QueryContext& context);
 nlohmann::json drop_row(const DropRecord& drop, const QueryContext& context);
 struct NeighbourRow {

@@ -80,6 +80,17 @@ class Packet {
     return *static_cast<const PacketMeta*>(rte_mbuf_to_priv(buffer_));
   }
 
+  // Its metadata as of a frame that just came; its headers are the parser's to write.
+  void arrived(RxFault fault) noexcept {
+    PacketMeta& note = meta();
+    note.port = kNoPort;
+    note.segment = kNoSegment;
+    note.device = kNoDevice;
+    note.origin = Origin::kWire;
+    note.fault = fault;
+    note.stages = 0;
+    note.capture_number = 0;
+  }
   // Its headers and metadata will be needed soon.
   void prefetch() const noexcept {
     __builtin_prefetch(rte_pktmbuf_mtod(buffer_, const void*));

@@ -150,8 +150,7 @@ std::size_t EthPort::receive(std::span<Packet> burst) noexcept {
   const std::uint16_t count = rte_eth_rx_burst(id_, 0, raw.data(), room);
   for (std::size_t i = 0; i < count; ++i) {
     Packet packet(raw[i]);
-    packet.meta() = PacketMeta{};
-    packet.meta().fault = take_whole(*raw[i]);
+    packet.arrived(take_whole(*raw[i]));
     burst[i] = std::move(packet);
   }
   return count;

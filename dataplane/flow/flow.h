@@ -58,6 +58,17 @@ struct alignas(64) Flow {
 
   FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
   FlowKey server_key() const { return {target, client, target_port, client_port, protocol}; }
+  // Is this the key of its packets in that direction?
+  bool is(const FlowKey& key, Direction direction) const {
+    const bool from_client = direction == Direction::kFromClient;
+    const IpAddress& source = from_client ? client : target;
+    const IpAddress& destination = from_client ? server : client;
+    const std::uint16_t source_port = from_client ? client_port : target_port;
+    const std::uint16_t destination_port = from_client ? server_port : client_port;
+    return source == key.source && destination == key.destination &&
+           source_port == key.source_port && destination_port == key.destination_port &&
+           protocol == key.protocol;
+  }
   bool rewritten() const { return target != server || target_port != server_port; }
 };
 static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);

@@ -2,26 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "policy/base/check.h"
 
 namespace sallyport::dataplane {
-namespace {
-
-// 64 x 64 -> 128 multiply, folded: mixes both halves of both operands.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  const Uint128 product = static_cast<Uint128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-std::uint64_t word(const IpAddress& address, std::size_t half) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, address.bytes().data() + 8 * half, sizeof value);
-  return value;
-}
-
-}  // namespace
-
 FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now)
     : flows_(std::size_t{capacity} + 1), secret_(secret), start_(now) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
@@ -34,57 +18,15 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
   }
 }
 
-FlowTable::Hash FlowTable::hash(const FlowKey& key) const noexcept {
-  const std::uint64_t ports = std::uint64_t{key.source_port} << 24 |
-                              std::uint64_t{key.destination_port} << 8 |
-                              static_cast<std::uint64_t>(key.protocol);
-  std::uint64_t h = fold(word(key.source, 0) ^ secret_[0], word(key.source, 1) ^ secret_[1]);
-  h = fold(h ^ word(key.destination, 0) ^ secret_[1], word(key.destination, 1) ^ secret_[0]);
-  h = fold(h ^ ports, secret_[0] ^ 0x9e3779b97f4a7c15U);
-  const std::size_t mask = buckets_.size() - 1;
-  const auto tag = static_cast<std::uint16_t>(h >> 48);
-  return {static_cast<std::uint32_t>(h & mask), static_cast<std::uint32_t>((h >> 24) & mask),
-          tag == 0 ? std::uint16_t{1} : tag};
-}
-
-// All eight at once.
-unsigned FlowTable::ways(const Bucket& bucket, std::uint16_t tag) noexcept {
-  using Tags [[gnu::vector_size(2 * kWays)]] = std::uint16_t;
-  Tags tags;
-  std::memcpy(&tags, bucket.tags.data(), sizeof tags);
-  const auto equal = tags == tag;
-  std::array<std::uint64_t, 2> words;
-  std::memcpy(words.data(), &equal, sizeof words);
-  constexpr std::uint64_t kOneOfEach = 0x0001'0001'0001'0001U;
-  constexpr std::uint64_t kGather = 0x0001'0002'0004'0008U;
-  const auto bits = [](std::uint64_t word) {
-    return static_cast<unsigned>((word & kOneOfEach) * kGather >> 48);
-  };
-  return bits(words[0]) | bits(words[1]) << 4;
-}
-
-void FlowTable::approach(const Hash& h) const noexcept {
+FlowMatch FlowTable::search(const FlowKey& key, const Hash& h) noexcept {
   for (const std::uint32_t at : {h.first, h.second}) {
     const Bucket& bucket = buckets_[at];
     for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
-      const Flow* flow =
-          &flows_[bucket.references[static_cast<unsigned>(std::countr_zero(found))] >> 1];
-      __builtin_prefetch(flow, 1);
-      __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
-    }
-  }
-}
-
-FlowMatch FlowTable::find(const FlowKey& key, const Hash& h) noexcept {
-  for (const std::uint32_t at : {h.first, h.second}) {
-    const Bucket& bucket = buckets_[at];
-    for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
-      const auto way = static_cast<std::size_t>(std::countr_zero(found));
-      Flow& flow = flows_[bucket.references[way] >> 1];
-      const auto direction = static_cast<Direction>(bucket.references[way] & 1);
-      const FlowKey own =
-          direction == Direction::kFromClient ? flow.client_key() : flow.server_key();
-      if (own == key) return {&flow, direction};
+      const std::uint32_t reference =
+          bucket.references[static_cast<unsigned>(std::countr_zero(found))];
+      Flow& flow = flows_[reference >> 1];
+      const auto direction = static_cast<Direction>(reference & 1);
+      if (flow.is(key, direction)) return {&flow, direction};
     }
   }
   return {};
@@ -178,9 +120,8 @@ void FlowTable::unlink(std::uint32_t place) noexcept {
   }
 }
 
-void FlowTable::set_deadline(Flow& flow, Instant deadline) noexcept {
-  flow.deadline = deadline;
-  if (tick_of(deadline) >= flow.due_tick) return;
+void FlowTable::advance(Flow& flow) noexcept {
+  if (tick_of(flow.deadline) >= flow.due_tick) return;
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
   unlink(place);
   link(place);

@@ -13,13 +13,17 @@
 // tests/support/flow_table_twin.h.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "dataplane/flow/flow.h"
+#include "policy/base/hash.h"
 
 namespace sallyport::dataplane {
 
@@ -44,6 +48,7 @@ class FlowTable {
     std::uint32_t first;
     std::uint32_t second;
     std::uint16_t tag;
+    std::uint32_t likely;  // a reference to look at first; 0 = none
   };
   Hash prepare(const FlowKey& key) const noexcept {
     const Hash h = hash(key);
@@ -51,12 +56,33 @@ class FlowTable {
     __builtin_prefetch(&buckets_[h.second]);
     return h;
   }
-  void approach(const Hash& h) const noexcept;
-  FlowMatch find(const FlowKey& key, const Hash& h) noexcept;
+  void approach(Hash& h) const noexcept {
+    unsigned found = ways(buckets_[h.first], h.tag);
+    const Bucket& bucket = buckets_[found != 0 ? h.first : h.second];
+    if (found == 0) found = ways(bucket, h.tag);
+    if (found == 0) return;
+    h.likely = bucket.references[static_cast<unsigned>(std::countr_zero(found))];
+    const Flow* flow = &flows_[h.likely >> 1];
+    __builtin_prefetch(flow, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
+  }
+  FlowMatch find(const FlowKey& key, const Hash& h) noexcept {
+    if (h.likely != 0) {
+      Flow& flow = flows_[h.likely >> 1];
+      const auto direction = static_cast<Direction>(h.likely & 1);
+      if (flow.live && flow.is(key, direction)) return {&flow, direction};
+    }
+    return search(key, h);
+  }
   // Copies `flow` in; its `deadline` is its first one.
   Flow* insert(const Flow& flow) noexcept;
   void erase(Flow& flow) noexcept;
-  void set_deadline(Flow& flow, Instant deadline) noexcept;
+  void set_deadline(Flow& flow, Instant deadline) noexcept {
+    flow.deadline = deadline;
+    // Mostly it moves away from its list; then that is all.
+    if ((deadline - start_).count() <= (std::int64_t{flow.due_tick} - 1) * kTick.count())
+      advance(flow);
+  }
   // Erases flows whose deadline is at or before `now`, looking at `budget` flows at most per call;
   // what is left over is done by the next call.
   std::uint32_t expire(Instant now, std::uint32_t budget) noexcept;
@@ -72,13 +98,32 @@ class FlowTable {
     std::array<std::uint16_t, kWays> tags;        // 0 = free
     std::array<std::uint32_t, kWays> references;  // place << 1 | direction
   };
-  // Ways of the bucket that hold this tag, a bit each.
-  static unsigned ways(const Bucket& bucket, std::uint16_t tag) noexcept;
-  Hash hash(const FlowKey& key) const noexcept;
+  // Ways of the bucket that hold this tag, a bit each; all eight are looked at together.
+  static unsigned ways(const Bucket& bucket, std::uint16_t tag) noexcept {
+    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
+    const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<std::int16_t>(tag)));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+  }
+  Hash hash(const FlowKey& key) const noexcept {
+    const std::uint64_t ports = std::uint64_t{key.source_port} << 24 |
+                                std::uint64_t{key.destination_port} << 8 |
+                                static_cast<std::uint64_t>(key.protocol);
+    const auto source = key.source.words(), destination = key.destination.words();
+    std::uint64_t h = fold(source[0] ^ secret_[0], source[1] ^ secret_[1]);
+    h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
+    h = fold(h ^ ports, secret_[0] ^ 0x9e3779b97f4a7c15U);
+    const std::size_t mask = buckets_.size() - 1;
+    const auto tag = static_cast<std::uint16_t>(h >> 48);
+    return {static_cast<std::uint32_t>(h & mask), static_cast<std::uint32_t>((h >> 24) & mask),
+            tag == 0 ? std::uint16_t{1} : tag, 0};
+  }
+  // To the list of its deadline, which became earlier.
+  [[gnu::noinline]] void advance(Flow& flow) noexcept;
+  FlowMatch search(const FlowKey& key, const Hash& h) noexcept;
   bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
   void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
-  void link(std::uint32_t place) noexcept;
-  void unlink(std::uint32_t place) noexcept;
+  [[gnu::noinline]] void link(std::uint32_t place) noexcept;
+  [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   std::uint32_t tick_of(Instant deadline) const noexcept;
 
   std::vector<Flow> flows_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/base/hash.h"
+
 namespace sallyport::dataplane {
 
 std::uint64_t name_hash(std::string_view lower_case_name) noexcept {
@@ -14,8 +16,8 @@ std::uint64_t name_hash(std::string_view lower_case_name) noexcept {
 }
 
 std::size_t DynamicNames::bucket(const IpAddress& address) noexcept {
-  const auto& bytes = address.bytes();
-  return name_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) % kBuckets;
+  const auto [high, low] = address.words();
+  return fold(high ^ 0x9e3779b97f4a7c15U, low ^ 0xff51afd7ed558ccdU) % kBuckets;
 }
 
 void DynamicNames::install(const IpAddress& address, std::uint64_t name,

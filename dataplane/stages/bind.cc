@@ -49,9 +49,9 @@ Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Insta
   const Headers& h = meta.headers;
   const decide::Classifier& classifier = tables.classifier();
   const DeviceSlot slot = classifier.device_by_mac(h.source_mac);
-  const decide::Location place = classifier.locate(h.source);
   const wire::Device* device = classifier.device(slot);
   if (device == nullptr) {
+    const decide::Location place = classifier.locate(h.source);
     return place.is_device() ? stolen(meta, tables, place.device, events, now)
                              : Drop::kUnknownDevice;
   }
@@ -64,14 +64,12 @@ Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Insta
   if (h.is_neighbour() && h.is_ip() && !h.link_layer.is_zero() && h.link_layer != h.source_mac) {
     return Drop::kNdSpoofed;
   }
+  if (classifier.owns(slot, h.source)) return std::nullopt;
   if (h.source.is_unspecified()) {
     return before_address(h) ? std::nullopt : Reason(spoofed(h));
   }
-  if (place.device == slot || classifier.owns(slot, h.source)) return std::nullopt;
-  if (place.is_device() && place.device != slot) {
-    return stolen(meta, tables, place.device, events, now);
-  }
-  return spoofed(h);
+  const decide::Location place = classifier.locate(h.source);
+  return place.is_device() ? stolen(meta, tables, place.device, events, now) : spoofed(h);
 }
 
 Reason bind_uplink(const PacketMeta& meta, const SegmentInfo& segment, const Tables& tables) {
@@ -128,12 +126,45 @@ Reason bind_host(const PacketMeta& meta, const Tables& tables) {
 Outcome<ParsedPacket> Parse::run(Packet&& packet) noexcept {
   PacketMeta& meta = packet.meta();
   meta.stages |= stage_bit(Stage::kParse);
-  if (meta.fault == RxFault::kChained) return dropped(std::move(packet), Drop::kGiant);
-  if (meta.fault == RxFault::kTagLost) return dropped(std::move(packet), Drop::kVlanInvalid);
+  if (meta.fault != RxFault::kNone) {
+    meta.headers = Headers{};
+    return dropped(std::move(packet),
+                   meta.fault == RxFault::kChained ? Drop::kGiant : Drop::kVlanInvalid);
+  }
   if (const auto bad = parse_frame(packet.bytes(), meta.headers)) {
     return dropped(std::move(packet), *bad);
   }
   return ParsedPacket(std::move(packet));
+}
+
+std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMatch& match,
+                                             const Tables& tables) noexcept {
+  const Flow& flow = *match.flow;
+  const bool from_client = match.direction == Direction::kFromClient;
+  const Headers& h = parsed.headers();
+  const SegmentSlot slot = from_client ? flow.client_segment : flow.server_segment;
+  const SegmentInfo* segment = tables.segment(slot);
+  if (flow.revision != tables.revision() || segment == nullptr ||
+      (flow.flags & (from_client ? kClientIsHost : kServerIsHost)) != 0 ||
+      parsed.meta().origin != Origin::kWire || h.destination_mac != segment->mac)
+    return std::nullopt;
+  const DeviceSlot end = from_client ? flow.client_device : flow.server_device;
+  if (end != kNoDevice) {
+    const wire::Device* device = tables.classifier().device(end);
+    if (device == nullptr || wire::to_mac(device->mac()) != h.source_mac ||
+        device->port() != parsed.meta().port || device->vlan() != h.vlan ||
+        device->segment() != slot)
+      return std::nullopt;
+  } else if (segment->devices_only() || h.source_mac == segment->mac || h.source_mac == kFixedMac ||
+             tables.classifier().segment_of(parsed.meta().port, h.vlan) != slot) {
+    return std::nullopt;
+  }
+  Packet packet = std::move(parsed).release();
+  PacketMeta& meta = packet.meta();
+  meta.stages |= stage_bit(Stage::kBind);
+  meta.segment = slot;
+  meta.device = end;
+  return BoundPacket(std::move(packet));
 }
 
 Outcome<BoundPacket> Bind::run(ParsedPacket&& parsed, const Tables& tables, Events& events,

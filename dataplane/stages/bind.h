@@ -6,9 +6,16 @@
 // only the gateway's own addresses of that very segment. An enrolled MAC or address on another port
 // is the newcomer's fault alone: stolen-identity, and an event that names both ports. 2.4.7.4, RFC
 // 3704 §2.2, design §4 "Bind by role".
+//
+// A flow's packets are bound by their flow: whose its two addresses are was settled under the
+// tables in force when it was made or last held against them (stages/classify.h); what each packet
+// must still show is that end's port, VLAN and MAC. Whatever does not is bound as any other.
 #pragma once
 
+#include <optional>
+
 #include "dataplane/allowed.h"
+#include "dataplane/flow/flow_table.h"
 #include "dataplane/tables.h"
 #include "dataplane/telemetry/events.h"
 
@@ -24,6 +31,10 @@ class Bind {
  public:
   static Outcome<BoundPacket> run(ParsedPacket&& parsed, const Tables& tables, Events& events,
                                   Instant now) noexcept;
+  // By the flow that the packet's headers name. Nothing, and `parsed` as it was, when that does
+  // not settle it; then run() says why.
+  static std::optional<BoundPacket> run_by_flow(ParsedPacket& parsed, const FlowMatch& match,
+                                                const Tables& tables) noexcept;
 };
 
 }  // namespace sallyport::dataplane

@@ -59,6 +59,29 @@ std::optional<Drop> set_server(Flow& flow, const decide::Verdict& verdict, const
   return std::nullopt;
 }
 
+// What bind said of the sender (stages/bind.cc), asked of an end of a flow after a swap.
+bool lives_there(const IpAddress& address, DeviceSlot device, SegmentSlot segment,
+                 const Tables& tables) {
+  const decide::Classifier& classifier = tables.classifier();
+  if (device != kNoDevice) {
+    const wire::Device* home = classifier.device(device);
+    return home != nullptr && home->segment() == segment && classifier.owns(device, address);
+  }
+  const SegmentInfo* info = tables.segment(segment);
+  const decide::Location place = classifier.locate(address);
+  return info != nullptr && !info->devices_only() && place.segment == segment &&
+         !place.is_gateway();
+}
+
+bool ends_live_there(const Flow& flow, const Tables& tables) {
+  const bool client_is_host = (flow.flags & kClientIsHost) != 0;
+  const bool server_is_host = (flow.flags & kServerIsHost) != 0;
+  return (client_is_host ||
+          lives_there(flow.client, flow.client_device, flow.client_segment, tables)) &&
+         (server_is_host ||
+          lives_there(flow.target, flow.server_device, flow.server_segment, tables));
+}
+
 }  // namespace
 
 std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
@@ -97,9 +120,8 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
   return flow;
 }
 
-bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
-                   Instant now) noexcept {
-  if (flow.revision == tables.revision()) return true;
+bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Instant now) noexcept {
+  if (!ends_live_there(flow, tables)) return false;
   if (!tables.classifier().still_means(flow.rule, flow.meaning)) {
     const bool from_host = (flow.flags & kClientIsHost) != 0;
     const decide::Ingress ingress{flow.client_segment,

@@ -24,9 +24,14 @@ struct Denied {
 std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
                                      const DynamicNames& names, Instant now) noexcept;
 
-// Does policy still allow this flow in the same way? Updates its rule, meaning and revision if so.
-bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
-                   Instant now) noexcept;
+// Does policy still allow this flow in the same way, and are its addresses still those of its ends?
+// Updates its rule, meaning and revision if so.
+[[gnu::noinline]] bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names,
+                                  Instant now) noexcept;
+inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
+                          Instant now) noexcept {
+  return flow.revision == tables.revision() || allowed_by(flow, tables, names, now);
+}
 
 // How long this flow may be silent: the rule's word, else the protocol's.
 Duration silence(const Flow& flow, const Tables& tables) noexcept;

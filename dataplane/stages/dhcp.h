@@ -19,6 +19,13 @@ namespace sallyport::dataplane {
 class Dhcp {
  public:
   Dhcp(Exits& exits, Police& police) : exits_(exits), police_(police) {}
+  // Could it be, by its ports?
+  static bool might_concern(const Headers& h) noexcept {
+    const auto is = [&](std::uint16_t a, std::uint16_t b) {
+      return h.source_port == a || h.source_port == b;
+    };
+    return h.message == Message::kUdp && (is(67, 68) || is(546, 547));
+  }
   // Is this packet this stage's?
   static bool concerns(const Headers& h, Origin origin, const SegmentInfo& segment) noexcept;
   void receive(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,

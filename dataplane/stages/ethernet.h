@@ -2,6 +2,8 @@
 // so nothing of the arriving frame's link layer survives the gateway.
 #pragma once
 
+#include <cstring>
+
 #include "dataplane/dpdk/packet.h"
 
 namespace sallyport::dataplane {
@@ -21,7 +23,16 @@ inline bool write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
   Headers& h = packet.meta().headers;
   const auto size = static_cast<std::uint16_t>(kEthernetSize + (link.vlan != 0 ? kVlanTagSize : 0));
   const std::uint16_t before = h.l3;
+  h.destination_mac = link.destination;
+  h.source_mac = link.source;
   const MutableBytes old = packet.bytes();
+  // Most often there is no tag on either side, and nothing moves.
+  if (link.vlan == 0 && before == kEthernetSize) {
+    if (!packet.resize(h.end)) return false;
+    std::memcpy(old.first(12).data(), link.destination.bytes().data(), 6);
+    std::memcpy(old.first(12).data() + 6, link.source.bytes().data(), 6);
+    return true;
+  }
   const std::uint8_t type_high = old[before - 2U], type_low = old[before - 1U];
   if (!packet.resize(h.end)) return false;
   if (size > before && !packet.grow_front(static_cast<std::uint16_t>(size - before))) return false;
@@ -33,8 +44,6 @@ inline bool write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
   h.payload = moved(h.payload);
   h.end = moved(h.end);
   h.l3 = size;
-  h.destination_mac = link.destination;
-  h.source_mac = link.source;
   h.vlan = link.vlan;
   const MutableBytes out = packet.bytes();
   std::ranges::copy(link.destination.bytes(), out.begin());

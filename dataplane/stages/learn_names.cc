@@ -5,8 +5,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::uint16_t kDnsPort = 53;
-
 DnsQuestion question_of(const Flow& flow, const DnsAsked& asked) {
   return {flow.client, flow.target, flow.client_port,
           asked.id,    asked.type,  name_hash(asked.name.text())};
@@ -14,9 +12,8 @@ DnsQuestion question_of(const Flow& flow, const DnsAsked& asked) {
 
 }  // namespace
 
-void LearnNames::look(const Packet& packet, const Flow& flow, Direction direction,
-                      const Tables& tables, Instant now) noexcept {
-  if (flow.protocol != IpProtocol::kUdp || flow.server_port != kDnsPort) return;
+void LearnNames::look_at_dns(const Packet& packet, const Flow& flow, Direction direction,
+                             const Tables& tables, Instant now) noexcept {
   const bool own_question = (flow.flags & kClientIsHost) != 0;
   if (!own_question && (flow.flags & kServerIsHost) == 0) return;
   const Headers& h = packet.meta().headers;

@@ -23,10 +23,16 @@ class LearnNames {
   explicit LearnNames(Counters& counters) : counters_(counters) {}
   // `packet` is about to leave, as the peer sent it; `flow` is its flow.
   void look(const Packet& packet, const Flow& flow, Direction direction, const Tables& tables,
-            Instant now) noexcept;
+            Instant now) noexcept {
+    if (flow.server_port == kDnsPort && flow.protocol == IpProtocol::kUdp)
+      look_at_dns(packet, flow, direction, tables, now);
+  }
   DynamicNames& names() noexcept { return names_; }
 
  private:
+  static constexpr std::uint16_t kDnsPort = 53;
+  [[gnu::noinline]] void look_at_dns(const Packet& packet, const Flow& flow, Direction direction,
+                                     const Tables& tables, Instant now) noexcept;
   Counters& counters_;
   DynamicNames names_;
   DnsQuestions questions_;

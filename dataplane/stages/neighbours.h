@@ -28,8 +28,8 @@ class Neighbours {
   void receive(BoundPacket&& packet, const SegmentInfo& segment, const Tables& tables,
                Instant now) noexcept;
   // `hop` is on `segment`'s link.
-  void resolve(Allowed&& allowed, const SegmentInfo& segment, const IpAddress& hop,
-               Instant now) noexcept;
+  [[gnu::noinline]] void resolve(Allowed&& allowed, const SegmentInfo& segment,
+                                 const IpAddress& hop, Instant now) noexcept;
   // Repeats questions, gives up on those that nobody answers. Call about every 100 ms.
   void tick(const Tables* tables, Instant now) noexcept;
   NeighbourTable& table() noexcept { return table_; }

@@ -67,12 +67,13 @@ Reason parse_icmp(ConstBytes icmp, Headers& out) {
 
 Reason parse_tcp(ConstBytes tcp, Headers& out) {
   if (tcp.size() < kTcpSize) return Drop::kTruncatedTransport;
-  const std::size_t header = std::size_t{tcp[12]} >> 4 << 2;
+  const auto fields = fixed<kTcpSize>(tcp, 0);
+  const std::size_t header = std::size_t{u8<12>(fields)} >> 4 << 2;
   if (header < kTcpSize || header > tcp.size()) return Drop::kBadTransportLength;
-  out.source_port = u16_at(tcp, 0);
-  out.destination_port = u16_at(tcp, 2);
+  out.source_port = u16<0>(fields);
+  out.destination_port = u16<2>(fields);
   if (out.source_port == 0 || out.destination_port == 0) return Drop::kPortZero;
-  out.tcp_flags = tcp[13];
+  out.tcp_flags = u8<13>(fields);
   if (!tcp_flags_possible(out.tcp_flags)) return Drop::kTcpFlags;
   out.payload = static_cast<std::uint16_t>(out.l4 + header);
   out.message = Message::kTcp;
@@ -81,12 +82,13 @@ Reason parse_tcp(ConstBytes tcp, Headers& out) {
 
 Reason parse_udp(ConstBytes udp, Headers& out) {
   if (udp.size() < kUdpSize) return Drop::kTruncatedTransport;
-  if (u16_at(udp, 4) != udp.size()) return Drop::kBadTransportLength;
-  out.source_port = u16_at(udp, 0);
-  out.destination_port = u16_at(udp, 2);
+  const auto fields = fixed<kUdpSize>(udp, 0);
+  if (u16<4>(fields) != udp.size()) return Drop::kBadTransportLength;
+  out.source_port = u16<0>(fields);
+  out.destination_port = u16<2>(fields);
   if (out.source_port == 0 || out.destination_port == 0) return Drop::kPortZero;
   // RFC 8200 §8.1: over IPv6 a UDP sum is never absent.
-  if (out.version() == IpVersion::k6 && u16_at(udp, 6) == 0) return Drop::kBadTransportChecksum;
+  if (u16<6>(fields) == 0 && out.version() == IpVersion::k6) return Drop::kBadTransportChecksum;
   out.payload = static_cast<std::uint16_t>(out.l4 + kUdpSize);
   out.message = Message::kUdp;
   return std::nullopt;
@@ -94,7 +96,7 @@ Reason parse_udp(ConstBytes udp, Headers& out) {
 
 Reason parse_transport(ConstBytes frame, std::uint8_t protocol, Headers& out) {
   const bool v6 = out.version() == IpVersion::k6;
-  const ConstBytes segment = frame.subspan(out.l4, static_cast<std::size_t>(out.end - out.l4));
+  const ConstBytes segment = slice(frame, out.l4, static_cast<std::size_t>(out.end - out.l4));
   switch (protocol) {
     case 6:
       out.protocol = IpProtocol::kTcp;
@@ -121,38 +123,41 @@ Reason check_v6_addresses(const Headers& h) {
 }
 
 Reason parse_ipv4(ConstBytes frame, Headers& out) {
-  const ConstBytes ip = frame.subspan(out.l3);
-  if (ip.size() < kIpv4Size) return Drop::kRunt;
+  const std::size_t room = frame.size() - out.l3;
+  if (room < kIpv4Size) return Drop::kRunt;
+  const auto ip = fixed<kIpv4Size>(frame, out.l3);
   if (ip[0] >> 4 != 4) return Drop::kIpVersion;
   const std::size_t header = std::size_t{ip[0] & 0x0fU} * 4;
-  if (header < kIpv4Size || header > ip.size()) return Drop::kBadHeaderLength;
-  const std::size_t total = u16_at(ip, 2);
-  if (total < header || total > ip.size()) return Drop::kBadTotalLength;
+  if (header < kIpv4Size || header > room) return Drop::kBadHeaderLength;
+  const std::size_t total = u16<2>(ip);
+  if (total < header || total > room) return Drop::kBadTotalLength;
   InternetSum sum;
-  sum.add(ip.first(header));
+  sum.add(ip);
+  if (header != kIpv4Size) sum.add(slice(frame, out.l3 + kIpv4Size, header - kIpv4Size));
   if (sum.finish() != 0) return Drop::kBadIpChecksum;
   if (header != kIpv4Size) return Drop::kIpOptions;
   // More fragments, an offset, or the reserved bit (RFC 791 §3.1: must be zero).
-  if ((u16_at(ip, 6) & 0xbfff) != 0) return Drop::kFragment;
-  out.source = v4_at(ip, 12);
-  out.destination = v4_at(ip, 16);
-  out.ttl = ip[8];
+  if ((u16<6>(ip) & 0xbfff) != 0) return Drop::kFragment;
+  out.source = v4<12>(ip);
+  out.destination = v4<16>(ip);
+  out.ttl = u8<8>(ip);
   out.l4 = static_cast<std::uint16_t>(out.l3 + header);
   out.end = static_cast<std::uint16_t>(out.l3 + total);
   if (auto bad = decide::implausible_addresses(out.source, out.destination)) return bad;
   if (out.ttl == 0) return Drop::kTtlExpired;
-  return parse_transport(frame, ip[9], out);
+  return parse_transport(frame, u8<9>(ip), out);
 }
 
 Reason parse_ipv6(ConstBytes frame, Headers& out) {
-  const ConstBytes ip = frame.subspan(out.l3);
-  if (ip.size() < kIpv6Size) return Drop::kRunt;
+  const std::size_t room = frame.size() - out.l3;
+  if (room < kIpv6Size) return Drop::kRunt;
+  const auto ip = fixed<kIpv6Size>(frame, out.l3);
   if (ip[0] >> 4 != 6) return Drop::kIpVersion;
-  const std::size_t payload = u16_at(ip, 4);
-  if (payload > ip.size() - kIpv6Size) return Drop::kBadTotalLength;
-  out.source = v6_at(ip, 8);
-  out.destination = v6_at(ip, 24);
-  out.ttl = ip[7];
+  const std::size_t payload = u16<4>(ip);
+  if (payload > room - kIpv6Size) return Drop::kBadTotalLength;
+  out.source = v6<8>(ip);
+  out.destination = v6<24>(ip);
+  out.ttl = u8<7>(ip);
   out.l4 = static_cast<std::uint16_t>(out.l3 + kIpv6Size);
   out.end = static_cast<std::uint16_t>(out.l4 + payload);
   if (auto bad = check_v6_addresses(out)) return bad;
@@ -194,14 +199,16 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
 
 }  // namespace
 
-std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
-  out = Headers{};
+[[gnu::flatten]] std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
+  static constexpr Headers kNothing;
+  out = kNothing;
   if (frame.size() < kEthernetSize) return Drop::kRunt;
   if (frame.size() > kMaxFrameSize) return Drop::kGiant;
-  out.destination_mac = mac_at(frame, 0);
-  out.source_mac = mac_at(frame, 6);
+  const auto ethernet = fixed<kEthernetSize>(frame, 0);
+  out.destination_mac = mac<0>(ethernet);
+  out.source_mac = mac<6>(ethernet);
   if (out.source_mac.is_group() || out.source_mac.is_zero()) return Drop::kBadSourceMac;
-  std::uint16_t type = u16_at(frame, 12);
+  std::uint16_t type = u16<12>(ethernet);
   if (auto bad = parse_vlan(frame, type, out)) return bad;
   if (frame.size() - out.l3 > kMtu) return Drop::kGiant;
   switch (type) {

@@ -18,7 +18,7 @@
 namespace sallyport::dataplane {
 
 // Nothing on success; `out` is meaningful only then.
-std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept;
+[[gnu::noinline]] std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept;
 
 // The flow that an ICMP error quotes, as the quoting host saw its own packet (RFC 792, RFC 4443
 // §2.4(c)): addresses and ports of the packet that caused the error.

@@ -1,18 +1,19 @@
 #include "dataplane/stages/rewrite.h"
 
+#include <bit>
+#include <cstring>
+
 #include "dataplane/checksum.h"
+#include "dataplane/stages/fields.h"
 
 namespace sallyport::dataplane {
 namespace {
 
 constexpr std::size_t kIpv4Sum = 10;
 
-std::uint16_t get16(ConstBytes b, std::size_t at) {
-  return static_cast<std::uint16_t>(b[at] << 8 | b[at + 1]);
-}
 void put16(MutableBytes b, std::size_t at, std::uint16_t value) {
-  b[at] = static_cast<std::uint8_t>(value >> 8);
-  b[at + 1] = static_cast<std::uint8_t>(value);
+  value = std::byteswap(value);
+  std::memcpy(b.subspan(at, sizeof value).data(), &value, sizeof value);
 }
 
 // Offset of the transport sum; 0 when there is none to keep (a quote may end before it).
@@ -21,7 +22,7 @@ std::size_t sum_offset(ConstBytes frame, const Headers& h) {
     case IpProtocol::kTcp:
       return h.l4 + 18U > h.end ? 0 : h.l4 + 16U;
     case IpProtocol::kUdp:
-      return get16(frame, h.l4 + 6U) == 0 ? 0 : h.l4 + 6U;
+      return u16_at(frame, h.l4 + 6U) == 0 ? 0 : h.l4 + 6U;
     case IpProtocol::kIcmp6:
       return h.l4 + 2U;
     case IpProtocol::kIcmp:
@@ -31,7 +32,7 @@ std::size_t sum_offset(ConstBytes frame, const Headers& h) {
 }
 
 void update(MutableBytes frame, std::size_t sum, bool udp, ConstBytes before, ConstBytes after) {
-  std::uint16_t value = updated_sum(get16(frame, sum), before, after);
+  std::uint16_t value = updated_sum(u16_at(frame, sum), before, after);
   // RFC 768: a computed zero is sent as all ones.
   if (udp && value == 0) value = 0xffff;
   put16(frame, sum, value);
@@ -106,10 +107,10 @@ bool decrement_ttl(Packet& packet) noexcept {
     frame[h.l3 + 7U] = h.ttl;
     return true;
   }
-  const std::array<std::uint8_t, 2> before = {frame[h.l3 + 8U], frame[h.l3 + 9U]};
-  const std::array<std::uint8_t, 2> after = {h.ttl, before[1]};
-  update(frame, h.l3 + kIpv4Sum, false, before, after);
-  frame[h.l3 + 8U] = h.ttl;
+  const MutableBytes ip = frame.subspan(h.l3, kIpv4Sum + 2);
+  const std::uint16_t before = u16_at(ip, 8);
+  put16(ip, 8, static_cast<std::uint16_t>(before - 0x100));
+  put16(ip, kIpv4Sum, updated_sum(u16_at(ip, kIpv4Sum), before, u16_at(ip, 8)));
   return true;
 }
 
@@ -117,7 +118,7 @@ bool transport_sum_right(const Packet& packet) noexcept {
   const Headers& h = packet.meta().headers;
   const ConstBytes frame = packet.bytes();
   if (h.protocol == IpProtocol::kUdp && h.version() == IpVersion::k4 &&
-      get16(frame, h.l4 + 6U) == 0) {
+      u16_at(frame, h.l4 + 6U) == 0) {
     return true;
   }
   const ConstBytes segment = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));

@@ -9,7 +9,7 @@
 
 namespace sallyport::dataplane {
 
-void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
+[[gnu::noinline]] void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
 
 // An ICMP error of which parse_quote() made sense, about a packet that a terminated flow's client
 // was sent: destination and quoted source become the listener's. The error's own sum is computed
@@ -20,6 +20,6 @@ void rewrite_error(Packet& error, const Flow& flow) noexcept;
 bool decrement_ttl(Packet& packet) noexcept;
 
 // The transport sum as a receiver would check it (a UDP sum that is absent over IPv4 is right).
-bool transport_sum_right(const Packet& packet) noexcept;
+[[gnu::noinline]] bool transport_sum_right(const Packet& packet) noexcept;
 
 }  // namespace sallyport::dataplane

@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "policy/base/hash.h"
+
 namespace sallyport::dataplane {
 namespace {
-
-constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash ^= value + 0x9e3779b97f4a7c15U + (hash << 6) + (hash >> 2);
-  return hash * 0xff51afd7ed558ccdU;
-}
-
-std::uint64_t mac_value(const MacAddress& mac) {
-  std::uint64_t value = 0;
-  for (std::uint8_t byte : mac.bytes()) value = value << 8 | byte;
-  return value;
-}
 
 std::uint64_t source_of(const DropKey& key) {
   // Unknown senders share the budget of the port they come by: a MAC costs them nothing.
@@ -23,21 +14,19 @@ std::uint64_t source_of(const DropKey& key) {
   return key.device;
 }
 
-std::uint64_t hash_of(const DropKey& key, bool overflow, std::int64_t second) {
-  std::uint64_t hash = mix(static_cast<std::uint64_t>(second), key.device);
-  hash = mix(hash, mac_value(key.mac));
-  hash = mix(hash, static_cast<std::uint64_t>(key.segment) << 48 |
-                       static_cast<std::uint64_t>(key.port) << 32 |
-                       static_cast<std::uint64_t>(key.destination_port) << 16 |
-                       static_cast<std::uint64_t>(key.reason) << 8 | key.protocol);
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    high = high << 8 | key.destination.bytes()[i];
-    low = low << 8 | key.destination.bytes()[8 + i];
-  }
-  hash = mix(mix(hash, high), low);
-  return mix(hash, overflow ? 1 : 0) >> 16;
+// Odd constants keep zeros from wiping out the other half.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  return fold(a ^ 0x9e3779b97f4a7c15U, b ^ 0xff51afd7ed558ccdU);
+}
+
+std::uint64_t hash_of(const DropKey& key, std::int64_t second) {
+  const auto [high, low] = key.destination.words();
+  const std::uint64_t where = static_cast<std::uint64_t>(key.segment) << 48 |
+                              static_cast<std::uint64_t>(key.port) << 32 |
+                              static_cast<std::uint64_t>(key.destination_port) << 16 |
+                              static_cast<std::uint64_t>(key.reason) << 8 | key.protocol;
+  const std::uint64_t who = mix(key.mac.word(), key.device);
+  return mix(mix(high ^ who, low), where ^ std::rotl(static_cast<std::uint64_t>(second), 40));
 }
 
 constexpr std::int64_t second_of(Instant now) { return now.ns() / 1'000'000'000; }
@@ -51,60 +40,61 @@ DropRecords::DropRecords(std::size_t capacity) : budgets_(kBudgets) {
   index_.resize(4 * half);
 }
 
-bool DropRecords::within_budget(const DropKey& key, std::int64_t second) noexcept {
+// Two sources in one place share it: the place is theirs in turn, but never more than one allowance
+// a second each.
+DropRecords::Budget& DropRecords::budget_of(const DropKey& key, std::int64_t second) noexcept {
   const std::uint64_t source = source_of(key);
   Budget& budget = budgets_[mix(0, source) >> 32 & (kBudgets - 1)];
-  if (budget.second != second || budget.source != source) {
-    // Two sources in one place share it: the place is theirs in turn, but never more than one
-    // allowance a second each.
-    const bool same_second = budget.second == second;
-    budget = Budget{source, second, same_second ? budget.used : 0};
-  }
-  if (budget.used >= kRecordsPerSource) return false;
-  ++budget.used;
-  return true;
+  if (budget.second != second)
+    budget = Budget{source, second, 0, 0};
+  else if (budget.source != source)
+    budget = Budget{source, second, budget.used, 0};
+  return budget;
 }
 
-DropRecord* DropRecords::find(const DropKey& key, bool overflow, std::int64_t second) noexcept {
-  const std::uint32_t hint = index_[hash_of(key, overflow, second) & (index_.size() - 1)];
+DropRecord* DropRecords::at(std::uint32_t place, const DropKey& key, bool overflow,
+                            std::int64_t second) noexcept {
   Ring& ring = key.device == kNoDevice ? others_ : enrolled_;
-  if (hint == 0 || hint > ring.records.size()) return nullptr;
-  DropRecord& record = ring.records[hint - 1];
+  if (place == 0 || place > ring.records.size()) return nullptr;
+  DropRecord& record = ring.records[place - 1];
   const bool same = record.packets != 0 && record.key == key && record.overflow == overflow &&
                     second_of(record.first) == second;
   return same ? &record : nullptr;
 }
 
-void DropRecords::add(const DropKey& key, bool overflow, const DropExample& example,
-                      Instant now) noexcept {
+std::uint32_t DropRecords::add(const DropKey& key, bool overflow, const DropExample& example,
+                               Instant now) noexcept {
   Ring& ring = key.device == kNoDevice ? others_ : enrolled_;
   const auto at = static_cast<std::uint32_t>(ring.written & (ring.records.size() - 1));
   ++ring.written;
   ring.records[at] = DropRecord{key, example, overflow, now, now, 1};
-  index_[hash_of(key, overflow, second_of(now)) & (index_.size() - 1)] = at + 1;
+  return at + 1;
 }
 
 void DropRecords::record(const DropKey& key, const DropExample& example, Instant now) noexcept {
   const std::int64_t second = second_of(now);
-  if (DropRecord* seen = find(key, false, second)) {
+  const auto count = [now](DropRecord* seen) {
+    if (seen == nullptr) return false;
     ++seen->packets;
     seen->last = now;
-    return;
-  }
-  if (within_budget(key, second)) {
-    add(key, false, example, now);
+    return true;
+  };
+  std::uint32_t& named = index_[hash_of(key, second) & (index_.size() - 1)];
+  if (count(at(named, key, false, second))) return;
+  Budget& budget = budget_of(key, second);
+  if (budget.used < kRecordsPerSource) {
+    ++budget.used;
+    named = add(key, false, example, now);
     return;
   }
   DropKey rest = key;
   rest.destination = IpAddress();
   rest.destination_port = 0;
   if (rest.device == kNoDevice) rest.mac = MacAddress();
-  if (DropRecord* seen = find(rest, true, second)) {
-    ++seen->packets;
-    seen->last = now;
-    return;
-  }
-  add(rest, true, example, now);
+  if (count(at(budget.overflow, rest, true, second))) return;
+  std::uint32_t& others = index_[~hash_of(rest, second) & (index_.size() - 1)];
+  if (!count(at(others, rest, true, second))) others = add(rest, true, example, now);
+  budget.overflow = others;
 }
 
 std::vector<DropRecord> DropRecords::snapshot() const {

@@ -72,12 +72,16 @@ class DropRecords {
     std::uint64_t source = 0;
     std::int64_t second = -1;
     std::uint32_t used = 0;
+    std::uint32_t overflow = 0;  // place of the record that took what exceeded it last
   };
   static constexpr std::size_t kBudgets = 1024;
 
-  void add(const DropKey& key, bool overflow, const DropExample& example, Instant now) noexcept;
-  bool within_budget(const DropKey& key, std::int64_t second) noexcept;
-  DropRecord* find(const DropKey& key, bool overflow, std::int64_t second) noexcept;
+  // Places count from 1; 0 = none. A place is a hint: what stands there is compared.
+  std::uint32_t add(const DropKey& key, bool overflow, const DropExample& example,
+                    Instant now) noexcept;
+  Budget& budget_of(const DropKey& key, std::int64_t second) noexcept;
+  DropRecord* at(std::uint32_t place, const DropKey& key, bool overflow,
+                 std::int64_t second) noexcept;
 
   Ring enrolled_;
   Ring others_;

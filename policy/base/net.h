@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -23,15 +24,10 @@ class IpAddress {
  public:
   constexpr IpAddress() = default;  // "::"
   static constexpr IpAddress v4(std::uint32_t host_order) {
-    IpAddress a;
-    a.bytes_[10] = a.bytes_[11] = 0xff;
-    for (unsigned i = 0; i < 4; ++i)
-      a.bytes_[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
-    return a;
+    return of_words({0, std::uint64_t{std::byteswap(host_order)} << 32 | kMappedMark});
   }
   static constexpr IpAddress v4_bytes(const std::array<std::uint8_t, 4>& b) {
-    return v4(static_cast<std::uint32_t>(b[0]) << 24 | static_cast<std::uint32_t>(b[1]) << 16 |
-              static_cast<std::uint32_t>(b[2]) << 8 | b[3]);
+    return of_words({0, std::uint64_t{std::bit_cast<std::uint32_t>(b)} << 32 | kMappedMark});
   }
   // An address whose bytes are in the IPv4-mapped range is an IPv4 address.
   static constexpr IpAddress v6(const std::array<std::uint8_t, 16>& b) {
@@ -42,17 +38,18 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   constexpr bool is_v4() const {
-    for (unsigned i = 0; i < 10; ++i)
-      if (bytes_[i] != 0) return false;
-    return bytes_[10] == 0xff && bytes_[11] == 0xff;
+    const auto [high, low] = words();
+    return high == 0 && static_cast<std::uint32_t>(low) == kMappedMark;
   }
   constexpr IpVersion version() const { return is_v4() ? IpVersion::k4 : IpVersion::k6; }
   constexpr const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  // The same bytes as two words in memory order: for hashing and comparing, eight at a time.
+  constexpr std::array<std::uint64_t, 2> words() const {
+    return std::bit_cast<std::array<std::uint64_t, 2>>(bytes_);
+  }
   // Host order; meaningful for IPv4 only.
   constexpr std::uint32_t v4_value() const {
-    return static_cast<std::uint32_t>(bytes_[12]) << 24 |
-           static_cast<std::uint32_t>(bytes_[13]) << 16 |
-           static_cast<std::uint32_t>(bytes_[14]) << 8 | bytes_[15];
+    return std::byteswap(static_cast<std::uint32_t>(words()[1] >> 32));
   }
   constexpr bool is_multicast() const {
     return is_v4() ? (bytes_[12] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
@@ -65,24 +62,34 @@ class IpAddress {
   }
   std::string to_string() const;
 
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    const auto x = a.words(), y = b.words();
+    if (x[0] != y[0]) return std::byteswap(x[0]) <=> std::byteswap(y[0]);
+    return std::byteswap(x[1]) <=> std::byteswap(y[1]);
+  }
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    const auto x = a.words(), y = b.words();
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+  }
 
  private:
+  static_assert(std::endian::native == std::endian::little);
+  // Bytes 8 to 11 of an IPv4-mapped address.
+  static constexpr std::uint32_t kMappedMark = 0xffff0000;
+  static constexpr IpAddress of_words(const std::array<std::uint64_t, 2>& words) {
+    return v6(std::bit_cast<std::array<std::uint8_t, 16>>(words));
+  }
   std::array<std::uint8_t, 16> bytes_{};
 };
 
 constexpr bool IpAddress::is_unspecified() const {
-  if (is_v4()) return v4_value() == 0;
-  for (std::uint8_t b : bytes_)
-    if (b != 0) return false;
-  return true;
+  const auto [high, low] = words();
+  return high == 0 && (low == 0 || low == kMappedMark);
 }
 constexpr bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[12] == 127;
-  for (unsigned i = 0; i < 15; ++i)
-    if (bytes_[i] != 0) return false;
-  return bytes_[15] == 1;
+  const auto [high, low] = words();
+  return high == 0 && low == std::uint64_t{1} << 56;
 }
 
 // A prefix; `length` counts bits of its own version (0-32 or 0-128). Host bits are zero by
@@ -115,15 +122,27 @@ class MacAddress {
   static std::optional<MacAddress> parse(std::string_view text);
   constexpr const std::array<std::uint8_t, 6>& bytes() const { return bytes_; }
   constexpr bool is_group() const { return (bytes_[0] & 1) != 0; }
-  constexpr bool is_zero() const { return bytes_ == std::array<std::uint8_t, 6>{}; }
+  constexpr bool is_zero() const { return word() == 0; }
   static constexpr MacAddress broadcast() {
     return MacAddress({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
   }
   // The link-local address made of this MAC by modified EUI-64 (RFC 4291 appendix A).
   IpAddress link_local() const;
   std::string to_string() const;
+  // All six bytes in one word, for hashing and comparing.
+  constexpr std::uint64_t word() const {
+    struct Halves {
+      std::array<std::uint8_t, 4> first;
+      std::array<std::uint8_t, 2> last;
+    };
+    const auto halves = std::bit_cast<Halves>(bytes_);
+    return std::bit_cast<std::uint32_t>(halves.first) |
+           std::uint64_t{std::bit_cast<std::uint16_t>(halves.last)} << 32;
+  }
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
-  friend constexpr bool operator==(const MacAddress&, const MacAddress&) = default;
+  friend constexpr bool operator==(const MacAddress& a, const MacAddress& b) {
+    return a.word() == b.word();
+  }
 
  private:
   std::array<std::uint8_t, 6> bytes_{};

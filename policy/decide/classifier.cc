@@ -1,6 +1,7 @@
 #include "policy/decide/classifier.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 
 namespace sallyport::decide {
@@ -13,12 +14,8 @@ struct Halves {
 };
 
 Halves halves(const IpAddress& address) noexcept {
-  Halves out;
-  for (std::size_t i = 0; i < 8; ++i) {
-    out.high = out.high << 8 | address.bytes()[i];
-    out.low = out.low << 8 | address.bytes()[8 + i];
-  }
-  return out;
+  const auto [high, low] = address.words();
+  return {std::byteswap(high), std::byteswap(low)};
 }
 
 template <class Interval>
@@ -33,9 +30,15 @@ Location location_of(const Interval& interval) noexcept {
 // starts at the lowest address.
 template <class Interval, class StartsAfter>
 const Interval& covering(std::span<const Interval> intervals, StartsAfter starts_after) noexcept {
-  const auto next = std::partition_point(intervals.begin() + 1, intervals.end(),
-                                         [&](const Interval& i) { return !starts_after(i); });
-  return *(next - 1);
+  // Halving without branches, since which way it goes is as good as random. What is left lies
+  // within the table: first + left never grows.
+  const Interval* first = intervals.data();
+  for (std::size_t left = intervals.size(); left > 1;) {
+    const std::size_t half = left / 2;
+    first = starts_after(first[half]) ? first : first + half;
+    left -= half;
+  }
+  return *first;
 }
 
 }  // namespace
@@ -43,12 +46,15 @@ const Interval& covering(std::span<const Interval> intervals, StartsAfter starts
 Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
     : members_(snapshot.members()),
       devices_(snapshot.devices()),
+      device_addresses_(snapshot.device_addresses()),
       bind_table_(snapshot.bind_table()),
       intervals4_(snapshot.intervals4()),
       intervals6_(snapshot.intervals6()),
       pairs_(snapshot.pairs()),
       ranges_(snapshot.ranges()),
       rules_(snapshot.rules()) {
+  for (std::size_t port = 0; port < untagged_.size(); ++port)
+    untagged_[port] = member(static_cast<std::uint16_t>(port), 0);
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     uplinks_[segment->slot()] = segment->role() == wire::Role::Uplink;
     // A management segment has other services, not other identities.
@@ -77,12 +83,12 @@ std::uint32_t Classifier::device_by_mac(const MacAddress& mac) const noexcept {
   for (std::size_t step = 0; step < wire::kMaxProbe; ++step, at = (at + 1) & mask) {
     const wire::BindSlot& slot = bind_table_[at];
     if (slot.device() == wire::kNoDevice) return wire::kNoDevice;
-    if (wire::to_mac(slot.mac()) == mac) return slot.device();
+    if (wire::to_mac(slot.mac()).word() == mac.word()) return slot.device();
   }
   return wire::kNoDevice;
 }
 
-std::uint16_t Classifier::segment_of(std::uint16_t port, std::uint16_t vlan) const noexcept {
+std::uint16_t Classifier::member(std::uint16_t port, std::uint16_t vlan) const noexcept {
   const auto at = std::partition_point(members_.begin(), members_.end(), [&](const auto& m) {
     return m.port() < port || (m.port() == port && m.vlan() < vlan);
   });
@@ -103,9 +109,11 @@ const wire::Rule* Classifier::rule(std::uint32_t slot) const noexcept {
 bool Classifier::owns(std::uint32_t device_slot, const IpAddress& address) const noexcept {
   const wire::Device* d = device(device_slot);
   if (d == nullptr) return false;
-  if (!address.is_v4() && address.is_link_local())
-    return address == wire::to_mac(d->mac()).link_local();
-  return locate(address).device == device_slot;
+  // What is listed is found by locate(), and nothing else is: the verifier compares the two.
+  for (const wire::Address& own : device_addresses_.subspan(d->first_address(), d->address_count()))
+    if (wire::to_ip(own) == address) return true;
+  return !address.is_v4() && address.is_link_local() &&
+         address == wire::to_mac(d->mac()).link_local();
 }
 
 Binding Classifier::bind(std::uint16_t port, std::uint16_t vlan, const MacAddress& mac,

@@ -13,6 +13,7 @@
 // Failures: none; what is not permitted is a default-constructed Decision, which is deny. 2.4.7.1.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <optional>
@@ -98,7 +99,7 @@ struct Verdict {
 
 class Classifier {
  public:
-  constexpr Classifier() noexcept = default;
+  constexpr Classifier() noexcept { untagged_.fill(wire::kNowhere); }
   explicit Classifier(const wire::SnapshotView& snapshot) noexcept;
 
   bool loaded() const noexcept { return !intervals4_.empty(); }
@@ -109,7 +110,9 @@ class Classifier {
   // device's port, VLAN and segment.
   std::uint32_t device_by_mac(const MacAddress& mac) const noexcept;
   // The segment of a port and VLAN (0 = untagged); kNowhere if none.
-  std::uint16_t segment_of(std::uint16_t port, std::uint16_t vlan) const noexcept;
+  std::uint16_t segment_of(std::uint16_t port, std::uint16_t vlan) const noexcept {
+    return vlan == 0 && port < untagged_.size() ? untagged_[port] : member(port, vlan);
+  }
   // nullptr for a hole or a slot out of range.
   const wire::Device* device(std::uint32_t slot) const noexcept;
   const wire::Rule* rule(std::uint32_t slot) const noexcept;
@@ -156,14 +159,18 @@ class Classifier {
   }
 
  private:
+  std::uint16_t member(std::uint16_t port, std::uint16_t vlan) const noexcept;
+
   std::span<const wire::Member> members_;
   std::span<const wire::Device> devices_;
+  std::span<const wire::Address> device_addresses_;
   std::span<const wire::BindSlot> bind_table_;
   std::span<const wire::Interval4> intervals4_;
   std::span<const wire::Interval6> intervals6_;
   std::span<const wire::PairSlot> pairs_;
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;
+  std::array<std::uint16_t, wire::kMaxPorts> untagged_{};  // what member() says of VLAN 0
   std::bitset<wire::kMaxSegments> uplinks_;
   std::bitset<wire::kMaxSegments> device_segments_;
 };

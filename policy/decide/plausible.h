@@ -14,8 +14,8 @@ namespace sallyport::decide {
 
 // Blocks that are never a source or destination of a forwarded packet. An unspecified source is
 // left to bind, which knows who may have no address yet. Of two versions: kIpVersion.
-constexpr std::optional<Drop> implausible_addresses(const IpAddress& source,
-                                                    const IpAddress& destination) noexcept {
+[[gnu::always_inline]] constexpr std::optional<Drop> implausible_addresses(
+    const IpAddress& source, const IpAddress& destination) noexcept {
   if (source.is_v4() != destination.is_v4()) return Drop::kIpVersion;
   if (source.is_v4()) {
     const std::uint32_t s = source.v4_value(), d = destination.v4_value();

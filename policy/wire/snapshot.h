@@ -23,6 +23,8 @@
 // lives; it is a cheap value to copy. Thread: immutable, shared freely.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -97,9 +99,13 @@ class SnapshotView {
 std::vector<std::uint8_t> seal_snapshot(std::uint64_t revision, ConstBytes body);
 
 // Between generated structures and the vocabulary of policy/base.
-IpAddress to_ip(const Address& address) noexcept;
+inline IpAddress to_ip(const Address& address) noexcept {
+  return IpAddress::v6(std::bit_cast<std::array<std::uint8_t, 16>>(address));
+}
 Address to_wire(const IpAddress& address) noexcept;
-MacAddress to_mac(const Mac& mac) noexcept;
+inline MacAddress to_mac(const Mac& mac) noexcept {
+  return MacAddress(std::bit_cast<std::array<std::uint8_t, 6>>(mac));
+}
 Mac to_wire(const MacAddress& mac) noexcept;
 // Empty for an absent string.
 std::string_view text(const flatbuffers::String* string) noexcept;

@@ -66,20 +66,8 @@ const Address* SnapshotView::host_address(std::uint16_t slot, IpVersion version)
   return nullptr;
 }
 
-IpAddress to_ip(const Address& address) noexcept {
-  std::array<std::uint8_t, 16> bytes{};
-  std::copy_n(address.bytes()->data(), bytes.size(), bytes.begin());
-  return IpAddress::v6(bytes);
-}
-
 Address to_wire(const IpAddress& address) noexcept {
   return Address(flatbuffers::span<const std::uint8_t, 16>(address.bytes().data(), 16));
-}
-
-MacAddress to_mac(const Mac& mac) noexcept {
-  std::array<std::uint8_t, 6> bytes{};
-  std::copy_n(mac.bytes()->data(), bytes.size(), bytes.begin());
-  return MacAddress(bytes);
 }
 
 Mac to_wire(const MacAddress& mac) noexcept {

@@ -8,8 +8,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include "policy/base/net.h"
 
 namespace sallyport::wire {
 
@@ -55,9 +58,7 @@ constexpr std::uint64_t mix64(std::uint64_t x) noexcept {
 }
 
 constexpr std::uint64_t mac_hash(const std::array<std::uint8_t, 6>& mac) noexcept {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : mac) value = value << 8 | byte;
-  return mix64(value + 0x9e3779b97f4a7c15U);
+  return mix64((std::byteswap(MacAddress(mac).word()) >> 16) + 0x9e3779b97f4a7c15U);
 }
 
 // Never 0 for classes that take part in rules: those start at 1.

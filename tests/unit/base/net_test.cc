@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <random>
+
 namespace sallyport {
 namespace {
 
@@ -18,6 +22,60 @@ TEST(IpAddress, PrintsWhatItParses) {
     const auto address = IpAddress::parse(text);
     ASSERT_TRUE(address) << text;
     EXPECT_EQ(address->to_string(), text);
+  }
+}
+
+// What is done with words is what its bytes say.
+TEST(IpAddress, WordsAreItsBytes) {
+  std::mt19937 random(7);
+  using Bytes = std::array<std::uint8_t, 16>;
+  const auto some = [&] {
+    Bytes b{};
+    // Few values, so that addresses are equal, mapped or special often enough.
+    const auto byte = [&] { return std::array<std::uint8_t, 4>{0, 1, 0x80, 0xff}[random() % 4]; };
+    const unsigned from = std::array<unsigned, 4>{0, 8, 12, 15}[random() % 4];
+    for (unsigned i = from; i < 16; ++i) b[i] = byte();
+    if (random() % 2 == 0) b[10] = b[11] = 0xff;
+    return b;
+  };
+  const auto mapped = [](const Bytes& b) {
+    return std::all_of(b.begin(), b.begin() + 10, [](auto x) { return x == 0; }) && b[10] == 0xff &&
+           b[11] == 0xff;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const Bytes x = some(), y = some();
+    const IpAddress a = IpAddress::v6(x), b = IpAddress::v6(y);
+    ASSERT_EQ(a.bytes(), x);
+    ASSERT_EQ(a == b, x == y);
+    ASSERT_EQ(a <=> b, x <=> y);
+    ASSERT_EQ(a.is_v4(), mapped(x)) << a.to_string();
+    if (a.is_v4()) {
+      const std::array<std::uint8_t, 4> last = {x[12], x[13], x[14], x[15]};
+      ASSERT_EQ(a.v4_value(), std::uint32_t{x[12]} << 24 | std::uint32_t{x[13]} << 16 |
+                                  std::uint32_t{x[14]} << 8 | x[15]);
+      ASSERT_EQ(IpAddress::v4(a.v4_value()), a);
+      ASSERT_EQ(IpAddress::v4_bytes(last), a);
+    }
+    const bool nothing = std::all_of(x.begin(), x.end(), [](auto c) { return c == 0; });
+    ASSERT_EQ(a.is_unspecified(), nothing || (a.is_v4() && a.v4_value() == 0)) << a.to_string();
+    const bool one = std::all_of(x.begin(), x.begin() + 15, [](auto c) { return c == 0; });
+    ASSERT_EQ(a.is_loopback(), a.is_v4() ? x[12] == 127 : one && x[15] == 1) << a.to_string();
+  }
+  EXPECT_TRUE(IpAddress::parse("::1")->is_loopback());
+  EXPECT_TRUE(IpAddress::parse("127.1.2.3")->is_loopback());
+}
+
+TEST(MacAddress, IsOneWordOfItsBytes) {
+  const MacAddress mac({0x02, 0x11, 0x22, 0x33, 0x44, 0x55});
+  EXPECT_EQ(mac.word(), 0x554433221102U);
+  for (unsigned i = 0; i < 6; ++i) {
+    auto bytes = mac.bytes();
+    bytes[i] ^= 0x80;
+    EXPECT_NE(MacAddress(bytes), mac) << i;
+    bytes = {};
+    EXPECT_TRUE(MacAddress(bytes).is_zero());
+    bytes[i] = 1;
+    EXPECT_FALSE(MacAddress(bytes).is_zero()) << i;
   }
 }
 

@@ -202,6 +202,77 @@ TEST_P(Identity, NobodyElseSpeaksInAFlowThatIsOpen) {
   expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
 }
 
+// Every part of an identity made wrong alone, while a flow is open.
+TEST_P(Identity, AnOpenFlowAsksEachPacketForItsSender) {
+  const IpAddress meter = host("meter").address(version());
+  const auto right = meter_with(host("meter").mac, meter);
+  expect_out(send("meter", right.udp()), "lan1");
+  for (const MacAddress& mac : {host("camera").mac, host("rogue").mac, host("plc").mac})
+    expect_drop(send("meter", meter_with(mac, meter).udp()), Drop::kStolenIdentity);
+  expect_drop(send("meter", meter_with(world_.segment_mac("field"), meter).udp()),
+              Drop::kBadSourceMac);
+  for (const char* port : {"lan1", "lan3"})
+    expect_drop(world_.receive(port, right.udp()), Drop::kStolenIdentity);
+  auto tagged = right;
+  expect_drop(send("meter", tagged.vlan(7).udp()), Drop::kStolenIdentity);
+  const auto to = [&](const MacAddress& mac) {
+    return PacketBuilder({host("meter").mac, meter, 5000},
+                         {mac, host("plc").address(version()), 5683});
+  };
+  expect_drop(send("meter", to(host("plc").mac).udp()), Drop::kNotEnforceable);
+  expect_drop(send("meter", to(world_.segment_mac("office")).udp()), Drop::kNotEnforceable);
+  expect_drop(send("meter", to(MacAddress::broadcast()).udp()), Drop::kNoBroadcast);
+  expect_out(send("meter", right.udp()), "lan1");
+}
+
+// The same beyond an uplink, where nobody is enrolled: the wire and the gateway's MAC.
+TEST_P(Identity, AnOpenFlowOfTheUplinkStaysThere) {
+  const auto answer = [&](const MacAddress& from, const MacAddress& to) {
+    return PacketBuilder({from, host("cloud").address(version()), 8883},
+                         {to, host("meter").address(version()), 5000});
+  };
+  world_.receive("wan", PacketBuilder(at("cloud"), {world_.segment_mac("uplink"), own("uplink"), 0})
+                            .neighbour_question());
+  expect_out(send("meter", packet("meter", 5000, "cloud", 8883).tcp(kTcpSyn)), "wan");
+  const MacAddress gateway = world_.segment_mac("uplink");
+  const auto right = answer(host("cloud").mac, gateway);
+  expect_out(world_.receive("wan", right.tcp(kTcpSyn | kTcpAck)), "lan2");
+  // Whatever MAC a router has.
+  expect_out(world_.receive("wan", answer(host("router").mac, gateway).tcp(kTcpAck)), "lan2");
+  for (const MacAddress& own : {gateway, dataplane::kFixedMac})
+    expect_drop(world_.receive("wan", answer(own, gateway).tcp(kTcpAck)), Drop::kBadSourceMac);
+  expect_drop(world_.receive("wan", answer(host("cloud").mac, host("router").mac).tcp(kTcpAck)),
+              Drop::kNotEnforceable);
+  for (const char* port : {"lan1", "lan2", "lan3"})
+    EXPECT_TRUE(world_.receive(port, right.tcp(kTcpAck)).empty()) << port;
+  auto tagged = right;
+  expect_drop(world_.receive("wan", tagged.vlan(7).tcp(kTcpAck)), Drop::kSegmentMismatch);
+}
+
+// What a flow's packets need not show again holds until the next revision only. The rule permits
+// the whole segment, before and after; the address is another device's now.
+TEST_P(Identity, AnEndThatLostItsAddressSpeaksNoMoreInAnOpenFlow) {
+  model::Gateway gateway = plant();
+  gateway.conduits[0].from = model::SegmentEnd{"office", {}};
+  world_.apply(gateway);
+  open_tcp();
+  const auto scada = std::ranges::find(gateway.devices, "scada", &model::Device::name);
+  ASSERT_NE(scada, gateway.devices.end());
+  model::Device panel = *scada;
+  panel.name = "panel";
+  panel.mac = MacAddress({2, 0, 0, 0, 0x30, 0x77});
+  scada->addresses = {*IpAddress::parse("10.30.0.77"), *IpAddress::parse("fd00:30::77")};
+  gateway.devices.push_back(panel);
+  world_.apply(gateway);
+  const auto of_panel =
+      PacketBuilder({panel.mac, host("scada").address(version()), 40000}, via("scada", "plc", 502));
+  expect_drop(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpAck)),
+              Drop::kStolenIdentity);
+  expect_drop(world_.receive("lan3", of_panel.tcp(kTcpAck)), Drop::kRevoked);
+  EXPECT_EQ(world_.pipeline().flows().size(), 0U);
+  expect_out(world_.receive("lan3", of_panel.tcp(kTcpSyn)), "lan1");
+}
+
 TEST_P(Identity, AHostStackSpeaksForItsOwnSegmentOnly) {
   const Party plc{kAnyMac, host("plc").address(version()), 502};
   const auto from_stack = [&](const MacAddress& mac, const IpAddress& source) {

@@ -286,5 +286,29 @@ TEST_P(Policy, AFullFlowTableIsSaidSo) {
   EXPECT_EQ(to_string(*small.verdict().drop), to_string(Drop::kFlowTableFull));
 }
 
+// Of what passed: segment by segment and rule by rule. Of what did not: in, and dropped.
+TEST_P(Policy, VolumesAreWhatWasOnTheWires) {
+  open_tcp();
+  const auto request = packet("scada", 40000, "plc", 502).tcp(kTcpAck);
+  for (int i = 0; i < 5; ++i) expect_out(send("scada", request), "lan1");
+  expect_drop(send("scada", packet("scada", 40000, "plc", 503).tcp(kTcpSyn)), Drop::kDefaultDeny);
+  expect_drop(send("rogue", packet("rogue", 1, "plc", 502).tcp(kTcpSyn)), Drop::kUnknownDevice);
+  const dataplane::Volumes& volumes = world_.pipeline().volumes();
+  const auto& office = volumes.segments()[world_.segment_slot("office")];
+  const auto& field = volumes.segments()[world_.segment_slot("field")];
+  EXPECT_EQ(office.in.packets, 2U + 5U + 1U);
+  EXPECT_EQ(office.out.packets, 1U);
+  EXPECT_EQ(office.dropped, 1U);
+  EXPECT_EQ(field.in.packets, 1U + 1U);
+  EXPECT_EQ(field.out.packets, 2U + 5U);
+  EXPECT_EQ(field.out.bytes, (2U + 5U) * request.size());
+  EXPECT_EQ(field.dropped, 1U);
+  std::uint64_t carried = 0;
+  for (const dataplane::Volume& one : volumes.rules()) carried += one.packets;
+  EXPECT_EQ(carried, 3U + 5U);
+  EXPECT_EQ(std::ranges::count_if(volumes.rules(), [](const auto& v) { return v.packets != 0; }),
+            1);
+}
+
 }  // namespace
 }  // namespace sallyport::testing

@@ -1,0 +1,61 @@
+// How much went where: by segment and by rule, since the start. What `sallyctl top` makes rates of.
+//
+// One writer, the worker; read between its bursts. All memory is taken by the constructor; it is
+// touched only as far as there are segments and rules.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataplane/allowed.h"
+#include "policy/wire/tables.h"
+
+namespace sallyport::dataplane {
+
+struct Volume {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;  // frames without FCS
+  void add(std::size_t size) noexcept {
+    ++packets;
+    bytes += size;
+  }
+};
+
+struct SegmentVolume {
+  Volume in;                  // from its wires, also what was then dropped
+  Volume out;                 // given to its wires' drivers
+  std::uint64_t dropped = 0;  // of what came from its wires or its host stack
+};
+
+class Volumes {
+ public:
+  Volumes() : rules_(wire::kMaxRules) {}
+
+  void came(SegmentSlot segment, std::size_t size) noexcept {
+    if (segment < segments_.size()) segments_[segment].in.add(size);
+  }
+  void dropped(SegmentSlot segment) noexcept {
+    if (segment < segments_.size()) ++segments_[segment].dropped;
+  }
+  // To a wire or a host stack, under a rule of the policy or a built-in one, which is not counted
+  // here (Counters::builtin).
+  void left(const Allowed& allowed) noexcept {
+    const std::size_t size = allowed.bytes().size();
+    const Exit& exit = allowed.exit();
+    if (exit.kind == Exit::Kind::kPort && exit.segment < segments_.size())
+      segments_[exit.segment].out.add(size);
+    if (allowed.rule() < rules_.size()) rules_[allowed.rule()].add(size);
+  }
+
+  std::span<const SegmentVolume> segments() const noexcept { return segments_; }
+  // By slot.
+  std::span<const Volume> rules() const noexcept { return rules_; }
+
+ private:
+  std::array<SegmentVolume, wire::kMaxSegments> segments_{};
+  std::vector<Volume> rules_;
+};
+
+}  // namespace sallyport::dataplane
