@@ -34,6 +34,7 @@ void add_policy(CLI::App& app, Context& context);   // policy ...
 void add_review(CLI::App& app, Context& context);   // review ...
 void add_capture(CLI::App& app, Context& context);  // capture
 void add_trace(CLI::App& app, Context& context);    // trace
+void add_top(CLI::App& app, Context& context);      // top
 
 // A whole file, at most `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit);

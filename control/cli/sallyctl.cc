@@ -21,6 +21,7 @@ constexpr const char* kFirstSteps =
     "  sallyctl config apply my.yaml      bring it into force, all of it or nothing\n"
     "  sallyctl status                    what is in force, and whether all processes are there\n"
     "  sallyctl show drops                what was not let through, and why\n"
+    "  sallyctl top                       what passes and what is dropped, second by second\n"
     "  sallyctl explain --in SEGMENT SRC:PORT DST:PORT tcp\n"
     "  sallyctl explain --last            why the newest drop was dropped\n"
     "  sallyctl prove                     who may talk to whom, and what cannot be enforced\n\n";
@@ -56,6 +57,7 @@ void build_command_line(CLI::App& app, Context& context) {
   add_review(app, context);
   add_capture(app, context);
   add_trace(app, context);
+  add_top(app, context);
   // Last, so that the subcommands do not repeat it.
   app.footer(kFirstSteps + exit_codes_text());
 }

@@ -18,6 +18,7 @@ std::map<std::string, std::vector<std::string>> asked_with(const std::string& fi
   return {
       {"config check", {file}},
       {"config diff", {file}},
+      {"top", {"--count", "1", "--interval", "0.1"}},
       {"explain", {"--in", "field", "--candidate", file, "10.20.0.5:1", "10.20.0.1:53", "udp"}}};
 }
 

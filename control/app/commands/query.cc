@@ -20,12 +20,19 @@ struct Topic {
   std::string_view asked = {};  // what the sibling calls it, if otherwise
 };
 constexpr std::array kTopics{
-    Topic{"status", false, false},      Topic{"flows", false, false},
-    Topic{"drops", false, false},       Topic{"counters", false, false},
-    Topic{"neighbours", false, false},  Topic{"capture-start", false, true},
-    Topic{"capture-read", false, true}, Topic{"capture-stop", false, true},
-    Topic{"trace-start", false, true},  Topic{"sessions", true, false},
-    Topic{"crypto", true, false},       Topic{"terminator", true, false, "status"},
+    Topic{"status", false, false},
+    Topic{"flows", false, false},
+    Topic{"drops", false, false},
+    Topic{"counters", false, false},
+    Topic{"neighbours", false, false},
+    Topic{"volumes", false, false},
+    Topic{"capture-start", false, true},
+    Topic{"capture-read", false, true},
+    Topic{"capture-stop", false, true},
+    Topic{"trace-start", false, true},
+    Topic{"sessions", true, false},
+    Topic{"crypto", true, false},
+    Topic{"terminator", true, false, "status"},
 };
 
 void query(Parts& parts, const Request& request, const Responder& responder) {
