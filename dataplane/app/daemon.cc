@@ -230,6 +230,7 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 }
 
 void Daemon::tick() {
+  if (worker_) worker_->watch(os::steady_now());
   for (const auto& device : devices_) device->forget_link_errors();
   if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;
   os::log::info("a capture that nobody reads is over");

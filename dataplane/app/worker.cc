@@ -3,10 +3,12 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
+#include "policy/os/log.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr std::uint32_t kBusyPolls = 64;
 constexpr std::int64_t kShortestSleepNs = 20'000;
 constexpr std::int64_t kLongestSleepNs = 200'000;
+constexpr Duration kLongestLook = std::chrono::milliseconds(500);
 
 void sleep_ns(std::int64_t ns) {
   const timespec span{0, ns};
@@ -37,7 +40,21 @@ void Worker::start() {
 
 void Worker::do_between_bursts(const std::function<void(Pipeline&)>& work) {
   request_.store(&work, std::memory_order_release);
-  while (request_.load(std::memory_order_acquire) != nullptr) sleep_ns(kShortestSleepNs);
+  while (request_.load(std::memory_order_acquire) != nullptr) {
+    sleep_ns(kShortestSleepNs);
+    watch(os::steady_now());
+  }
+}
+
+void Worker::watch(Instant now) noexcept {
+  const std::uint64_t turns = turns_.value.load(std::memory_order_relaxed);
+  const Duration since = std::clamp(now - looked_, Duration::zero(), kLongestLook);
+  looked_ = now;
+  without_turn_ = turns == seen_turns_ ? without_turn_ + since : Duration::zero();
+  seen_turns_ = turns;
+  if (without_turn_ < kLongestTurn) return;
+  os::log::error("the worker has not come round for 5 s: this process ends");
+  std::_Exit(kStalledExit);
 }
 
 void Worker::run() {
@@ -48,7 +65,7 @@ void Worker::run() {
   while (!stop_.load(std::memory_order_relaxed)) {
     idle = poller_.poll(os::steady_now()) == 0 ? idle + 1 : 0;
     if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
-    ++polls_;
+    turns_.value.fetch_add(1, std::memory_order_relaxed);
     if (const auto* work = request_.load(std::memory_order_acquire)) {
       (*work)(pipeline_);
       request_.store(nullptr, std::memory_order_release);

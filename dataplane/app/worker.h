@@ -3,6 +3,10 @@
 // on the worker between two bursts: at that moment no packet is in the pipeline, so swapping tables
 // there is a quiescent swap, and reading any of its state is safe.
 //
+// A worker that does not come round any more would leave a gateway that looks alive and forwards
+// nothing, or forwards under yesterday's policy: then the process ends, and its supervisor starts
+// another.
+//
 // Thread: start, stop and do_between_bursts are for the control thread alone.
 #pragma once
 
@@ -12,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/poller.h"
 #include "dataplane/tap/tap_thread.h"
 
@@ -27,9 +32,17 @@ class Worker {
   // Returns when `work` has run. `work` must not block.
   void do_between_bursts(const std::function<void(Pipeline&)>& work);
 
+  // Time without a turn after which the process ends.
+  static constexpr Duration kLongestTurn = std::chrono::seconds(5);
+  static constexpr int kStalledExit = 70;  // EX_SOFTWARE
+  // Looks whether the worker has come round since the last look, and ends the process if it has not
+  // for kLongestTurn. Call at least twice a second; of a longer pause between two looks (the whole
+  // process was stopped) half a second counts.
+  void watch(Instant now) noexcept;
+
   // Between bursts only.
   const std::vector<Poller::PortLoad>& loads() const { return poller_.loads(); }
-  std::uint64_t polls() const { return polls_; }
+  std::uint64_t polls() const { return turns_.value.load(std::memory_order_relaxed); }
   std::uint64_t sleeps() const { return sleeps_; }
 
  private:
@@ -38,10 +51,14 @@ class Worker {
   Pipeline& pipeline_;
   TapThread& taps_;
   Poller poller_;
-  std::uint64_t polls_ = 0;
+  OwnLine<std::atomic<std::uint64_t>> turns_;
   std::uint64_t sleeps_ = 0;
   std::atomic<const std::function<void(Pipeline&)>*> request_{nullptr};
   std::atomic<bool> stop_{false};
+  // The control thread's.
+  std::uint64_t seen_turns_ = 0;
+  Instant looked_;
+  Duration without_turn_{0};
   std::thread thread_;
 };
 

@@ -1,5 +1,5 @@
 """Landing 3: kill -9 of each process under traffic. What design says happens, happens; flows return; nothing else passes."""
-from . import capture, tls, topology, traffic, variants, wait
+from . import capture, stopped, tls, topology, traffic, variants, wait
 from .checks import check
 
 
@@ -128,3 +128,22 @@ def kill_dataplane(lab):
         return dark and returned and ended and tls_back and clean, \
             f"dark: {shown}; flows {'returned' if returned else 'did not return'}, TLS {'returned' if tls_back else 'did not'}; the old " \
             f"connection: {how}; {crossed}"
+
+
+@check("stuck-worker", "the dataplane's worker hangs under traffic: within 8 s the process ends and says so, the wires are dark meanwhile, its supervisor "
+       "starts another and the flows return")
+def stuck_worker(lab):
+    with UnderTraffic(lab) as load:
+        dataplane = lab.gateway["dataplane"]
+        ended, said = len(dataplane.exits), dataplane.log().count("the worker has not come round")
+        with stopped.Stopped(dataplane.pid, "worker") as worker:
+            mark = lab.captures.mark()
+            dark = wait.stays(lambda: not lab.captures.since(mark), 1.0)
+            gone = wait.holds(lambda: worker.gone() and len(dataplane.exits) > ended, 8)
+        told = dataplane.log().count("the worker has not come round") > said
+        returned = load.flows_return(20)
+        tls_back = wait.holds(lambda: tls_works(lab), 10)
+        clean, crossed = load.crossed()
+        return dark and gone and told and returned and tls_back and clean, \
+            f"{'dark' if dark else 'not dark'}; the process {'ended' if gone else 'went on'}, {'told' if told else 'silent'}; flows " \
+            f"{'returned' if returned else 'did not return'}; {crossed}"

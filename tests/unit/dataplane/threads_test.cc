@@ -130,5 +130,57 @@ TEST(Threads, WorkerTapThreadAndControlThreadShareNothingUnguarded) {
   }));
 }
 
+// A driver that never comes back.
+class StuckWire final : public dataplane::PortDriver {
+ public:
+  std::size_t transmit(std::span<dataplane::Packet> /*burst*/) noexcept override { return 0; }
+  std::size_t receive(std::span<dataplane::Packet> /*burst*/) noexcept override {
+    reached_ = true;
+    for (std::atomic<bool> never = false; !never;) never.wait(false);
+    return 0;
+  }
+  bool reached() const { return reached_; }
+
+ private:
+  std::atomic<bool> reached_ = false;
+};
+
+// Looks twice a second of a clock that the test turns.
+void look(dataplane::Worker& worker, Duration time) {
+  static Instant now = PipelineWorld::kStart;
+  for (const Instant end = now + time; now < end; now = now + std::chrono::milliseconds(500))
+    worker.watch(now);
+}
+
+TEST(Watch, AWorkerThatIsStuckEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto wait_for_the_end = [] {
+    PipelineWorld world;
+    StuckWire wire;
+    dataplane::TapThread taps(test_pool());
+    dataplane::Worker worker(world.pipeline(), taps, {{world.port_slot("lan1"), &wire}});
+    worker.start();
+    if (!wait_until([&] { return wire.reached(); })) std::_Exit(1);
+    look(worker, dataplane::Worker::kLongestTurn - std::chrono::seconds(1));
+    std::fputs("still there\n", stderr);
+    look(worker, std::chrono::seconds(2));
+    std::_Exit(2);
+  };
+  EXPECT_EXIT(wait_for_the_end(), ::testing::ExitedWithCode(dataplane::Worker::kStalledExit),
+              "still there\n.*has not come round");
+}
+
+TEST(Watch, AWorkerThatTurnsIsLeftAlone) {
+  PipelineWorld world;
+  BusyWire wire({});
+  dataplane::TapThread taps(test_pool());
+  dataplane::Worker worker(world.pipeline(), taps, {{world.port_slot("lan1"), &wire}});
+  worker.start();
+  for (int i = 0; i < 20; ++i) {
+    look(worker, dataplane::Worker::kLongestTurn - std::chrono::seconds(1));
+    worker.do_between_bursts([](dataplane::Pipeline&) {});
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::testing
