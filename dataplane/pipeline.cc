@@ -170,13 +170,21 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
   // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
   if ((opened->flags & kServerIsHost) != 0 && !transport_sum_right(raw))
     return drop(std::move(raw), Drop::kBadTransportChecksum, now);
-  if (flows_.size() == flows_.capacity()) return drop(std::move(raw), Drop::kFlowTableFull, now);
+  Flow* gives_way = nullptr;
+  if (flows_.full()) {
+    gives_way = flows_.gives_way(silent_for(*tables_, now));
+    if (gives_way == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);
+  }
   const wire::Rule* rule = tables_->classifier().rule(opened->rule);
   if (opened->kind == static_cast<std::uint8_t>(wire::RuleKind::Terminate) &&
       !credits_.grant(opened->rule, rule->inflight(),
                       wire::connection_id(opened->client, opened->client_port, opened->target_port),
                       now)) {
     return drop(std::move(raw), Drop::kAdmissionFull, now);
+  }
+  if (gives_way != nullptr) {
+    flows_.erase(*gives_way);
+    ++counters_.flows_displaced;
   }
   Flow* flow = flows_.insert(*opened);
   if (flow == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);

@@ -108,6 +108,7 @@ void tell_counters(const json& counters, Series& out) {
   out.add(Metric::kFlowsMade, {}, at(counters, {"flows_made"}));
   out.add(Metric::kFlowsEnded, {"silence"}, at(counters, {"flows_ended"}));
   out.add(Metric::kFlowsEnded, {"cut"}, at(counters, {"flows_cut"}));
+  out.add(Metric::kFlowsEnded, {"displaced"}, at(counters, {"flows_displaced"}));
 }
 
 struct Handshakes {

@@ -42,7 +42,8 @@ namespace sallyport::exporter {
   X(kFlowCapacity, "sallyport_flow_table_capacity", kGauge, "", "flows that there is room for")    \
   X(kFlowsMade, "sallyport_flows_made_total", kCounter, "", "flows that began")                    \
   X(kFlowsEnded, "sallyport_flows_ended_total", kCounter, "how",                                   \
-    "flows that ended: by silence, or cut because no rule permits them any more")                  \
+    "flows that ended: by silence, cut because no rule permits them any more, or displaced by "    \
+    "newer ones in a full table")                                                                  \
   X(kSessions, "sallyport_sessions", kGauge, "", "TLS sessions in the terminator now")             \
   X(kSessionsLimit, "sallyport_sessions_limit", kGauge, "", "TLS sessions that there is room for") \
   X(kHandshakes, "sallyport_handshakes_total", kCounter, "conduit,result",                         \

@@ -98,7 +98,8 @@ Looked look(const explain::Question& question, const BetweenBursts& between_burs
   };
   between_bursts([&](Pipeline& p) {
     out.found = find_flow(question, p, context.now);
-    out.live.flow_table_full = p.flows().size() == p.flows().capacity();
+    out.live.flow_table_full = p.flows().full() && p.tables() != nullptr &&
+                               !p.flows().would_give_way(silent_for(*p.tables(), context.now));
     p.names().any_class(question.tuple.destination, context.now, [&](std::uint32_t one) {
       out.names.push_back(one);
       return false;

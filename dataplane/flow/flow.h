@@ -30,6 +30,10 @@ enum FlowFlag : std::uint8_t {
   kServerIsHost = 2,  // the server is the gateway's own stack in server_segment
 };
 
+// How dear a flow is to its ends: what counts when the table is full (flow/eviction_order.h).
+enum class FlowStanding : std::uint8_t { kSpent, kHalfOpen, kOpen };
+inline constexpr std::size_t kFlowStandings = 3;
+
 struct alignas(64) Flow {
   IpAddress client;
   IpAddress server;  // as the client dialled it
@@ -53,8 +57,9 @@ struct alignas(64) Flow {
   SegmentSlot client_segment = kNoSegment;
   SegmentSlot server_segment = kNoSegment;
   std::uint8_t flags = 0;
-  std::uint8_t kind = 0;  // wire::RuleKind
-  bool live = false;      // written by FlowTable alone
+  std::uint8_t kind = 0;                            // wire::RuleKind
+  bool live = false;                                // written by FlowTable alone
+  FlowStanding standing = FlowStanding::kHalfOpen;  // as filed; written by EvictionOrder alone
 
   FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
   FlowKey server_key() const { return {target, client, target_port, client_port, protocol}; }

@@ -7,7 +7,10 @@
 
 namespace sallyport::dataplane {
 FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now)
-    : flows_(std::size_t{capacity} + 1), secret_(secret), start_(now) {
+    : flows_(std::size_t{capacity} + 1),
+      eviction_(std::size_t{capacity} + 1),
+      secret_(secret),
+      start_(now) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
   // Two keys per flow, half of the ways left free.
   const std::size_t wanted = std::size_t{capacity} * 2 * 2 / kWays;
@@ -75,6 +78,7 @@ Flow* FlowTable::insert(const Flow& flow) noexcept {
   flows_[place].live = true;
   ++size_;
   link(place);
+  eviction_.enter(flows_, place);
   return &flows_[place];
 }
 
@@ -84,6 +88,7 @@ void FlowTable::erase(Flow& flow) noexcept {
   index_erase(flow.client_key(), place << 1);
   index_erase(flow.server_key(), place << 1 | 1);
   unlink(place);
+  eviction_.leave(flows_, place);
   flow.live = false;
   flow.next = free_;
   free_ = place;
@@ -125,6 +130,12 @@ void FlowTable::advance(Flow& flow) noexcept {
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
   unlink(place);
   link(place);
+}
+
+void FlowTable::file(Flow& flow) noexcept {
+  const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
+  eviction_.leave(flows_, place);
+  eviction_.enter(flows_, place);
 }
 
 std::uint32_t FlowTable::expire(Instant now, std::uint32_t budget) noexcept {

@@ -7,6 +7,8 @@
 // wheel looks whether the deadline really has passed, so a hot path never relinks (only a deadline
 // that becomes earlier does). `now` is an argument.
 //
+// Who gives way when it is full: flow/eviction_order.h.
+//
 // The hash is keyed with a secret of the process: which keys collide cannot be known outside.
 // Thread: one. Failures: insert() returns nullptr and changes nothing when the table is full or
 // when either key is taken. References stay valid until the flow is erased. Twin:
@@ -22,6 +24,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "policy/base/hash.h"
 
@@ -77,8 +80,10 @@ class FlowTable {
   // Copies `flow` in; its `deadline` is its first one.
   Flow* insert(const Flow& flow) noexcept;
   void erase(Flow& flow) noexcept;
+  // After each packet, when the flow's state is the new one already.
   void set_deadline(Flow& flow, Instant deadline) noexcept {
     flow.deadline = deadline;
+    if (flow.standing != EvictionOrder::standing_of(flow)) file(flow);
     // Mostly it moves away from its list; then that is all.
     if ((deadline - start_).count() <= (std::int64_t{flow.due_tick} - 1) * kTick.count())
       advance(flow);
@@ -87,8 +92,27 @@ class FlowTable {
   // what is left over is done by the next call.
   std::uint32_t expire(Instant now, std::uint32_t budget) noexcept;
 
+  bool full() const noexcept { return free_ == 0; }
+  // Of a full table: the flow that gives way to a new one, still in the table; nullptr if none
+  // does. `silent_for(flow)` returns for how long no packet of it came.
+  template <class SilentFor>
+  Flow* gives_way(const SilentFor& silent_for) noexcept {
+    const std::uint32_t place = eviction_.choose(flows_, silent_for);
+    return place == 0 ? nullptr : &flows_[place];
+  }
+  // Would one? Changes nothing.
+  template <class SilentFor>
+  bool would_give_way(const SilentFor& silent_for) const noexcept {
+    return eviction_.peek(flows_, silent_for) != 0;
+  }
+
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(flows_.size()) - 1; }
+  // What it took from the heap: flows, index, order of eviction.
+  std::size_t bytes() const noexcept {
+    return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
+           eviction_.bytes();
+  }
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
 
@@ -124,10 +148,12 @@ class FlowTable {
   void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
   [[gnu::noinline]] void link(std::uint32_t place) noexcept;
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
+  [[gnu::noinline]] void file(Flow& flow) noexcept;
   std::uint32_t tick_of(Instant deadline) const noexcept;
 
   std::vector<Flow> flows_;
   std::vector<Bucket> buckets_;
+  EvictionOrder eviction_;
   std::array<std::uint64_t, 2> secret_;
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
   std::uint32_t free_ = 0;                          // head of free places, through Flow::next

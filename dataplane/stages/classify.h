@@ -36,4 +36,9 @@ inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& 
 // How long this flow may be silent: the rule's word, else the protocol's.
 Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
+// For how long no packet of a flow came: what FlowTable::gives_way() asks.
+inline auto silent_for(const Tables& tables, Instant now) noexcept {
+  return [&tables, now](const Flow& flow) { return now - (flow.deadline - silence(flow, tables)); };
+}
+
 }  // namespace sallyport::dataplane

@@ -28,6 +28,7 @@ struct Counters {
   std::uint64_t flows_made = 0;
   std::uint64_t flows_ended = 0;  // by silence
   std::uint64_t flows_cut = 0;    // because their rule is gone or means something else
+  std::uint64_t flows_displaced = 0;  // by newer ones, because the table was full
   std::uint64_t credits_granted = 0;
   std::uint64_t credits_returned = 0;
   std::uint64_t credits_reclaimed = 0;

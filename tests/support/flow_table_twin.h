@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <list>
+#include <vector>
 
 #include "dataplane/flow/flow_table.h"
 #include "policy/base/check.h"
@@ -11,35 +12,88 @@ namespace sallyport::testing {
 
 class FlowTableTwin {
  public:
+  using Flow = dataplane::Flow;
+  using Standing = dataplane::FlowStanding;
+  // Its standing as filed, and when in the order of all filings that was.
+  struct Entry {
+    Flow flow;
+    Standing filed;
+    std::uint64_t stamp;
+  };
   explicit FlowTableTwin(std::uint32_t capacity) : capacity_(capacity) {}
 
+  Entry* entry(const dataplane::FlowKey& client_key) {
+    for (Entry& e : entries_)
+      if (e.flow.client_key() == client_key) return &e;
+    return nullptr;
+  }
   dataplane::FlowMatch find(const dataplane::FlowKey& key) {
-    for (dataplane::Flow& flow : flows_) {
-      if (flow.client_key() == key) return {&flow, dataplane::Direction::kFromClient};
-      if (flow.server_key() == key) return {&flow, dataplane::Direction::kFromServer};
+    for (Entry& e : entries_) {
+      if (e.flow.client_key() == key) return {&e.flow, dataplane::Direction::kFromClient};
+      if (e.flow.server_key() == key) return {&e.flow, dataplane::Direction::kFromServer};
     }
     return {};
   }
-  bool insert(const dataplane::Flow& flow) {
-    if (flows_.size() == capacity_ || find(flow.client_key()) || find(flow.server_key()) ||
+  bool insert(const Flow& flow) {
+    if (full() || find(flow.client_key()) || find(flow.server_key()) ||
         flow.client_key() == flow.server_key()) {
       return false;
     }
-    flows_.push_back(flow);
+    entries_.push_back({flow, standing(flow), ++stamp_});
     return true;
   }
   void erase(const dataplane::FlowKey& client_key) {
-    flows_.remove_if([&](const auto& f) { return f.client_key() == client_key; });
+    entries_.remove_if([&](const auto& e) { return e.flow.client_key() == client_key; });
+  }
+  void set_deadline(Entry& e, Instant deadline) {
+    e.flow.deadline = deadline;
+    if (e.filed != standing(e.flow)) file(e);
   }
   // Flows whose deadline has passed by more than `slack` must be gone; by less, may be.
-  bool must_be_gone(const dataplane::Flow& flow, Instant now, Duration slack) const {
+  bool must_be_gone(const Flow& flow, Instant now, Duration slack) const {
     return flow.deadline + slack <= now;
   }
-  std::list<dataplane::Flow>& flows() { return flows_; }
+  // Who gives way. Sorted by standing as filed, then by age of the filing; the first kLooks of them
+  // are looked at until one may go and stands where it belongs. Else the first that may go.
+  template <class SilentFor>
+  Entry* gives_way(const SilentFor& silent_for) {
+    std::vector<Entry*> order;
+    for (Entry& e : entries_) order.push_back(&e);
+    std::ranges::sort(order, {}, [](const Entry* e) { return std::pair(e->filed, e->stamp); });
+    Entry* chosen = nullptr;
+    std::vector<Entry*> passed_over;
+    for (Entry* e : order) {
+      if (passed_over.size() == dataplane::EvictionOrder::kLooks) break;
+      const bool may = standing(e->flow) != Standing::kOpen ||
+                       silent_for(e->flow) >= dataplane::EvictionOrder::kGivesWayAfter;
+      if (may && (chosen == nullptr || standing(e->flow) == e->filed)) chosen = e;
+      if (may && standing(e->flow) == e->filed) break;
+      passed_over.push_back(e);
+    }
+    for (Entry* e : passed_over)
+      if (e != chosen) file(*e);
+    return chosen;
+  }
+  bool full() const { return entries_.size() == capacity_; }
+  std::list<Entry>& entries() { return entries_; }
 
  private:
+  static Standing standing(const Flow& flow) {
+    using enum dataplane::TcpState;
+    if (flow.protocol != IpProtocol::kTcp)
+      return flow.packets[1] == 0 ? Standing::kHalfOpen : Standing::kOpen;
+    if (flow.state == kBothClosing || flow.state == kClosed) return Standing::kSpent;
+    if (flow.state == kSynSent || flow.state == kSynReceived) return Standing::kHalfOpen;
+    return Standing::kOpen;
+  }
+  void file(Entry& e) {
+    e.filed = standing(e.flow);
+    e.stamp = ++stamp_;
+  }
+
   std::uint32_t capacity_;
-  std::list<dataplane::Flow> flows_;
+  std::uint64_t stamp_ = 0;
+  std::list<Entry> entries_;
 };
 
 // One step of a random history on both, from a few bytes; aborts the process when they disagree.
@@ -50,11 +104,12 @@ class FlowTableDuel {
 
   void step(std::uint8_t what, std::uint8_t who, std::uint8_t how) {
     const dataplane::Flow flow = make(who);
-    switch (what % 5) {
+    switch (what % 7) {
       case 0:
       case 1: {
         dataplane::Flow fresh = flow;
         fresh.deadline = now_ + std::chrono::milliseconds(100) * how;
+        if (twin_.full() && how % 4 != 0) make_room();
         const bool made = table_.insert(fresh) != nullptr;
         SALLYPORT_CHECK(made == twin_.insert(fresh));
         break;
@@ -73,7 +128,20 @@ class FlowTableDuel {
         if (!mine) break;
         const Instant deadline = now_ + std::chrono::milliseconds(500) * how;
         table_.set_deadline(*mine.flow, deadline);
-        other.flow->deadline = deadline;
+        twin_.set_deadline(*twin_.entry(mine.flow->client_key()), deadline);
+        break;
+      }
+      case 4:
+        make_room();
+        break;
+      case 5: {
+        // What a packet does to a flow: to its state at once, to its list at its next deadline.
+        FlowTableTwin::Entry* there = twin_.entry(flow.client_key());
+        if (there == nullptr) break;
+        for (dataplane::Flow* f : {&there->flow, table_.find(flow.client_key()).flow}) {
+          f->state = static_cast<dataplane::TcpState>(how % dataplane::kTcpStates);
+          f->packets[1] += how % 2;
+        }
         break;
       }
       default:
@@ -86,7 +154,22 @@ class FlowTableDuel {
   }
 
  private:
-  // Few addresses, so that keys collide often; every third flow is rewritten.
+  void make_room() {
+    // As if every flow had been good for so long a silence.
+    const auto silent_for = [this](const dataplane::Flow& f) {
+      return now_ + std::chrono::seconds(125) - f.deadline;
+    };
+    const bool would = table_.would_give_way(silent_for);
+    dataplane::Flow* mine = table_.gives_way(silent_for);
+    const FlowTableTwin::Entry* other = twin_.gives_way(silent_for);
+    SALLYPORT_CHECK((mine != nullptr) == (other != nullptr) && would == (mine != nullptr));
+    if (mine == nullptr) return;
+    const dataplane::FlowKey key = mine->client_key();
+    SALLYPORT_CHECK(key == other->flow.client_key());
+    table_.erase(*mine);
+    twin_.erase(key);
+  }
+  // Few addresses, so that keys collide often; every third flow is rewritten, every fifth UDP.
   static dataplane::Flow make(std::uint8_t who) {
     dataplane::Flow flow;
     flow.client = IpAddress::v4(0x0a000000U + who % 13);
@@ -95,12 +178,14 @@ class FlowTableDuel {
     flow.client_port = static_cast<std::uint16_t>(1000 + who % 11);
     flow.server_port = 502;
     flow.target_port = who % 3 == 0 ? 40000 : 502;
+    flow.protocol = who % 5 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
     return flow;
   }
   void settle() {
     // More than enough calls for everything that is due.
     for (int i = 0; i < 64; ++i) table_.expire(now_, 16);
-    twin_.flows().remove_if([&](const dataplane::Flow& f) {
+    twin_.entries().remove_if([&](const FlowTableTwin::Entry& e) {
+      const dataplane::Flow& f = e.flow;
       const bool here = static_cast<bool>(table_.find(f.client_key()));
       SALLYPORT_CHECK(here || f.deadline <= now_);
       SALLYPORT_CHECK(!here || !twin_.must_be_gone(f, now_, dataplane::FlowTable::kTick));
@@ -108,13 +193,14 @@ class FlowTableDuel {
     });
   }
   void compare() {
-    SALLYPORT_CHECK(table_.size() == twin_.flows().size());
-    for (const dataplane::Flow& f : twin_.flows()) {
+    SALLYPORT_CHECK(table_.size() == twin_.entries().size());
+    for (const auto& [f, filed, stamp] : twin_.entries()) {
       const dataplane::FlowMatch there = table_.find(f.client_key());
       const dataplane::FlowMatch back = table_.find(f.server_key());
       SALLYPORT_CHECK(there && there.direction == dataplane::Direction::kFromClient);
       SALLYPORT_CHECK(back && back.direction == dataplane::Direction::kFromServer);
       SALLYPORT_CHECK(there.flow == back.flow && there.flow->deadline == f.deadline);
+      SALLYPORT_CHECK(there.flow->standing == filed);
     }
   }
 

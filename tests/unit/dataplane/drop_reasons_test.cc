@@ -232,8 +232,10 @@ const Scene::Cases& Scene::cases() {
       {Drop::kFlowTableFull,
        [](W& w) {
          PipelineWorld& small = w.fresh(plant(), 1);
-         for (std::uint16_t port = 1; port < 3; ++port)
-           small.receive("lan3", w.packet("scada", port, "plc", 502).tcp(kTcpSyn));
+         small.receive("lan3", w.packet("scada", 1, "plc", 502).tcp(kTcpSyn));
+         small.receive("lan1", w.packet("plc", 502, "scada", 1).tcp(kTcpSyn | kTcpAck));
+         small.receive("lan3", w.packet("scada", 1, "plc", 502).tcp(kTcpAck));
+         small.receive("lan3", w.packet("scada", 2, "plc", 502).tcp(kTcpSyn));
        }},
       {Drop::kHostStackBusy,
        [](W& w) {

@@ -39,6 +39,53 @@ TEST(FlowTable, FillsToItsCapacityBeforeItRefuses) {
   EXPECT_EQ(table.insert(flow), nullptr);
 }
 
+// One reply, and nothing since: the packet moved no list.
+TEST(FlowTable, AnAnsweredUdpFlowIsJudgedAsOpenWhereverItStands) {
+  FlowTable table(2, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Flow flow;
+  flow.protocol = IpProtocol::kUdp;
+  flow.target = flow.server = IpAddress::v4(0x0a000001);
+  flow.client = IpAddress::v4(0x0b000000);
+  Flow* const answered = table.insert(flow);
+  flow.client = IpAddress::v4(0x0c000000);
+  Flow* const unanswered = table.insert(flow);
+  ++answered->packets[1];
+  Duration silence = std::chrono::seconds(1);
+  const auto silent_for = [&](const Flow&) { return silence; };
+  EXPECT_EQ(table.gives_way(silent_for), unanswered);
+  ++unanswered->packets[1];
+  EXPECT_EQ(table.gives_way(silent_for), nullptr);
+  silence = EvictionOrder::kGivesWayAfter;
+  EXPECT_EQ(table.gives_way(silent_for), unanswered) << "passed over first, so filed first";
+  table.erase(*unanswered);
+  EXPECT_EQ(table.gives_way(silent_for), answered);
+}
+
+TEST(FlowTable, LooksAtNoMoreThanItSaysPerNewFlow) {
+  constexpr std::uint32_t kCapacity = 1000;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Flow flow;
+  flow.target = flow.server = IpAddress::v4(0x0a000001);
+  flow.state = TcpState::kEstablished;
+  for (std::uint32_t i = 0; i < kCapacity; ++i) {
+    flow.client = IpAddress::v4(0x0b000000 + i);
+    ASSERT_NE(table.insert(flow), nullptr);
+  }
+  // Only the last one filed is silent: it is found, a few looks at a time.
+  std::size_t looked = 0, asked = 0;
+  const auto silent_for = [&](const Flow& f) {
+    ++looked;
+    return f.client == flow.client ? EvictionOrder::kGivesWayAfter : Duration(0);
+  };
+  Flow* found = nullptr;
+  while (found == nullptr && asked < kCapacity) {
+    found = table.gives_way(silent_for);
+    EXPECT_LE(looked, EvictionOrder::kLooks * ++asked);
+  }
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->client, flow.client);
+}
+
 TEST(TcpState, EveryCellPassesRefusesOrReopensAsTheRfcSays) {
   using enum TcpState;
   using enum TcpEvent;

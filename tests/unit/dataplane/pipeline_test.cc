@@ -274,16 +274,70 @@ TEST_P(Policy, AnErrorThatQuotesAnAllowedFlowReachesItsSender) {
   expect_drop(send("plc", packet("plc", 0, "meter", 0).unreachable(other)), Drop::kIcmpUnrelated);
 }
 
-TEST_P(Policy, AFullFlowTableIsSaidSo) {
-  PipelineWorld small(plant(), 4);
-  for (std::uint16_t i = 0; i < 4; ++i) {
-    small.receive("lan3",
-                  packet("scada", static_cast<std::uint16_t>(40000 + i), "plc", 502).tcp(kTcpSyn));
-    EXPECT_FALSE(small.verdict().drop.has_value());
+// A table with four places.
+class FullTable : public Policy {
+ protected:
+  std::vector<Frame> syn(std::uint16_t port) {
+    return small_.receive("lan3", packet("scada", port, "plc", 502).tcp(kTcpSyn));
   }
-  small.receive("lan3", packet("scada", 41000, "plc", 502).tcp(kTcpSyn));
-  ASSERT_TRUE(small.verdict().drop.has_value());
-  EXPECT_EQ(to_string(*small.verdict().drop), to_string(Drop::kFlowTableFull));
+  std::vector<Frame> answer(std::uint16_t port) {
+    return small_.receive("lan1", packet("plc", 502, "scada", port).tcp(kTcpSyn | kTcpAck));
+  }
+  std::vector<Frame> ack(std::uint16_t port) {
+    return small_.receive("lan3", packet("scada", port, "plc", 502).tcp(kTcpAck));
+  }
+  void open(std::uint16_t port) {
+    ASSERT_EQ(syn(port).size(), 1U);
+    ASSERT_EQ(answer(port).size(), 1U);
+    ASSERT_EQ(ack(port).size(), 1U);
+  }
+  PipelineWorld small_{plant(), 4};
+};
+SALLYPORT_IN_BOTH_VERSIONS(FullTable);
+
+TEST_P(FullTable, OfFlowsInUseRefusesANewOne) {
+  for (std::uint16_t port = 1; port <= 4; ++port) open(port);
+  EXPECT_TRUE(syn(5).empty());
+  EXPECT_EQ(small_.verdict().drop, Drop::kFlowTableFull);
+  for (std::uint16_t port = 1; port <= 4; ++port) EXPECT_EQ(ack(port).size(), 1U) << port;
+  EXPECT_EQ(small_.pipeline().counters().flows_displaced, 0U);
+}
+
+TEST_P(FullTable, OfHalfOpenFlowsLetsTheOldestGiveWay) {
+  open(1);
+  for (std::uint16_t port = 2; port <= 4; ++port) syn(port);
+  for (std::uint16_t port = 5; port <= 6; ++port) EXPECT_EQ(syn(port).size(), 1U) << port;
+  EXPECT_EQ(small_.pipeline().counters().flows_displaced, 2U);
+  for (const auto gone : std::to_array<std::uint16_t>({2, 3}))
+    EXPECT_TRUE(answer(gone).empty()) << gone;
+  for (const auto here : std::to_array<std::uint16_t>({4, 5, 6}))
+    EXPECT_EQ(answer(here).size(), 1U) << here;
+  EXPECT_EQ(ack(1).size(), 1U) << "what works goes on";
+}
+
+TEST_P(FullTable, LetsAnIdleFlowGiveWayOnlyWhenNobodyElseCan) {
+  for (std::uint16_t port = 1; port <= 4; ++port) open(port);
+  small_.wait(seconds(119));
+  ack(1);
+  EXPECT_TRUE(syn(5).empty()) << "silent for less than two minutes";
+  small_.wait(seconds(2));
+  EXPECT_EQ(syn(5).size(), 1U);
+  EXPECT_EQ(syn(6).size(), 1U) << "5, still half-open, gave way";
+  for (const auto here : std::to_array<std::uint16_t>({1, 3, 4}))
+    EXPECT_EQ(ack(here).size(), 1U) << here;
+  for (const auto gone : std::to_array<std::uint16_t>({2, 5}))
+    EXPECT_TRUE(ack(gone).empty()) << gone;
+}
+
+TEST_P(FullTable, LetsWhatWasClosedGiveWayFirst) {
+  open(1);
+  syn(2);
+  open(3);
+  open(4);
+  EXPECT_EQ(small_.receive("lan3", packet("scada", 3, "plc", 502).tcp(kTcpRst)).size(), 1U);
+  EXPECT_EQ(syn(5).size(), 1U);
+  EXPECT_EQ(answer(2).size(), 1U) << "half-open, and older";
+  EXPECT_TRUE(small_.receive("lan1", packet("plc", 502, "scada", 3).tcp(kTcpRst)).empty());
 }
 
 // Of what passed: segment by segment and rule by rule. Of what did not: in, and dropped.

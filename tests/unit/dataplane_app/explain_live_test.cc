@@ -202,12 +202,19 @@ class ExplainLiveSmall : public ExplainLive {
   ExplainLiveSmall() : ExplainLive(8) {}
 };
 
-TEST_F(ExplainLiveSmall, AFullFlowTableIsSaidAndIsFull) {
+TEST_F(ExplainLiveSmall, ATableFullOfFlowsInUseIsSaidAndIsFull) {
   Asked a{"scada", "", plc(), "tcp", 40000, 502, kTcpSyn};
-  while (world_.pipeline().flows().size() < world_.pipeline().flows().capacity()) {
-    send(a);
+  while (!world_.pipeline().flows().full()) {
+    for (const std::uint8_t flags : {kTcpSyn, kTcpAck}) {
+      a.flags = flags;
+      send(a);
+      if (flags == kTcpSyn)
+        send({"plc", "", plant_hosts().at("scada").v4, "tcp", 502, a.from_port, kTcpSyn | kTcpAck});
+    }
+    EXPECT_NE(told(explain(a)), "flow-table-full");
     ++a.from_port;
   }
+  a.flags = kTcpSyn;
   EXPECT_EQ(told(explain(a)), "flow-table-full");
   send(a);
   EXPECT_EQ(met(), "flow-table-full");

@@ -23,7 +23,7 @@ Answers whole() {
         "chain":{"problems":[]},"database":{"connected":true}})"),
           .dataplane = json::parse(R"({"configured":true,"flows":12,"flow_capacity":65536})"),
           .counters = json::parse(R"({"forwarded":100,"to_host":20,"consumed":5,"flows_made":9,
-        "flows_ended":4,"flows_cut":1,"drops":{"default-deny":30,"spoofed-source":2},
+        "flows_ended":4,"flows_cut":1,"flows_displaced":2,"drops":{"default-deny":30,"spoofed-source":2},
         "ports":[{"port":"lan1","rx_packets":60,"rx_bytes":6000,"tx_packets":40,"tx_bytes":4000,
                   "tx_full":1}]})"),
           .terminator = json::parse(R"({"sessions":2,"max-sessions":4096,"conduits":[
@@ -56,6 +56,7 @@ TEST(Figures, AreThoseOfTheAnswers) {
         "sallyport_flow_table_capacity 65536\n",
         "sallyport_flows_made_total 9\n",
         "sallyport_flows_ended_total{how=\"cut\"} 1\n",
+        "sallyport_flows_ended_total{how=\"displaced\"} 2\n",
         "sallyport_sessions 2\n",
         "sallyport_sessions_limit 4096\n",
         "sallyport_handshakes_total{conduit=\"a\",result=\"established\"} 8\n",
