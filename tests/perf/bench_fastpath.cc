@@ -1,106 +1,105 @@
 // ./dev bench fastpath: packets per second and cycles per packet of Sallyport's packet path on one
 // core, and of peers on the same captures in the same run. One process per round.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include "tests/perf/counted/counted.h"
+#include "tests/perf/fastpath/cases.h"
 #include "tests/perf/fastpath/contenders.h"
 #include "tests/perf/fastpath/document.h"
 #include "tests/perf/fastpath/instructions.h"
+#include "tests/perf/fastpath/premises.h"
 #include "tests/perf/fastpath/stages.h"
-#include "tests/perf/report/report.h"
 
 namespace {
 
 using namespace sallyport;
+using bench::Case;
 using bench::Figure;
-using bench::Load;
+using bench::Rounds;
 
-struct Case {
-  const char* name;
-  bench::TrafficCase traffic;
-  double target_mpps;
-};
-constexpr std::size_t kMillion = std::size_t{1} << 20;
-const Case kCases[] = {
-    {"established-ipv4-64b-4k", {{100, 300}, Load::kEstablished, IpVersion::k4, 4096}, 20},
-    {"established-ipv6-4k", {{100, 300}, Load::kEstablished, IpVersion::k6, 4096}, 18},
-    {"established-ipv4-64b-1m", {{100, 300}, Load::kEstablished, IpVersion::k4, kMillion}, 12},
-    {"established-10-conduits", {{100, 10}, Load::kEstablished, IpVersion::k4, 4096}, 20},
-    {"established-10000-conduits", {{1000, 10'000}, Load::kEstablished, IpVersion::k4, 10'000}, 20},
-    {"deny-unknown-mac", {{100, 300}, Load::kUnknownMac, IpVersion::k4, 4096}, 20},
-    {"deny-spoofed-address", {{100, 300}, Load::kSpoofedAddress, IpVersion::k4, 4096}, 20},
-    {"deny-random-tuples-10000-conduits",
-     {{1000, 10'000}, Load::kRandomTuples, IpVersion::k4, 4096},
-     10},
-};
+constexpr double kQuickSeconds = 0.3;
 
 struct Options {
   bool list = false, quick = false;
   std::string json, report, only, child, capture, stage, instructions, write_instructions;
   double seconds = 1;
-};
-
-// Hugepages for as long as the bench runs.
-class Hugepages {
- public:
-  explicit Hugepages(std::uint32_t megabytes) {
-    std::ifstream(kPath) >> before_;
-    if (before_ * 2 < megabytes) std::ofstream(kPath) << megabytes / 2;
-  }
-  ~Hugepages() { std::ofstream(kPath) << before_; }
-  Hugepages(const Hugepages&) = delete;
-  Hugepages& operator=(const Hugepages&) = delete;
-
- private:
-  static constexpr const char* kPath = "/proc/sys/vm/nr_hugepages";
-  std::uint32_t before_ = 0;
+  int rounds() const { return quick ? 1 : 5; }
 };
 
 std::uint32_t memory_for(const Case& c) { return c.traffic.packets > 100'000 ? 2048 : 512; }
 
-Figure measure(const Case& c, const Options& options, const std::string& program, int rounds) {
-  const std::string path = fmt::format("/dev/shm/sallyport-bench-{}.pcap", ::getpid());
-  const bench::BuiltPlant plant(c.traffic.plant);
-  bench::write_capture(path, bench::frames_of(c.traffic, plant));
-  const bench::Capture capture{path, c.traffic.packets, memory_for(c)};
-  std::vector<double> ours, ceiling;
-  std::string note;
-  for (int r = 0; r < rounds; ++r) {
-    const auto round = bench::play_sallyport(
-        program,
-        {"--child", c.name, "--capture", path, "--seconds", fmt::format("{}", options.seconds)});
-    if (!round) {
-      note = round.error().context;
-      break;
-    }
-    ours.push_back(round->packets_per_second() / 1e6);
-    note = fmt::format(
-        "{:.0f} cycles a packet; forwarded {:.3f}, dropped {:.3f} of what came; {:.0f} flows",
-        round->cycles / round->packets, round->forwarded / round->packets,
-        round->dropped / round->packets, round->flows);
-    if (const auto pmd = bench::play_testpmd(capture, options.seconds))
-      ceiling.push_back(*pmd / 1e6);
+struct Peer {
+  const bench::Contender* who;
+  std::string obstacle;
+  std::vector<double> rates;  // millions a second
+
+  void play(const bench::Match& match) {
+    if (!obstacle.empty()) return;
+    if (const auto rate = who->play(match))
+      rates.push_back(*rate / 1e6);
     else
-      note += "; " + pmd.error().context;
+      obstacle = rate.error().context;
   }
-  std::filesystem::remove(path);
-  Figure figure = Figure::of(c.name, "Mpps", ours.empty() ? std::vector<double>{0} : ours,
-                             c.target_mpps, false);
-  if (!ceiling.empty()) {
-    std::ranges::sort(ceiling);
-    const double median = ceiling[ceiling.size() / 2];
-    figure.peers.push_back({"testpmd-io", median, figure.median / median});
+  void tell(Figure& figure) const {
+    if (!obstacle.empty()) figure.note += fmt::format("; {} did not play: {}", who->name, obstacle);
+    if (rates.empty()) return;
+    const Figure own = Figure::of("", "Mpps", rates, 0, false);
+    figure.peers.push_back({who->name, own.median, figure.median / own.median});
+    figure.note += fmt::format("; {} {:.2f} to {:.2f}", who->name, own.min, own.max);
   }
-  figure.note = note;
-  return figure;
-}
+};
+
+// Plays a case and its peers in turn.
+class Contest {
+ public:
+  Contest(const Options& options, const std::string& folder)
+      : options_(options),
+        program_(std::filesystem::read_symlink("/proc/self/exe")),
+        folder_(folder) {}
+
+  std::vector<Figure> hold(const Case& c) {
+    const bench::BuiltPlant plant(c.traffic.plant);
+    const std::string capture = folder_ + "/capture.pcap";
+    bench::write_capture(capture, bench::frames_of(c.traffic, plant));
+    const bench::Match match{c.traffic, plant, folder_, capture, memory_for(c), options_.seconds};
+    Rounds& rounds = played_[c.name];
+    std::vector<Peer> peers = peers_of(c);
+    for (int r = 0; r < options_.rounds() && rounds.failure.empty(); ++r) {
+      const auto round =
+          bench::play_sallyport(program_, {"--child", c.name, "--capture", capture, "--seconds",
+                                           fmt::format("{}", options_.seconds),
+                                           options_.quick ? "--quick" : "--no-quick"});
+      if (round)
+        rounds.played.push_back(*round);
+      else
+        rounds.failure = round.error().context;
+      for (Peer& peer : peers) peer.play(match);
+    }
+    std::vector<Figure> out = bench::figures_of(c, rounds);
+    for (const Peer& peer : peers) peer.tell(out.front());
+    return out;
+  }
+  std::vector<Figure> compare() const { return bench::comparisons(played_); }
+
+ private:
+  // Those that play a capture again and again; a quick run asks them in its first case only.
+  std::vector<Peer> peers_of(const Case& c) {
+    std::vector<Peer> out;
+    if (c.trial != bench::Trial::kSteady || (options_.quick && played_.size() > 1)) return out;
+    for (const bench::Contender& contender : bench::contenders())
+      out.push_back({&contender, contender.obstacle(c.traffic), {}});
+    return out;
+  }
+
+  const Options& options_;
+  std::string program_, folder_;
+  std::map<std::string, Rounds> played_;
+};
 
 // Instructions of each stage, compared with the baseline or written as one.
 int count(const Options& options) {
@@ -116,7 +115,7 @@ int count(const Options& options) {
   };
   bench::Instructions counted;
   for (const auto& [name, stages] : kCounted) {
-    const auto c = std::ranges::find(kCases, std::string_view(name), &Case::name);
+    const auto c = std::ranges::find(bench::cases(), std::string_view(name), &Case::name);
     for (const char* stage : stages) {
       const auto total = bench::count_instructions({"--child", name, "--stage", stage});
       if (!total) {
@@ -142,12 +141,33 @@ int count(const Options& options) {
 }
 
 void print(const Figure& f) {
-  fmt::print("{} {:<36} {:7.2f} Mpps [{:.2f} - {:.2f}], target {:.2f}", f.met ? "met   " : "missed",
-             f.name, f.median, f.min, f.max, f.target);
+  fmt::print("{} {:<36} {:7.2f} {} [{:.2f} - {:.2f}], target {:.2f}", f.met ? "met   " : "missed",
+             f.name, f.median, f.unit, f.min, f.max, f.target);
   for (const bench::Peer& peer : f.peers)
     fmt::print("; {} {:.2f} (ours {:.2f} of it)", peer.name, peer.median, peer.ratio);
   fmt::print("\n       {}\n", f.note);
   std::fflush(stdout);
+}
+
+int measure(const Options& options, const std::vector<Case>& chosen, const std::string& folder,
+            const bench::Occasion& occasion) {
+  std::vector<Figure> figures;
+  const auto add = [&](std::vector<Figure> more) {
+    std::ranges::for_each(more, print);
+    std::ranges::move(more, std::back_inserter(figures));
+  };
+  Contest contest(options, folder);
+  for (const Case& c : chosen) add(contest.hold(c));
+  add(contest.compare());
+  if (std::string_view("memory-per-flow").find(options.only) != std::string_view::npos)
+    add({bench::memory_per_flow()});
+  if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
+      (!options.report.empty() &&
+       !bench::write_fastpath_report(options.report, occasion, figures))) {
+    fmt::print(stderr, "the figures cannot be written\n");
+    return 1;
+  }
+  return std::ranges::all_of(figures, &Figure::met) ? 0 : 1;
 }
 
 }  // namespace
@@ -156,7 +176,8 @@ int main(int argc, char** argv) {
   CLI::App app("Packets per second on one core, and of peers on the same captures.");
   Options options;
   app.add_flag("--list", options.list, "names of the cases");
-  app.add_flag("--quick", options.quick, "one round of each case");
+  app.add_flag("--quick,!--no-quick", options.quick,
+               "one short round of each case, with 65,536 flows at most");
   app.add_option("--only", options.only, "cases whose name contains this");
   app.add_option("--json", options.json, "write the figures to this file");
   app.add_option("--report", options.report, "write fastpath.md into this folder");
@@ -169,29 +190,25 @@ int main(int argc, char** argv) {
   app.add_option("--capture", options.capture)->group("");
   app.add_option("--stage", options.stage)->group("");
   CLI11_PARSE(app, argc, argv);
-  for (const Case& c : kCases) {
+  std::vector<Case> chosen;
+  std::uint32_t memory = 0;
+  if (options.quick) options.seconds = std::min(options.seconds, kQuickSeconds);
+  for (Case c : bench::cases()) {
+    if (options.quick) c = bench::shortened(c);
     if (options.list) fmt::print("{}\n", c.name);
     if (options.child == c.name && !options.stage.empty())
       return bench::run_counted(c.traffic, options.stage);
     if (options.child == c.name)
-      return bench::run_subject(c.traffic, options.capture, options.seconds, memory_for(c));
+      return bench::run_subject(
+          {c.traffic, c.trial, options.capture, options.seconds, memory_for(c)});
+    if (std::string_view(c.name).find(options.only) == std::string_view::npos) continue;
+    chosen.push_back(c);
+    memory = std::max(memory, memory_for(c));
   }
   if (options.list) return 0;
   if (!options.instructions.empty() || !options.write_instructions.empty()) return count(options);
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  std::vector<Figure> figures;
-  for (const Case& c : kCases) {
-    if (std::string_view(c.name).find(options.only) == std::string_view::npos) continue;
-    const Hugepages pages(memory_for(c) + 64);
-    figures.push_back(measure(c, options, program, options.quick ? 1 : 5));
-    print(figures.back());
-  }
-  const bench::Occasion occasion = bench::occasion("fastpath", argc, argv);
-  if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
-      (!options.report.empty() &&
-       !bench::write_fastpath_report(options.report, occasion, figures))) {
-    fmt::print(stderr, "the figures cannot be written\n");
-    return 1;
-  }
-  return std::ranges::all_of(figures, &Figure::met) ? 0 : 1;
+  const bench::Premises premises(memory + 64);
+  return premises.run([&] {
+    return measure(options, chosen, premises.folder(), bench::occasion("fastpath", argc, argv));
+  });
 }

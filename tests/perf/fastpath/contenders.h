@@ -4,6 +4,8 @@
 // Failures: an error with what the program printed. Needs root and hugepages.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,15 +14,27 @@
 
 namespace sallyport::bench {
 
-struct Capture {
-  std::string path;
-  std::size_t packets = 0;
-  std::uint32_t memory_mb = 0;  // for whoever plays it
+// What a case gives to whoever plays it.
+struct Match {
+  const TrafficCase& traffic;
+  const BuiltPlant& plant;
+  std::string folder;   // for files of a round
+  std::string capture;  // a file
+  std::uint32_t memory_mb = 0;
+  double seconds = 1;
 };
+
+struct Contender {
+  const char* name;
+  // Why it cannot play this case; empty if it can.
+  std::string (*obstacle)(const TrafficCase&);
+  // Packets/s that came through.
+  Result<double> (*play)(const Match&);
+};
+// In the order in which they are told.
+std::span<const Contender> contenders();
 
 // This program again, with `arguments` that make it call run_subject().
 Result<Round> play_sallyport(const std::string& program, const std::vector<std::string>& arguments);
-// dpdk-testpmd in io mode on the same two devices: what reading and writing alone costs.
-Result<double> play_testpmd(const Capture& capture, double seconds);
 
 }  // namespace sallyport::bench

@@ -3,29 +3,58 @@
 #include <fmt/format.h>
 
 namespace sallyport::bench {
+namespace {
+
+constexpr const char* kHow =
+    R"(One worker, fed by DPDK's `net_pcap` with `infinite_rx=1` and draining to `net_null`; the real pipeline on a real
+snapshot; a process for each round, the peers' between ours. Frames have 64 bytes without FCS (IPv6 TCP: 74). Flows are
+opened before, by handshakes through the same pipeline; a capture holds packets from the client, in random order. Min and
+max are of the rounds. The machine is shared: compare ratios.
+
+* `established-*`, `deny-*`: the same capture again and again. A flow's packets come one to a round of the capture.
+* `new-flows*`: once through a capture in which every packet opens a flow of its own, from an empty table.
+* `full-table`: once through a capture of 15 packets of 4,096 open flows to one that opens a flow, with a table that has
+  room, and then with one whose every place is taken (by those flows, by flows silent for 200 s, by 16,384 half-open
+  ones): the second rate by the first. `full-table-new-flows`: how many of the flows that were opened came in.
+* `snapshot-swap-*`: the capture while ten revisions a second come into force, in each of which another hundredth of the
+  conduits means something else; by the rate before and after. `-lost`: packets that did not come out meanwhile.
+* `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
+* `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.
+
+)";
+
+std::string target(const Figure& f) {
+  return f.target == 0 && !f.at_most ? "" : fmt::format("{:.2f}", f.target);
+}
+
+std::string peers(const Figure& f) {
+  std::string out;
+  for (const Peer& peer : f.peers)
+    out += fmt::format("{}{} {:.2f}, {:.3f}", out.empty() ? "" : "; ", peer.name, peer.median,
+                       peer.ratio);
+  return out;
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '|') c = ' ';
+  return text;
+}
+
+}  // namespace
 
 bool write_fastpath_report(const std::string& folder, const Occasion& occasion,
                            const std::vector<Figure>& figures) {
   std::string out = "# The fast path on one core\n\nWritten by the bench itself; do not edit.\n\n";
   out += fmt::format("* command: `{}`\n* commit: {}\n* machine: {}\n* date: {}\n\n",
                      occasion.command, occasion.commit, occasion.machine, occasion.date);
-  out +=
-      "One worker, fed by DPDK's `net_pcap` with `infinite_rx=1` and draining to `net_null`; the "
-      "real "
-      "pipeline on a real\nsnapshot; a process for each round, the peers' between ours. Frames "
-      "have 64 "
-      "bytes without FCS (IPv6 TCP: 74). Flows are\nopened before by handshakes through the same "
-      "pipeline; the capture holds one packet of each, from the client, in random\norder. "
-      "`testpmd-io` "
-      "is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs. "
-      "The\n"
-      "machine is shared: compare ratios.\n\n";
-  out += "| case | Mpps, median | min | max | target | met | of testpmd-io | |\n";
-  out += "|---|---|---|---|---|---|---|---|\n";
+  out += kHow;
+  out += "| case | unit | median | min | max | target | met | peers: median, ours by it | |\n";
+  out += "|---|---|---|---|---|---|---|---|---|\n";
   for (const Figure& f : figures)
-    out += fmt::format("| {} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} | {} | {} |\n", f.name,
-                       f.median, f.min, f.max, f.target, f.met ? "yes" : "**no**",
-                       f.peers.empty() ? "" : fmt::format("{:.3f}", f.peers.front().ratio), f.note);
+    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {} | {} | {} | {} |\n", f.name,
+                       f.unit, f.median, f.min, f.max, target(f), f.met ? "yes" : "**no**",
+                       peers(f), one_line(f.note));
   return write_text(folder + "/fastpath.md", out);
 }
 

@@ -80,10 +80,12 @@ BuiltPlant::BuiltPlant(const Plant& plant) {
         fmt::format("{}/{}", to_string(e.protocol), e.port), e.protocol, {e.port, e.port}, false};
     c.review = model::Review{"bench", 20000, 40000, "the bench's"};
     c.plaintext_accepted = true;
+    if (plant.meant_anew(index))
+      c.admission.per_device_per_s = static_cast<std::uint32_t>(plant.revision);
     g.conduits.push_back(c);
   }
   compile::CompileInput input;
-  input.revision = 1;
+  input.revision = plant.revision;
   input.unit_id = 1;
   auto compiled = compile::compile(g, input);
   if (!compiled) {

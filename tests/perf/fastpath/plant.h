@@ -16,6 +16,13 @@ namespace sallyport::bench {
 struct Plant {
   std::size_t devices = 100;   // in each segment
   std::size_t conduits = 300;  // TCP and UDP in turn
+  // Of a revision above 1, one conduit in a hundred means something else than in the others: the
+  // revision's own hundredth, taken in turn.
+  std::uint64_t revision = 1;
+  bool meant_anew(std::size_t index) const {
+    return revision > 1 && index % kShare == revision % kShare;
+  }
+  static constexpr std::size_t kShare = 100;
 };
 
 struct Ends {

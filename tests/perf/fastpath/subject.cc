@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 
 #include "dataplane/dpdk/cycles.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/poller.h"
+#include "policy/base/check.h"
 #include "policy/os/clock.h"
 
 namespace sallyport::bench {
@@ -21,87 +23,221 @@ using dataplane::Poller;
 
 constexpr std::uint32_t kSpare = 8191;
 constexpr double kWarmUp = 0.3;
+// Of kFull: what stands in the table beside the active flows.
+constexpr std::size_t kHalfOpen = 16'384;
+constexpr Duration kIdleFor = std::chrono::seconds(200);
 
 int failed(const Error& error) {
   std::fprintf(stderr, "%s: %s\n", error.code.c_str(), error.context.c_str());
   return 1;
 }
 
-// Polls until `cycles` have passed; how many that were exactly.
-std::uint64_t play(Poller& poller, std::uint64_t cycles) {
-  constexpr int kPollsPerLook = 64;
-  const std::uint64_t start = dataplane::cycles();
-  std::uint64_t now = start;
-  while (now - start < cycles) {
-    for (int i = 0; i < kPollsPerLook; ++i) poller.poll(os::steady_now());
-    now = dataplane::cycles();
-  }
-  return now - start;
+// Memory and ports of a round.
+struct Rig {
+  PacketPool pool;
+  std::unique_ptr<EthPort> in, out;
+};
+Result<Rig> rig_of(const Subject& subject) {
+  dataplane::EalOptions eal;
+  eal.memory_mb = subject.memory_mb;
+  if (auto started = dataplane::start_eal(eal); !started)
+    return std::unexpected(std::move(started).error());
+  auto pool = dataplane::make_packet_pool(
+      static_cast<std::uint32_t>(subject.traffic.packets) + kSpare, kSmallRoom);
+  if (!pool) return std::unexpected(std::move(pool).error());
+  auto in =
+      EthPort::open(fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", subject.capture), *pool);
+  if (!in) return std::unexpected(std::move(in).error());
+  auto out = EthPort::open("net_null0,no-rx=1", *pool);
+  if (!out) return std::unexpected(std::move(out).error());
+  return Rig{std::move(*pool), std::move(*in), std::move(*out)};
 }
 
-std::uint64_t drops_of(const dataplane::Counters& counters) {
-  return std::accumulate(counters.drops.begin(), counters.drops.end(), std::uint64_t{0});
+dataplane::PipelineOptions options_of(std::size_t flows, Instant now) {
+  dataplane::PipelineOptions options;
+  options.flows = static_cast<std::uint32_t>(flows);
+  options.hash_secret = kBenchSecret;
+  options.now = now;
+  return options;
+}
+
+// Through the packet path, as they would come: to have them come from a port would only add ports.
+void feed(const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline, const char* port,
+          const FrameBytes& frame, Instant now) {
+  pipeline.from_port(plant.port(port), pool.copy_of(frame), now);
+  pipeline.flush(now);
+}
+void open_flow(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline,
+               std::size_t flow, Instant now) {
+  const Opening opening = opening_of(c, plant, flow);
+  feed(plant, pool, pipeline, "in", opening.syn, now);
+  feed(plant, pool, pipeline, "out", opening.answer, now);
+  feed(plant, pool, pipeline, "in", opening.established, now);
+}
+
+// A packet path between the rig's ports.
+class Gateway {
+ public:
+  Gateway(Rig& rig, const TrafficCase& traffic, const BuiltPlant& plant, std::size_t flows)
+      : rig_(rig),
+        traffic_(traffic),
+        plant_(plant),
+        pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, events_),
+        poller_(pipeline_, {{plant.port("in"), rig.in.get()}, {plant.port("out"), rig.out.get()}}) {
+    pipeline_.set_tables(&plant.tables());
+    pipeline_.exits().attach_port(plant.port("in"), *rig.in);
+    pipeline_.exits().attach_port(plant.port("out"), *rig.out);
+  }
+  Pipeline& pipeline() { return pipeline_; }
+
+  void open(std::size_t flow, Instant now) {
+    open_flow(traffic_, plant_, rig_.pool, pipeline_, flow, now);
+  }
+  void half_open(std::size_t flow, Instant now) {
+    feed(plant_, rig_.pool, pipeline_, "in", opening_of(traffic_, plant_, flow).syn, now);
+  }
+  // Housekeeping has seen every flow: that all were opened at once is not what is measured.
+  void settle() {
+    for (std::size_t i = 0; i < 2 * pipeline_.flows().capacity() / 256; ++i)
+      pipeline_.housekeeping(os::steady_now());
+  }
+  // Polls while `on` says so; the cycles that it took.
+  template <class While>
+  std::uint64_t poll(const While& on) {
+    const std::uint64_t start = dataplane::cycles();
+    std::uint64_t now = start;
+    while (on(now - start)) {
+      poller_.poll(os::steady_now());
+      now = dataplane::cycles();
+    }
+    return now - start;
+  }
+  std::uint64_t play(double seconds) {
+    const double cycles = seconds * dataplane::cycles_per_second();
+    return poll([&](std::uint64_t since) { return static_cast<double>(since) < cycles; });
+  }
+  std::uint64_t play_once() {
+    const std::uint64_t end = pipeline_.counters().received + traffic_.packets;
+    return poll([&](std::uint64_t) { return pipeline_.counters().received < end; });
+  }
+
+ private:
+  Rig& rig_;
+  const TrafficCase& traffic_;
+  const BuiltPlant& plant_;
+  dataplane::Events events_;
+  Pipeline pipeline_;
+  Poller poller_;
+};
+
+// Runs `play` and counts.
+template <class Play>
+Round measured(Gateway& gateway, const Play& play) {
+  const auto dropped = [](const dataplane::Counters& counters) {
+    return std::accumulate(counters.drops.begin(), counters.drops.end(), std::uint64_t{0});
+  };
+  const dataplane::Counters before = gateway.pipeline().counters();
+  Round out;
+  out.cycles = static_cast<double>(play());
+  out.hertz = dataplane::cycles_per_second();
+  const dataplane::Counters& after = gateway.pipeline().counters();
+  out.packets = static_cast<double>(after.received - before.received);
+  out.forwarded = static_cast<double>(after.forwarded - before.forwarded);
+  out.dropped = static_cast<double>(dropped(after) - dropped(before));
+  out.flows = gateway.pipeline().flows().size();
+  out.made = static_cast<double>(after.flows_made - before.flows_made);
+  out.displaced = static_cast<double>(after.flows_displaced - before.flows_displaced);
+  return out;
+}
+
+Round steady(Rig& rig, const Subject& s, const BuiltPlant& plant) {
+  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
+  if (s.traffic.load == Load::kEstablished)
+    open_flows(s.traffic, plant, rig.pool, gateway.pipeline());
+  gateway.play(kWarmUp);
+  return measured(gateway, [&] { return gateway.play(s.seconds); });
+}
+
+Round once(Rig& rig, const Subject& s, const BuiltPlant& plant) {
+  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
+  return measured(gateway, [&] { return gateway.play_once(); });
+}
+
+// The active flows and as many others as make `flows`: long silent, and the last ones half-open.
+Round pass(Rig& rig, const Subject& s, const BuiltPlant& plant, std::size_t flows) {
+  Gateway gateway(rig, s.traffic, plant, s.traffic.table);
+  const Instant now = os::steady_now();
+  const std::size_t idle = flows > kActiveFlows + kHalfOpen ? flows - kHalfOpen : kActiveFlows;
+  for (std::size_t i = kActiveFlows; i < idle; ++i) gateway.open(i, now - kIdleFor);
+  for (std::size_t i = idle; i < flows; ++i) gateway.half_open(i, now);
+  for (std::size_t i = 0; i < kActiveFlows; ++i) gateway.open(i, now);
+  gateway.settle();
+  SALLYPORT_CHECK(gateway.pipeline().flows().size() == flows);
+  return measured(gateway, [&] { return gateway.play_once(); });
+}
+
+Round full(Rig& rig, const Subject& s, const BuiltPlant& plant) {
+  pass(rig, s, plant, kActiveFlows);  // warms up the ports' memory
+  const double unburdened = pass(rig, s, plant, kActiveFlows).packets_per_second();
+  Round out = pass(rig, s, plant, s.traffic.table);
+  out.unburdened = unburdened;
+  return out;
+}
+
+// Half of the unburdened time before, half after: what drifts meanwhile counts for neither.
+Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
+  const auto count = static_cast<std::size_t>(std::ceil(s.seconds * kSwapsPerSecond));
+  std::vector<std::unique_ptr<BuiltPlant>> revisions;
+  for (std::size_t i = 0; i < count; ++i) {
+    Plant changed = s.traffic.plant;
+    changed.revision = i + 2;
+    revisions.push_back(std::make_unique<BuiltPlant>(changed));
+  }
+  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
+  if (s.traffic.load == Load::kEstablished)
+    open_flows(s.traffic, plant, rig.pool, gateway.pipeline());
+  gateway.play(kWarmUp);
+  const auto calm = [&] { return measured(gateway, [&] { return gateway.play(s.seconds / 2); }); };
+  const Round before = calm();
+  Round out = measured(gateway, [&] {
+    std::uint64_t cycles = 0;
+    for (const auto& revision : revisions) {
+      gateway.pipeline().set_tables(&revision->tables());
+      cycles += gateway.play(1 / kSwapsPerSecond);
+    }
+    return cycles;
+  });
+  const Round after = calm();
+  out.unburdened = (before.packets + after.packets) / (before.cycles + after.cycles) * out.hertz;
+  return out;
 }
 
 }  // namespace
 
-// Through the packet path, as they would come: to have them come from a port would only add ports.
 void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
                 Pipeline& pipeline) {
-  const auto feed = [&](const char* port, const FrameBytes& frame) {
-    if (frame.empty()) return;
-    pipeline.from_port(plant.port(port), pool.copy_of(frame), os::steady_now());
-    pipeline.flush(os::steady_now());
-  };
-  for (std::size_t i = 0; i < c.packets; ++i) {
-    const Opening opening = opening_of(c, plant, i);
-    feed("in", opening.syn);
-    feed("out", opening.answer);
-    feed("in", opening.established);
-  }
+  for (std::size_t i = 0; i < c.packets; ++i)
+    open_flow(c, plant, pool, pipeline, i, os::steady_now());
 }
 
-int run_subject(const TrafficCase& c, const std::string& capture, double seconds,
-                std::uint32_t memory_mb) {
-  dataplane::EalOptions eal;
-  eal.memory_mb = memory_mb;
-  if (auto started = dataplane::start_eal(eal); !started) return failed(started.error());
-  auto pool =
-      dataplane::make_packet_pool(static_cast<std::uint32_t>(c.packets) + kSpare, kSmallRoom);
-  if (!pool) return failed(pool.error());
-  const BuiltPlant plant(c.plant);
-  auto in = EthPort::open(fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", capture), *pool);
-  if (!in) return failed(in.error());
-  auto out = EthPort::open("net_null0,no-rx=1", *pool);
-  if (!out) return failed(out.error());
-  dataplane::Events events;
-  dataplane::PipelineOptions options;
-  options.flows =
-      static_cast<std::uint32_t>(std::bit_ceil(std::max<std::size_t>(c.packets, 65'536)));
-  options.hash_secret = kBenchSecret;
-  options.now = os::steady_now();
-  Pipeline pipeline(options, *pool, events);
-  pipeline.set_tables(&plant.tables());
-  pipeline.exits().attach_port(plant.port("in"), **in);
-  pipeline.exits().attach_port(plant.port("out"), **out);
-  if (c.load == Load::kEstablished) open_flows(c, plant, *pool, pipeline);
-  Poller poller(pipeline, {{plant.port("in"), in->get()}, {plant.port("out"), out->get()}});
-  const double hertz = dataplane::cycles_per_second();
-  play(poller, static_cast<std::uint64_t>(kWarmUp * hertz));
-  const dataplane::Counters before = pipeline.counters();
-  const std::uint64_t cycles = play(poller, static_cast<std::uint64_t>(seconds * hertz));
-  const dataplane::Counters& after = pipeline.counters();
-  fmt::print("round {} {} {} {} {} {}\n", after.received - before.received, cycles, hertz,
-             after.forwarded - before.forwarded, drops_of(after) - drops_of(before),
-             pipeline.flows().size());
+int run_subject(const Subject& subject) {
+  auto rig = rig_of(subject);
+  if (!rig) return failed(rig.error());
+  const BuiltPlant plant(subject.traffic.plant);
+  using Play = Round (*)(Rig&, const Subject&, const BuiltPlant&);
+  constexpr std::array<Play, 4> kPlays = {steady, once, full, swaps};
+  const Round r = kPlays[static_cast<std::size_t>(subject.trial)](*rig, subject, plant);
+  fmt::print("round {} {} {} {} {} {} {} {} {}\n", r.packets, r.cycles, r.hertz, r.forwarded,
+             r.dropped, r.flows, r.made, r.displaced, r.unburdened);
   return 0;
 }
 
 bool read_round(const std::string& output, Round& out) {
   const std::size_t at = output.find("round ");
   return at != output.npos &&
-         std::sscanf(output.c_str() + at, "round %lf %lf %lf %lf %lf %lf", &out.packets,
-                     &out.cycles, &out.hertz, &out.forwarded, &out.dropped, &out.flows) == 6;
+         std::sscanf(output.c_str() + at, "round %lf %lf %lf %lf %lf %lf %lf %lf %lf", &out.packets,
+                     &out.cycles, &out.hertz, &out.forwarded, &out.dropped, &out.flows, &out.made,
+                     &out.displaced, &out.unburdened) == 9;
 }
 
 }  // namespace sallyport::bench

@@ -34,14 +34,32 @@ PacketBuilder from_server(const TrafficCase& c, const BuiltPlant& plant, const O
           {plant.gateway_mac("office"), f.ends.client(c.version), f.source_port}};
 }
 
-// Filled up to the smallest frame.
+// The client's first byte is 1001, the server's 2000: what a tracker of windows wants to see.
+void number(PacketBuilder& builder, std::uint8_t flags) {
+  if (flags == kTcpSyn) {
+    builder.sequence(1000, 0);
+  } else if ((flags & kTcpSyn) != 0) {
+    builder.sequence(1999, 1001);
+  } else {
+    builder.sequence(1001, 2000);
+  }
+}
+
+// Filled up to the smallest frame; an opening carries no data.
 FrameBytes packet(PacketBuilder builder, IpProtocol protocol, std::uint8_t flags) {
+  number(builder, flags);
   const auto build = [&] {
     return protocol == IpProtocol::kTcp ? builder.tcp(flags) : builder.udp();
   };
   const std::size_t bare = build().size();
   if (bare < kSmallest) builder.payload(FrameBytes(kSmallest - bare, 0x55));
   return build();
+}
+
+// A new flow's first one, or one of an open flow.
+FrameBytes ordinary(const TrafficCase& c, const BuiltPlant& plant, std::size_t index, bool first) {
+  const OpenFlow f = flow_of(c, index);
+  return packet(from_client(c, plant, f), f.ends.protocol, first ? kTcpSyn : kTcpAck);
 }
 
 FrameBytes attack(const TrafficCase& c, const BuiltPlant& plant, std::mt19937& random) {
@@ -71,7 +89,7 @@ Opening opening_of(const TrafficCase& c, const BuiltPlant& plant, std::size_t in
   if (f.ends.protocol != IpProtocol::kTcp)
     return {packet(from_client(c, plant, f), f.ends.protocol, 0),
             packet(from_server(c, plant, f), f.ends.protocol, 0),
-            {}};
+            packet(from_client(c, plant, f), f.ends.protocol, 0)};
   return {packet(from_client(c, plant, f), IpProtocol::kTcp, kTcpSyn),
           packet(from_server(c, plant, f), IpProtocol::kTcp, kTcpSyn | kTcpAck),
           packet(from_client(c, plant, f), IpProtocol::kTcp, kTcpAck)};
@@ -82,12 +100,20 @@ std::vector<FrameBytes> frames_of(const TrafficCase& c, const BuiltPlant& plant)
   std::vector<FrameBytes> out;
   out.reserve(c.packets);
   for (std::size_t i = 0; i < c.packets; ++i) {
-    if (c.load != Load::kEstablished) {
-      out.push_back(attack(c, plant, random));
-      continue;
+    switch (c.load) {
+      case Load::kEstablished:
+        out.push_back(ordinary(c, plant, i, false));
+        break;
+      case Load::kNewFlows:
+        out.push_back(ordinary(c, plant, i, true));
+        break;
+      case Load::kMixed:
+        out.push_back(i % kNewShare == 0 ? ordinary(c, plant, c.table + i / kNewShare, true)
+                                         : ordinary(c, plant, random() % kActiveFlows, false));
+        break;
+      default:
+        out.push_back(attack(c, plant, random));
     }
-    const OpenFlow f = flow_of(c, i);
-    out.push_back(packet(from_client(c, plant, f), f.ends.protocol, kTcpAck));
   }
   std::ranges::shuffle(out, random);
   return out;

@@ -19,22 +19,30 @@ enum class Load : std::uint8_t {
   kUnknownMac,      // senders whom nobody enrolled
   kSpoofedAddress,  // enrolled senders under another's address
   kRandomTuples,    // enrolled senders that dial what no conduit permits
+  kNewFlows,        // every packet opens an allowed flow of its own
+  kMixed,           // packets of kActiveFlows open flows, and every kNewShare-th opens a new one
 };
+inline constexpr std::size_t kMillion = std::size_t{1} << 20;
+inline constexpr std::size_t kFewFlows = 65'536;
+inline constexpr std::size_t kActiveFlows = 4096;
+inline constexpr std::size_t kNewShare = 16;
 
 struct TrafficCase {
   Plant plant;
   Load load = Load::kEstablished;
   IpVersion version = IpVersion::k4;
-  std::size_t packets = 4096;  // in the capture; of kEstablished one per flow
+  std::size_t packets = 4096;    // in the capture; of kEstablished one per flow
+  std::size_t table = kMillion;  // of kMixed: the flows that make the table full
 };
 
 struct Opening {
   FrameBytes syn;          // arrives on `in`
-  FrameBytes answer;       // on `out`; empty for UDP
+  FrameBytes answer;       // on `out`
   FrameBytes established;  // on `in`
 };
 
-// The packets that open the flow of packet `index` of kEstablished.
+// The packets that open flow `index`: of kEstablished that of packet `index`; of kMixed one of
+// kActiveFlows, or below `table` one that the capture does not use.
 Opening opening_of(const TrafficCase& c, const BuiltPlant& plant, std::size_t index);
 // The capture's packets; frames of 64 bytes without FCS (IPv6 TCP: 74).
 std::vector<FrameBytes> frames_of(const TrafficCase& c, const BuiltPlant& plant);

@@ -1,0 +1,38 @@
+// The cases of the fast-path bench, and what the rounds of one come to. Names are stable.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tests/perf/fastpath/subject.h"
+#include "tests/perf/report/report.h"
+
+namespace sallyport::bench {
+
+struct Case {
+  const char* name;
+  TrafficCase traffic;
+  Trial trial = Trial::kSteady;
+  double target = 0;  // of its first figure; 0 = reported
+};
+std::span<const Case> cases();
+// The same with kFewFlows at most, for a quick look.
+Case shortened(Case c);
+
+// A case's rounds, or why there are none.
+struct Rounds {
+  std::vector<Round> played;
+  std::string failure;
+};
+// At least one figure, the first named as the case.
+std::vector<Figure> figures_of(const Case& c, const Rounds& rounds);
+
+// Figures that set one case against another, of those that were played.
+std::vector<Figure> comparisons(const std::map<std::string, Rounds>& played);
+
+// Bytes of a table of 2^20 flows, index and all, by flow; both directions.
+Figure memory_per_flow();
+
+}  // namespace sallyport::bench
