@@ -1,11 +1,12 @@
-# Debian packages: installs what .dev/packages.txt names and is missing, starting no service.
+# Debian packages: installs what a list names and is missing, starting no service. Without an argument the list is
+# .dev/packages.txt, which everything needs.
 
-packages_wanted() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "$root/.dev/packages.txt"; }
+packages_wanted() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' "${1:-$root/.dev/packages.txt}"; }
 
 packages_missing() {
   local installed
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | sort -u)
-  comm -23 <(packages_wanted | sort -u) <(printf '%s\n' "$installed")
+  comm -23 <(packages_wanted "$@" | sort -u) <(printf '%s\n' "$installed")
 }
 
 # policy-rc.d answers 101 ("not allowed") while we install, so that no maintainer script starts a service on this
@@ -30,10 +31,10 @@ service_guard_set() {
 
 packages_install() {
   local missing
-  mapfile -t missing < <(packages_missing)
+  mapfile -t missing < <(packages_missing "$@")
   service_guard_restore
   if ((${#missing[@]} == 0)); then
-    note "all $(packages_wanted | wc -l) Debian packages are there"
+    note "all $(packages_wanted "$@" | wc -l) Debian packages are there"
     return 0
   fi
   note "missing: ${missing[*]}"

@@ -43,6 +43,11 @@ SOURCES
 expect "URIs of the release" $'http://mirror.one/debian\nhttp://mirror.two/debian' "$(apt_uris_of_suite bookworm)"
 expect "URIs of the security archive" "http://mirror.three/security" "$(apt_uris_of_suite bookworm-security)"
 
+# A list of packages is read without its comments; what is installed is not missing.
+printf '# heading\n\nbash   # a shell\nno-such-package-of-ours # nowhere\n' >"$work/list"
+expect "packages that a list wants" $'bash\nno-such-package-of-ours' "$(packages_wanted "$work/list")"
+expect "packages that are missing" "no-such-package-of-ours" "$(packages_missing "$work/list")"
+
 # A download whose bytes are not the signed index's is removed; a missing one is no error here.
 cat >"$work/bin/apt-get" <<'FAKE'
 #!/bin/sh

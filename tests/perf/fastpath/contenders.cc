@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tests/perf/fastpath/nftables.h"
+#include "tests/perf/fastpath/openvswitch.h"
 #include "tests/perf/fastpath/programs.h"
 #include "tests/support/process.h"
 
@@ -38,6 +40,9 @@ std::string testpmd_obstacle(const TrafficCase&) {
 
 constexpr Contender kContenders[] = {
     {"testpmd-io", testpmd_obstacle, play_testpmd},
+    {"ovs-plain", openvswitch_obstacle, play_openvswitch_plain},
+    {"ovs-conntrack", openvswitch_obstacle, play_openvswitch_conntrack},
+    {"nftables", nftables_obstacle, play_nftables},
 };
 
 }  // namespace

@@ -20,6 +20,14 @@ max are of the rounds. The machine is shared: compare ratios.
   conduits means something else; by the rate before and after. `-lost`: packets that did not come out meanwhile.
 * `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.
+* `ovs-plain`, `ovs-conntrack`: Open vSwitch's userspace datapath on the same capture and devices, one PMD thread: one flow from port
+  to port; and `ct(commit)` with the conduits as flows, established connections. It decrements no TTL and rewrites no MAC. Its packet
+  pool has 65,536 buffers, so it cannot play a capture of a million packets.
+* `nftables`: the kernel forwards between two veth pairs; conntrack, established; the conduits in one set. testpmd sends the capture
+  from core 1 past the queueing discipline, core 0 receives and forwards; what comes out is counted.
+
+Both are set against open flows alone. They and the ceiling play `established-*` and `deny-*` cases, which repeat their capture; what
+a peer cannot play, its row says.
 
 )";
 
