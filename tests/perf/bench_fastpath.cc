@@ -12,8 +12,10 @@
 #include "tests/perf/fastpath/contenders.h"
 #include "tests/perf/fastpath/document.h"
 #include "tests/perf/fastpath/instructions.h"
+#include "tests/perf/fastpath/lookups.h"
 #include "tests/perf/fastpath/premises.h"
 #include "tests/perf/fastpath/stages.h"
+#include "tests/support/process.h"
 
 namespace {
 
@@ -149,6 +151,20 @@ void print(const Figure& f) {
   std::fflush(stdout);
 }
 
+// A figure's name must do for the case's: all are played together.
+bool wants_lookups(const Options& options) {
+  return options.only.empty() || std::ranges::any_of(bench::kLookupNames, [&](const char* name) {
+           return std::string_view(name).find(options.only) != std::string_view::npos;
+         });
+}
+
+std::vector<Figure> lookups(const Options& options) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  return bench::lookup_figures(
+      testing::run({program, "--child", bench::kLookups, options.quick ? "--quick" : "--no-quick"})
+          .output);
+}
+
 int measure(const Options& options, const std::vector<Case>& chosen, const std::string& folder,
             const bench::Occasion& occasion) {
   std::vector<Figure> figures;
@@ -159,6 +175,7 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
   Contest contest(options, folder);
   for (const Case& c : chosen) add(contest.hold(c));
   add(contest.compare());
+  if (wants_lookups(options)) add(lookups(options));
   if (std::string_view("memory-per-flow").find(options.only) != std::string_view::npos)
     add({bench::memory_per_flow()});
   if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
@@ -190,6 +207,7 @@ int main(int argc, char** argv) {
   app.add_option("--capture", options.capture)->group("");
   app.add_option("--stage", options.stage)->group("");
   CLI11_PARSE(app, argc, argv);
+  if (options.child == bench::kLookups) return bench::run_lookups(options.quick);
   std::vector<Case> chosen;
   std::uint32_t memory = 0;
   if (options.quick) options.seconds = std::min(options.seconds, kQuickSeconds);

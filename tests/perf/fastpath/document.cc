@@ -19,6 +19,8 @@ max are of the rounds. The machine is shared: compare ratios.
 * `snapshot-swap-*`: the capture while ten revisions a second come into force, in each of which another hundredth of the
   conduits means something else; by the rate before and after. `-lost`: packets that did not come out meanwhile.
 * `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
+* `find-*`, `classify-*`: cycles per lookup, ours in bursts of 32, beside `rte_hash` (one by one and in bulk) on the same keys and
+  `rte_acl` on the same conduits; fewer is better. Ours also finds where both ends of a flow live, which `rte_acl` does not.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.
 * `ovs-plain`, `ovs-conntrack`: Open vSwitch's userspace datapath on the same capture and devices, one PMD thread: one flow from port
   to port; and `ct(commit)` with the conduits as flows, established connections. It decrements no TTL and rewrites no MAC. Its packet
