@@ -48,18 +48,18 @@ class Worker {
  private:
   void run();
 
+  OwnLine<std::atomic<std::uint64_t>> turns_;
   Pipeline& pipeline_;
   TapThread& taps_;
-  Poller poller_;
-  OwnLine<std::atomic<std::uint64_t>> turns_;
   std::uint64_t sleeps_ = 0;
   std::atomic<const std::function<void(Pipeline&)>*> request_{nullptr};
-  std::atomic<bool> stop_{false};
   // The control thread's.
   std::uint64_t seen_turns_ = 0;
   Instant looked_;
   Duration without_turn_{0};
   std::thread thread_;
+  Poller poller_;
+  std::atomic<bool> stop_{false};
 };
 
 }  // namespace sallyport::dataplane

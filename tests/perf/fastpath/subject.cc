@@ -50,7 +50,7 @@ Result<Rig> rig_of(const Subject& subject) {
   if (!in) return std::unexpected(std::move(in).error());
   auto out = EthPort::open("net_null0,no-rx=1", *pool);
   if (!out) return std::unexpected(std::move(out).error());
-  return Rig{std::move(*pool), std::move(*in), std::move(*out)};
+  return Rig{*pool, std::move(*in), std::move(*out)};
 }
 
 dataplane::PipelineOptions options_of(std::size_t flows, Instant now) {
