@@ -26,8 +26,8 @@ struct Counters {
   std::uint64_t consumed = 0;    // neighbour messages that the dataplane answered or learned
   std::uint64_t held = 0;        // just now: packets that wait for their next hop's MAC
   std::uint64_t flows_made = 0;
-  std::uint64_t flows_ended = 0;  // by silence
-  std::uint64_t flows_cut = 0;    // because their rule is gone or means something else
+  std::uint64_t flows_ended = 0;      // by silence
+  std::uint64_t flows_cut = 0;        // because their rule is gone or means something else
   std::uint64_t flows_displaced = 0;  // by newer ones, because the table was full
   std::uint64_t credits_granted = 0;
   std::uint64_t credits_returned = 0;
