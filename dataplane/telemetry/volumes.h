@@ -1,7 +1,7 @@
 // How much went where: by segment and by rule, since the start. What `sallyctl top` makes rates of.
 //
-// One writer, the worker; read between its bursts. All memory is taken by the constructor; it is
-// touched only as far as there are segments and rules.
+// One writer, the worker; read between its bursts. All memory is taken by the constructor: 16 bytes
+// for each rule slot that a snapshot may have, 4 MiB.
 #pragma once
 
 #include <array>
