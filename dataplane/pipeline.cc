@@ -137,18 +137,26 @@ void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant
     cut(flow);
     return drop(std::move(packet).release(), Drop::kRevoked, now);
   }
+  TcpVerdict verdict = TcpVerdict::kForward;
   if (flow.protocol == IpProtocol::kTcp) {
-    const TcpCell cell = tcp_next(flow.state, tcp_event(h.tcp_flags, from_client));
-    if (cell.action == TcpAction::kReopen) {
+    verdict = tcp_advance(flow.tcp, tcp_segment(packet.bytes(), h), match.direction);
+    if (verdict == TcpVerdict::kReopen) {
       flows_.erase(flow);
       return first_packet(std::move(packet), now);
     }
-    if (cell.action == TcpAction::kRefuse) {
-      return drop(std::move(packet).release(), Drop::kBadTcpState, now);
+    if (const auto refused = drop_reason(verdict)) [[unlikely]] {
+      // A refused answer to a new SYN ends the flow; nothing that is refused prolongs it.
+      const Instant soon = now + kTcpReset;
+      if (flow.tcp.state == TcpState::kClosed && flow.deadline > FlowTime::at(soon))
+        flows_.set_deadline(flow, soon);
+      return drop(std::move(packet).release(), *refused, now);
     }
-    flow.state = cell.next;
   }
-  flows_.set_deadline(flow, now + silence(flow, *tables_));
+  if (verdict != TcpVerdict::kForwardAlone) [[likely]] {
+    const Duration silent = silence(flow, *tables_);
+    const bool doubtful = verdict == TcpVerdict::kForwardDoubtful;
+    flows_.set_deadline(flow, now + (doubtful ? std::min(silent, kTcpTransitory) : silent));
+  }
   forward(std::move(packet).release(), flow, match.direction, now);
 }
 
@@ -176,7 +184,7 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
     if (gives_way == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);
   }
   const wire::Rule* rule = tables_->classifier().rule(opened->rule);
-  if (opened->kind == static_cast<std::uint8_t>(wire::RuleKind::Terminate) &&
+  if (rule->kind() == wire::RuleKind::Terminate &&
       !credits_.grant(opened->rule, rule->inflight(),
                       wire::connection_id(opened->client, opened->client_port, opened->target_port),
                       now)) {
@@ -324,7 +332,7 @@ void Pipeline::recheck_flows(Instant now) noexcept {
   const auto places = flows_.places();
   for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
     Flow& flow = places[--recheck_];
-    if (flow.live && (tables_ == nullptr || !still_allowed(flow, *tables_, names_.names(), now)))
+    if (flow.live() && (tables_ == nullptr || !still_allowed(flow, *tables_, names_.names(), now)))
       cut(flow);
   }
 }

@@ -52,6 +52,8 @@ class Tables {
                                              std::shared_ptr<const void> keep_alive);
 
   std::uint64_t revision() const noexcept { return revision_; }
+  // What flows keep of it: its lower half.
+  std::uint32_t revision_mark() const noexcept { return static_cast<std::uint32_t>(revision()); }
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
   const decide::Names& names() const noexcept { return names_; }

@@ -16,6 +16,9 @@ struct Asked {
   bool host = false;
   bool last = false;
   std::string flags;
+  std::string sequence;
+  std::string acknowledgement;
+  std::string size;
   std::string candidate;
 };
 
@@ -47,7 +50,12 @@ int explain(const Context& context, const Asked& asked) {
   add("protocol", protocol);
   add("source_port", source->port);
   add("destination_port", destination->port);
-  if (protocol == "tcp") add("flags", asked.flags);
+  if (protocol == "tcp") {
+    add("flags", asked.flags);
+    add("sequence", asked.sequence);
+    add("acknowledgement", asked.acknowledgement);
+    add("size", asked.size);
+  }
   for (const std::string& name : asked.names) add("name", name);
   std::optional<std::string> text;
   if (!asked.candidate.empty()) {
@@ -153,6 +161,13 @@ void add_explain(CLI::App& app, Context& context) {
   sub->add_option("protocol", where.protocol, "tcp (unless given), udp, icmp or a number")
       ->type_name("PROTOCOL");
   sub->add_option("flags", asked->flags, "TCP flags, letters of FSRPAUEC such as SA (else S)");
+  sub->add_option("--sequence", asked->sequence,
+                  "TCP sequence number (else the one that comes next in an open flow)")
+      ->type_name("N");
+  sub->add_option("--acknowledgement", asked->acknowledgement,
+                  "TCP acknowledgement number (else of all that was sent)")
+      ->type_name("N");
+  sub->add_option("--size", asked->size, "bytes of TCP data in it (else none)")->type_name("N");
   CLI::Option* candidate = sub->add_option("--candidate", asked->candidate,
                                            "ask a configuration file instead of what is in force");
   CLI::Option* last =

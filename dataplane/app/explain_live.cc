@@ -23,6 +23,15 @@ FlowKey key_of(const decide::Tuple& t) {
           static_cast<IpProtocol>(t.protocol)};
 }
 
+// What is not asked of is what this side would send next.
+TcpSegment segment_of(const explain::Question& q, const TcpTrack& tcp, Direction from) {
+  const auto side = static_cast<std::size_t>(from);
+  return {.sequence = q.sequence.value_or(tcp.end[side]),
+          .acknowledgement = q.acknowledgement.value_or(tcp.end[side ^ 1]),
+          .size = q.size,
+          .flags = q.tcp_flags};
+}
+
 // A copy of the flow that the packet belongs to, and what the packet would meet there. Nothing is
 // changed. Between bursts.
 struct Found {
@@ -44,10 +53,10 @@ std::optional<Found> find_flow(const explain::Question& question, Pipeline& p, I
   if (p.tables() == nullptr || !still_allowed(looked_at, *p.tables(), p.names(), now)) {
     out.refused = Drop::kRevoked;
   } else if (looked_at.protocol == IpProtocol::kTcp) {
-    const TcpAction action =
-        tcp_next(looked_at.state, tcp_event(question.tcp_flags, from_client)).action;
-    out.reopens = action == TcpAction::kReopen;
-    if (action == TcpAction::kRefuse) out.refused = Drop::kBadTcpState;
+    const TcpVerdict verdict = tcp_advance(
+        looked_at.tcp, segment_of(question, looked_at.tcp, out.direction), out.direction);
+    out.reopens = verdict == TcpVerdict::kReopen;
+    out.refused = drop_reason(verdict);
   }
   return out;
 }
@@ -55,12 +64,18 @@ std::optional<Found> find_flow(const explain::Question& question, Pipeline& p, I
 explain::OpenFlow told(const Found& found, const QueryContext& context) {
   const Flow& f = found.flow;
   explain::OpenFlow out;
-  out.state = f.protocol == IpProtocol::kTcp
-                  ? std::string(kTcpStateNames[static_cast<std::size_t>(f.state)])
-                  : std::string("open");
   out.from_client = found.direction == Direction::kFromClient;
+  out.state = "open";
+  if (f.protocol == IpProtocol::kTcp) {
+    const auto side = static_cast<std::size_t>(found.direction);
+    out.state = kTcpStateNames[static_cast<std::size_t>(f.tcp.state)];
+    out.next = fmt::format("sequence {} acknowledging {} would be next", f.tcp.end[side],
+                           f.tcp.end[side ^ 1]);
+  }
   out.rule = f.rule;
-  out.revision = f.revision;
+  // A flow keeps the lower half, and none is older than the revision in force.
+  const std::uint64_t now = context.tables->revision();
+  out.revision = now - (static_cast<std::uint32_t>(now) - f.revision);
   out.refused = found.refused;
   out.reopens = found.reopens;
   if (f.rewritten())

@@ -127,7 +127,7 @@ Json flow_row(const Flow& f, const QueryContext& context) {
           {"target", f.target.to_string()},
           {"target_port", f.target_port},
           {"rule", rule_name(f.rule, context)},
-          {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.state)])
+          {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.tcp.state)])
                         : std::string("open")},
           {"client_segment", segment_name(f.client_segment, context)},
           {"server_segment", segment_name(f.server_segment, context)},
@@ -135,7 +135,7 @@ Json flow_row(const Flow& f, const QueryContext& context) {
           {"server_device", device_name(f.server_device, context)},
           {"packets_from_client", f.packets[0]},
           {"packets_from_server", f.packets[1]},
-          {"ends_in_s", (f.deadline - context.now).count() / 1'000'000'000}};
+          {"ends_in_s", (f.deadline.instant() - context.now).count() / 1'000'000'000}};
 }
 
 Json drop_row(const DropRecord& d, const QueryContext& context) {

@@ -41,7 +41,8 @@ class EvictionOrder {
   explicit EvictionOrder(std::size_t places) : links_(places) {}
 
   static FlowStanding standing_of(const Flow& flow) noexcept {
-    if (flow.protocol == IpProtocol::kTcp) return kStandings[static_cast<std::size_t>(flow.state)];
+    if (flow.protocol == IpProtocol::kTcp)
+      return kStandings[static_cast<std::size_t>(flow.tcp.state)];
     return flow.packets[static_cast<std::size_t>(Direction::kFromServer)] == 0
                ? FlowStanding::kHalfOpen
                : FlowStanding::kOpen;
@@ -71,7 +72,8 @@ class EvictionOrder {
 
  private:
   static constexpr std::array<FlowStanding, kTcpStates> kStandings = {
-      FlowStanding::kHalfOpen, FlowStanding::kHalfOpen, FlowStanding::kOpen, FlowStanding::kOpen,
+      FlowStanding::kHalfOpen, FlowStanding::kHalfOpen, FlowStanding::kHalfOpen,
+      FlowStanding::kOpen,     FlowStanding::kOpen,     FlowStanding::kOpen,
       FlowStanding::kOpen,     FlowStanding::kSpent,    FlowStanding::kSpent};
   struct Link {
     std::uint32_t next = 0, previous = 0;  // 0 = none
@@ -97,7 +99,7 @@ class EvictionOrder {
         const bool may = standing != FlowStanding::kOpen || silent_for(flow) >= kGivesWayAfter;
         if (may && out.place == 0) out.place = place;
         // Where it is filed it stands first; elsewhere somebody may stand before it.
-        if (may && standing == flow.standing) {
+        if (may && standing == flow.standing()) {
           out.place = place;
           return out;
         }

@@ -3,10 +3,11 @@
 // flow needs no pointer into a snapshot.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
-#include "dataplane/flow/tcp_state.h"
+#include "dataplane/flow/tcp_window.h"
 #include "dataplane/headers.h"
 #include "policy/base/units.h"
 
@@ -23,11 +24,33 @@ struct FlowKey {
   friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
 };
 
-enum class Direction : std::uint8_t { kFromClient = 0, kFromServer = 1 };
+// A moment in ticks, rounded up: what a flow's end needs in four bytes. From the clock's epoch on.
+class FlowTime {
+ public:
+  static constexpr Duration kTick = std::chrono::milliseconds(500);
+  constexpr FlowTime() = default;
+  static constexpr FlowTime at(Instant when) {
+    const std::int64_t tick = (when.ns() + kTick.count() - 1) / kTick.count();
+    return FlowTime(static_cast<std::uint32_t>(std::clamp<std::int64_t>(tick, 0, UINT32_MAX)));
+  }
+  // The last tick that `when` has reached.
+  static constexpr FlowTime reached(Instant when) { return at(when - kTick + Duration(1)); }
+  constexpr std::uint32_t ticks() const { return ticks_; }
+  constexpr Instant instant() const {
+    return Instant::from_ns(std::int64_t{ticks_} * kTick.count());
+  }
+  friend constexpr auto operator<=>(FlowTime, FlowTime) = default;
+
+ private:
+  constexpr explicit FlowTime(std::uint32_t ticks) : ticks_(ticks) {}
+  std::uint32_t ticks_ = 0;
+};
 
 enum FlowFlag : std::uint8_t {
   kClientIsHost = 1,  // the client is the gateway's own stack in client_segment
   kServerIsHost = 2,  // the server is the gateway's own stack in server_segment
+  kLive = 4,          // written by FlowTable alone
+  kStanding = 24,     // a FlowStanding, as filed; written by EvictionOrder alone
 };
 
 // How dear a flow is to its ends: what counts when the table is full (flow/eviction_order.h).
@@ -42,24 +65,20 @@ struct alignas(64) Flow {
   std::uint16_t server_port = 0;
   std::uint16_t target_port = 0;
   IpProtocol protocol = IpProtocol::kTcp;
-  TcpState state = TcpState::kSynSent;
+  std::uint8_t flags = 0;
   RuleSlot rule = 0;
   DeviceSlot client_device = kNoDevice;
   std::uint64_t meaning = 0;   // of the rule when it allowed this flow
-  std::uint64_t revision = 0;  // under which that was last checked
-  Instant deadline;
+  std::uint32_t revision = 0;  // under which that was last checked: its lower half
+  FlowTime deadline;
   // Written by FlowTable alone: its ageing list.
   std::uint32_t next = 0;
   std::uint32_t previous = 0;
-  std::uint32_t due_tick = 0;
   std::uint32_t packets[2] = {0, 0};  // by Direction, modulo 2^32
   DeviceSlot server_device = kNoDevice;
   SegmentSlot client_segment = kNoSegment;
   SegmentSlot server_segment = kNoSegment;
-  std::uint8_t flags = 0;
-  std::uint8_t kind = 0;                            // wire::RuleKind
-  bool live = false;                                // written by FlowTable alone
-  FlowStanding standing = FlowStanding::kHalfOpen;  // as filed; written by EvictionOrder alone
+  TcpTrack tcp;
 
   FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
   FlowKey server_key() const { return {target, client, target_port, client_port, protocol}; }
@@ -73,6 +92,11 @@ struct alignas(64) Flow {
     return source == key.source && destination == key.destination &&
            source_port == key.source_port && destination_port == key.destination_port &&
            protocol == key.protocol;
+  }
+  bool live() const { return (flags & kLive) != 0; }
+  FlowStanding standing() const { return static_cast<FlowStanding>((flags & kStanding) >> 3); }
+  void stand(FlowStanding as) {
+    flags = static_cast<std::uint8_t>((flags & ~kStanding) | static_cast<unsigned>(as) << 3);
   }
   bool rewritten() const { return target != server || target_port != server_port; }
 };

@@ -10,7 +10,7 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
     : flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       secret_(secret),
-      start_(now) {
+      tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
   // Two keys per flow, half of the ways left free.
   const std::size_t wanted = std::size_t{capacity} * 2 * 2 / kWays;
@@ -75,7 +75,7 @@ Flow* FlowTable::insert(const Flow& flow) noexcept {
   }
   free_ = flows_[place].next;
   flows_[place] = flow;
-  flows_[place].live = true;
+  flows_[place].flags |= kLive;
   ++size_;
   link(place);
   eviction_.enter(flows_, place);
@@ -83,32 +83,26 @@ Flow* FlowTable::insert(const Flow& flow) noexcept {
 }
 
 void FlowTable::erase(Flow& flow) noexcept {
-  SALLYPORT_ASSUME(flow.live);
+  SALLYPORT_ASSUME(flow.live());
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
   index_erase(flow.client_key(), place << 1);
   index_erase(flow.server_key(), place << 1 | 1);
   unlink(place);
   eviction_.leave(flows_, place);
-  flow.live = false;
+  flow.flags = 0;
   flow.next = free_;
   free_ = place;
   --size_;
 }
 
-std::uint32_t FlowTable::tick_of(Instant deadline) const noexcept {
-  // Rounded up: a flow is never looked at before its deadline. A list that is half walked gets
-  // nothing new: it would be put before the cursor and wait a whole turn.
-  const std::int64_t since = (deadline - start_).count();
-  const std::int64_t tick = since <= 0 ? 0 : (since + kTick.count() - 1) / kTick.count();
-  return std::max(tick_ + (walking_ ? 1 : 0),
-                  static_cast<std::uint32_t>(std::min<std::int64_t>(tick, UINT32_MAX / 2)));
-}
-
 void FlowTable::link(std::uint32_t place) noexcept {
   Flow& flow = flows_[place];
-  flow.due_tick = tick_of(flow.deadline);
-  std::uint32_t& head = wheel_[flow.due_tick % kWheelTicks];
-  flow.previous = 0;
+  // A list that is half walked gets nothing new: it would be put before the cursor and wait a whole
+  // turn.
+  const std::uint32_t due = std::max(tick_ + (walking_ ? 1 : 0), flow.deadline.ticks());
+  const auto list = static_cast<std::uint32_t>(due % kWheelTicks);
+  std::uint32_t& head = wheel_[list];
+  flow.previous = kHeads | list;
   flow.next = head;
   if (head != 0) flows_[head].previous = place;
   head = place;
@@ -118,15 +112,14 @@ void FlowTable::unlink(std::uint32_t place) noexcept {
   Flow& flow = flows_[place];
   if (cursor_ == place) cursor_ = flow.next;
   if (flow.next != 0) flows_[flow.next].previous = flow.previous;
-  if (flow.previous != 0) {
+  if ((flow.previous & kHeads) == 0) {
     flows_[flow.previous].next = flow.next;
   } else {
-    wheel_[flow.due_tick % kWheelTicks] = flow.next;
+    wheel_[flow.previous & ~kHeads] = flow.next;
   }
 }
 
 void FlowTable::advance(Flow& flow) noexcept {
-  if (tick_of(flow.deadline) >= flow.due_tick) return;
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
   unlink(place);
   link(place);
@@ -140,8 +133,7 @@ void FlowTable::file(Flow& flow) noexcept {
 
 std::uint32_t FlowTable::expire(Instant now, std::uint32_t budget) noexcept {
   std::uint32_t erased = 0;
-  const std::int64_t since = (now - start_).count();
-  const auto last = static_cast<std::uint32_t>(std::max<std::int64_t>(since / kTick.count(), 0));
+  const std::uint32_t last = FlowTime::reached(now).ticks();
   // After a pause of more than a whole turn every list is looked at once; more would be the same.
   if (last > tick_ + kWheelTicks) {
     tick_ = last - static_cast<std::uint32_t>(kWheelTicks);
@@ -155,10 +147,10 @@ std::uint32_t FlowTable::expire(Instant now, std::uint32_t budget) noexcept {
       const std::uint32_t place = cursor_;
       Flow& flow = flows_[place];
       cursor_ = flow.next;
-      if (flow.deadline <= now) {
+      if (flow.deadline.ticks() <= last) {
         erase(flow);
         ++erased;
-      } else if (flow.due_tick <= tick_) {
+      } else {
         // Its packets moved the deadline: file it where it belongs now.
         unlink(place);
         link(place);

@@ -39,7 +39,7 @@ struct FlowMatch {
 class FlowTable {
  public:
   static constexpr std::size_t kWheelTicks = 1024;
-  static constexpr Duration kTick = std::chrono::milliseconds(500);
+  static constexpr Duration kTick = FlowTime::kTick;
 
   // At most `capacity` flows; all memory is taken here.
   FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now);
@@ -73,7 +73,7 @@ class FlowTable {
     if (h.likely != 0) {
       Flow& flow = flows_[h.likely >> 1];
       const auto direction = static_cast<Direction>(h.likely & 1);
-      if (flow.live && flow.is(key, direction)) return {&flow, direction};
+      if (flow.live() && flow.is(key, direction)) return {&flow, direction};
     }
     return search(key, h);
   }
@@ -82,10 +82,12 @@ class FlowTable {
   void erase(Flow& flow) noexcept;
   // After each packet, when the flow's state is the new one already.
   void set_deadline(Flow& flow, Instant deadline) noexcept {
-    flow.deadline = deadline;
-    if (flow.standing != EvictionOrder::standing_of(flow)) file(flow);
-    // Mostly it moves away from its list; then that is all.
-    if ((deadline - start_).count() <= (std::int64_t{flow.due_tick} - 1) * kTick.count())
+    if (flow.standing() != EvictionOrder::standing_of(flow)) file(flow);
+    // A flow is never filed behind its deadline: one that only moves away leaves it where it is.
+    const FlowTime until = FlowTime::at(deadline);
+    const bool nearer = until < flow.deadline;
+    flow.deadline = until;
+    if (nearer) [[unlikely]]
       advance(flow);
   }
   // Erases flows whose deadline is at or before `now`, looking at `budget` flows at most per call;
@@ -149,16 +151,16 @@ class FlowTable {
   [[gnu::noinline]] void link(std::uint32_t place) noexcept;
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   [[gnu::noinline]] void file(Flow& flow) noexcept;
-  std::uint32_t tick_of(Instant deadline) const noexcept;
 
   std::vector<Flow> flows_;
   std::vector<Bucket> buckets_;
   EvictionOrder eviction_;
   std::array<std::uint64_t, 2> secret_;
+  // A flow's `previous`: the flow before it, or the list that it heads.
+  static constexpr std::uint32_t kHeads = 1U << 31;
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
   std::uint32_t free_ = 0;                          // head of free places, through Flow::next
   std::uint32_t size_ = 0;
-  Instant start_;
   std::uint32_t tick_ = 0;    // the next tick to be looked at
   std::uint32_t cursor_ = 0;  // where a tick that ran out of budget goes on
   bool walking_ = false;      // is the list of tick_ half walked?

@@ -7,43 +7,55 @@ using enum TcpState;
 using Row = std::array<TcpCell, kTcpEvents>;
 
 constexpr TcpCell pass(TcpState next) { return {TcpAction::kPass, next}; }
+constexpr TcpCell begin(TcpState next) { return {TcpAction::kBegin, next}; }
+constexpr TcpCell carry(TcpState stay) { return {TcpAction::kCarry, stay}; }
+constexpr TcpCell question(TcpState stay) { return {TcpAction::kQuestion, stay}; }
+constexpr TcpCell ask() { return {TcpAction::kAskAnew, kAskedAnew}; }
+constexpr TcpCell answer() { return {TcpAction::kAnswer, kEstablished}; }
+constexpr TcpCell reset() { return {TcpAction::kReset, kClosed}; }
+constexpr TcpCell refusal() { return {TcpAction::kRefusal, kClosed}; }
 constexpr TcpCell refuse(TcpState stay) { return {TcpAction::kRefuse, stay}; }
 constexpr TcpCell reopen(TcpState stay) { return {TcpAction::kReopen, stay}; }
 
 // Columns: client SYN, SYN+ACK, ACK, FIN, RST; server SYN, SYN+ACK, ACK, FIN, RST.
 // clang-format off
 constexpr std::array<Row, kTcpStates> kTable = {{
-    // syn-sent. A server's bare ACK is RFC 5961 §4's challenge to a client that came back on an old
-    // port; the client's reset answers it. Simultaneous open is not carried.
-    {{pass(kSynSent), refuse(kSynSent), refuse(kSynSent), refuse(kSynSent), pass(kClosed),
-      refuse(kSynSent), pass(kSynReceived), pass(kSynSent), refuse(kSynSent), pass(kClosed)}},
-    // syn-received
-    {{pass(kSynReceived), refuse(kSynReceived), pass(kEstablished), pass(kClientClosing), pass(kClosed),
-      refuse(kSynReceived), pass(kSynReceived), pass(kSynReceived), pass(kServerClosing), pass(kClosed)}},
-    // established. A stray SYN closes nothing; a repeated SYN+ACK says that the last ACK was lost.
-    {{refuse(kEstablished), refuse(kEstablished), pass(kEstablished), pass(kClientClosing), pass(kClosed),
-      refuse(kEstablished), pass(kEstablished), pass(kEstablished), pass(kServerClosing), pass(kClosed)}},
+    // syn-sent. A server's bare ACK challenges a client that came back on an old port; the client's
+    // reset answers it, with the old connection's number. Another SYN begins anew: nothing has agreed.
+    {{begin(kSynSent), refuse(kSynSent), refuse(kSynSent), refuse(kSynSent), carry(kSynSent),
+      begin(kSynCrossed), begin(kSynReceived), question(kSynSent), refuse(kSynSent), refusal()}},
+    // syn-crossed. RFC 9293 §3.5, figure 8: either side's SYN+ACK completes it.
+    {{pass(kSynCrossed), pass(kEstablished), pass(kEstablished), pass(kClientClosing), reset(),
+      pass(kSynCrossed), pass(kEstablished), pass(kEstablished), pass(kServerClosing), reset()}},
+    // syn-received. A server that keeps no state before the last ACK may answer the client's
+    // retransmission with another number (SYN cookies, RFC 4987 §3.6).
+    {{carry(kSynReceived), pass(kEstablished), pass(kEstablished), pass(kClientClosing), reset(),
+      pass(kSynReceived), begin(kSynReceived), pass(kSynReceived), pass(kServerClosing), reset()}},
+    // established. A repeated SYN+ACK says that the last ACK was lost.
+    {{ask(), pass(kEstablished), pass(kEstablished), pass(kClientClosing), reset(),
+      pass(kEstablished), pass(kEstablished), pass(kEstablished), pass(kServerClosing), reset()}},
+    // asked-anew. Established in all but the wait for the answer.
+    {{ask(), pass(kEstablished), pass(kEstablished), pass(kClientClosing), reset(),
+      pass(kEstablished), answer(), pass(kEstablished), pass(kServerClosing), reset()}},
     // client-closing
-    {{refuse(kClientClosing), refuse(kClientClosing), pass(kClientClosing), pass(kClientClosing), pass(kClosed),
-      refuse(kClientClosing), refuse(kClientClosing), pass(kClientClosing), pass(kBothClosing), pass(kClosed)}},
+    {{carry(kClientClosing), pass(kClientClosing), pass(kClientClosing), pass(kClientClosing), reset(),
+      pass(kClientClosing), pass(kClientClosing), pass(kClientClosing), pass(kBothClosing), reset()}},
     // server-closing
-    {{refuse(kServerClosing), refuse(kServerClosing), pass(kServerClosing), pass(kBothClosing), pass(kClosed),
-      refuse(kServerClosing), refuse(kServerClosing), pass(kServerClosing), pass(kServerClosing), pass(kClosed)}},
+    {{carry(kServerClosing), pass(kServerClosing), pass(kServerClosing), pass(kBothClosing), reset(),
+      pass(kServerClosing), pass(kServerClosing), pass(kServerClosing), pass(kServerClosing), reset()}},
     // both-closing. RFC 9293 §3.10.7.4 (TIME-WAIT): a new SYN may open a new connection.
-    {{reopen(kBothClosing), refuse(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kClosed),
-      refuse(kBothClosing), refuse(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kClosed)}},
-    // closed. A second reset is harmless and stops the other side's retries.
-    {{reopen(kClosed), refuse(kClosed), refuse(kClosed), refuse(kClosed), pass(kClosed),
-      refuse(kClosed), refuse(kClosed), refuse(kClosed), refuse(kClosed), pass(kClosed)}},
+    {{reopen(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kBothClosing), reset(),
+      refuse(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kBothClosing), reset()}},
+    // closed. If the reset was lost behind the gateway, what its receiver goes on to send must reach
+    // the one who sent it, who will repeat it.
+    {{reopen(kClosed), pass(kClosed), pass(kClosed), pass(kClosed), carry(kClosed),
+      refuse(kClosed), pass(kClosed), pass(kClosed), pass(kClosed), carry(kClosed)}},
 }};
 // clang-format on
 
-using std::chrono::minutes;
-using std::chrono::seconds;
-// RFC 5382 REQ-5: established 2 h 4 min at least, transitory 4 min at least. A half-open flow costs
-// the attacker one SYN, so it gets less.
 constexpr std::array<Duration, kTcpStates> kTimeouts = {
-    seconds(30), seconds(30), minutes(124), minutes(4), minutes(4), minutes(2), seconds(10)};
+    kTcpHalfOpen,   kTcpHalfOpen,   kTcpHalfOpen, kTcpEstablished, kTcpEstablished,
+    kTcpTransitory, kTcpTransitory, kTcpTimeWait, kTcpReset};
 
 }  // namespace
 

@@ -144,7 +144,7 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
   const Headers& h = parsed.headers();
   const SegmentSlot slot = from_client ? flow.client_segment : flow.server_segment;
   const SegmentInfo* segment = tables.segment(slot);
-  if (flow.revision != tables.revision() || segment == nullptr ||
+  if (flow.revision != tables.revision_mark() || segment == nullptr ||
       (flow.flags & (from_client ? kClientIsHost : kServerIsHost)) != 0 ||
       parsed.meta().origin != Origin::kWire || h.destination_mac != segment->mac)
     return std::nullopt;

@@ -108,15 +108,15 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
   flow.protocol = h.protocol;
   flow.rule = verdict.decision.rule();
   flow.meaning = verdict.decision.meaning();
-  flow.revision = tables.revision();
-  flow.kind = static_cast<std::uint8_t>(verdict.decision.kind());
+  flow.revision = tables.revision_mark();
+  if (h.message == Message::kTcp) flow.tcp = tcp_open(tcp_segment(packet.bytes(), h));
   flow.client_segment = meta.segment;
   flow.client_device = meta.device;
   if (from_host) flow.flags |= kClientIsHost;
   if (auto bad = set_server(flow, verdict, tables, from_host)) {
     return std::unexpected(Denied{*bad});
   }
-  flow.deadline = now + silence(flow, tables);
+  flow.deadline = FlowTime::at(now + silence(flow, tables));
   return flow;
 }
 
@@ -138,7 +138,7 @@ bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Ins
              port},
             now);
     Flow as_now = flow;
-    as_now.flags = static_cast<std::uint8_t>(flow.flags & kClientIsHost);
+    as_now.flags = static_cast<std::uint8_t>(flow.flags & ~kServerIsHost);
     as_now.server_device = kNoDevice;
     if (!verdict.decision.allowed() || set_server(as_now, verdict, tables, from_host) ||
         as_now.target != flow.target || as_now.target_port != flow.target_port ||
@@ -148,9 +148,8 @@ bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Ins
     }
     flow.rule = verdict.decision.rule();
     flow.meaning = verdict.decision.meaning();
-    flow.kind = static_cast<std::uint8_t>(verdict.decision.kind());
   }
-  flow.revision = tables.revision();
+  flow.revision = tables.revision_mark();
   return true;
 }
 
@@ -159,8 +158,9 @@ Duration silence(const Flow& flow, const Tables& tables) noexcept {
   const Duration asked = seconds(rule == nullptr ? 0 : rule->idle_timeout_s());
   switch (flow.protocol) {
     case IpProtocol::kTcp: {
-      const bool open = flow.state == TcpState::kEstablished;
-      return open && asked.count() != 0 ? asked : tcp_timeout(flow.state);
+      const bool open =
+          flow.tcp.state == TcpState::kEstablished || flow.tcp.state == TcpState::kAskedAnew;
+      return open && asked.count() != 0 ? asked : tcp_timeout(flow.tcp.state);
     }
     case IpProtocol::kUdp:
       return asked.count() != 0 ? asked : kUdpSilence;

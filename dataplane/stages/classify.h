@@ -30,7 +30,7 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
                                   Instant now) noexcept;
 inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
                           Instant now) noexcept {
-  return flow.revision == tables.revision() || allowed_by(flow, tables, names, now);
+  return flow.revision == tables.revision_mark() || allowed_by(flow, tables, names, now);
 }
 
 // How long this flow may be silent: the rule's word, else the protocol's.
@@ -38,7 +38,9 @@ Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
 // For how long no packet of a flow came: what FlowTable::gives_way() asks.
 inline auto silent_for(const Tables& tables, Instant now) noexcept {
-  return [&tables, now](const Flow& flow) { return now - (flow.deadline - silence(flow, tables)); };
+  return [&tables, now](const Flow& flow) {
+    return now - (flow.deadline.instant() - silence(flow, tables));
+  };
 }
 
 }  // namespace sallyport::dataplane

@@ -12,7 +12,7 @@ class EnforcePolicy {
  public:
   // `flow` stands in the flow table, where only an allowed Decision puts it (stages/classify.h).
   static Allowed by_flow(Packet&& packet, const Flow& flow, const Exit& exit) noexcept {
-    SALLYPORT_CHECK(flow.live);
+    SALLYPORT_CHECK(flow.live());
     return {std::move(packet), flow.rule, exit};
   }
   static Allowed by_builtin(Packet&& packet, Builtin rule, const Exit& exit) noexcept {

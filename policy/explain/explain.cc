@@ -234,8 +234,9 @@ bool Teller::tell_flow() {
     return false;
   }
   step("flow", flow.state,
-       fmt::format("{}; {} allowed it, looked at again under revision {}", whose,
-                   view_.rule_name(flow.rule), flow.revision));
+       fmt::format("{}; {} allowed it, looked at again under revision {}{}{}", whose,
+                   view_.rule_name(flow.rule), flow.revision, flow.next.empty() ? "" : "; ",
+                   flow.next));
   if (flow.refused) {
     deny(*flow.refused);
     return true;

@@ -30,6 +30,11 @@ struct Question {
   std::optional<MacAddress> mac;
   decide::Tuple tuple;
   std::uint8_t tcp_flags = kTcpSyn;  // TCP only
+  // TCP only, of a segment of an open flow: which bytes it is about. What is not said is what would
+  // come next.
+  std::optional<std::uint32_t> sequence;
+  std::optional<std::uint32_t> acknowledgement;
+  std::uint16_t size = 0;  // of its data
   // Names under which the destination is known at the moment (the dataplane's table).
   std::vector<std::string> names;
 };
@@ -37,6 +42,7 @@ struct Question {
 // What a running dataplane knows beside its tables, when the question is asked of one.
 struct OpenFlow {
   std::string state;  // "established"
+  std::string next;   // TCP: "sequence 7 acknowledging 9 would be next", else empty
   bool from_client = true;
   std::uint32_t rule = wire::kNoRule;
   std::uint64_t revision = 0;   // under which it was checked last

@@ -13,8 +13,8 @@ constexpr std::uint16_t kEcho6 = 128;  // RFC 4443
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
 
-std::optional<unsigned> number(std::string_view text, unsigned limit) {
-  unsigned value = 0;
+std::optional<std::uint32_t> number(std::string_view text, std::uint32_t limit) {
+  std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value > limit)
     return std::nullopt;
@@ -84,6 +84,17 @@ struct Reader {
     return {};
   }
 
+  Result<void> numbers(std::string_view key, std::string_view value) {
+    const bool size = key == "size";
+    const auto parsed = number(value, size ? 65535 : UINT32_MAX);
+    if (!parsed)
+      return wrong(key, value, size ? "a number up to 65535" : "a number up to 4294967295");
+    if (size) question.size = static_cast<std::uint16_t>(*parsed);
+    if (key == "sequence") question.sequence = *parsed;
+    if (key == "acknowledgement") question.acknowledgement = *parsed;
+    return {};
+  }
+
   Result<void> word(std::string_view text) {
     const std::size_t mark = text.find('=');
     const std::string_view key = text.substr(0, mark);
@@ -93,6 +104,8 @@ struct Reader {
     for (const std::string_view known :
          {"source", "destination", "protocol", "source_port", "destination_port", "flags"})
       if (key == known) return packet(key, value);
+    for (const std::string_view known : {"sequence", "acknowledgement", "size"})
+      if (key == known) return numbers(key, value);
     if (key != "name") return wrong("a question", key, "in, source, destination, protocol, ...");
     question.names.emplace_back(value);
     return {};

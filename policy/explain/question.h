@@ -10,6 +10,8 @@
 //   protocol=P           required: tcp, udp, icmp or icmpv6 (an echo request), or a number
 //   destination_port=N   required for TCP and UDP; source_port=N is 40000 unless given
 //   flags=LETTERS        of a TCP packet, of "FSRPAUEC"; S unless given
+//   sequence=N, acknowledgement=N, size=N   of a TCP packet: its numbers, and its data's size in
+//                        bytes; unless given the numbers that would come next, without data
 //   name=NAME            a DNS name that the destination goes by; may be repeated
 //
 // Valid input: any words. Failures: Error{kUsage}, whose context says which word and what to write.

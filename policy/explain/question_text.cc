@@ -81,6 +81,9 @@ std::vector<std::string> words_of(const wire::SnapshotView& snapshot, const Ques
     out.push_back(fmt::format("destination_port={}", q.tuple.destination_port));
   }
   if (has_flags(q)) out.push_back("flags=" + tcp_flags_text(q.tcp_flags));
+  if (q.sequence) out.push_back(fmt::format("sequence={}", *q.sequence));
+  if (q.acknowledgement) out.push_back(fmt::format("acknowledgement={}", *q.acknowledgement));
+  if (q.size != 0) out.push_back(fmt::format("size={}", q.size));
   for (const std::string& name : q.names) out.push_back("name=" + name);
   return out;
 }
@@ -92,6 +95,9 @@ std::string command_line_of(const wire::SnapshotView& snapshot, const Question& 
     out += fmt::format(" --port {}", wire::text(port->name()));
   if (q.vlan != 0) out += fmt::format(" --vlan {}", q.vlan);
   if (q.mac) out += " --mac " + q.mac->to_string();
+  if (q.sequence) out += fmt::format(" --sequence {}", *q.sequence);
+  if (q.acknowledgement) out += fmt::format(" --acknowledgement {}", *q.acknowledgement);
+  if (q.size != 0) out += fmt::format(" --size {}", q.size);
   for (const std::string& name : q.names) out += " --name " + name;
   const bool ported = is_ported(q.tuple.protocol);
   return out + fmt::format(" {} {} {}{}",

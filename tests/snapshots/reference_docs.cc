@@ -4,14 +4,18 @@
 //   reference_docs --check FOLDER    exit 1 and the first differing line if one is stale or missing
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "control/exporter/metrics.h"
+#include "dataplane/flow/tcp_state.h"
 #include "policy/base/drop_reasons.h"
 
 namespace {
@@ -20,6 +24,12 @@ struct Document {
   std::string name;
   std::string text;
 };
+
+std::string underscored(std::string_view name) {
+  std::string out(name);
+  std::ranges::replace(out, '-', '_');
+  return out;
+}
 
 std::string drop_reasons() {
   std::string out =
@@ -53,8 +63,67 @@ std::string metrics() {
   return out;
 }
 
+// What moves a flow on, as a picture: an arrow for each pair of states.
+std::string tcp_picture() {
+  using namespace sallyport::dataplane;
+  std::string out = "```mermaid\nstateDiagram-v2\n";
+  for (std::size_t from = 0; from < kTcpStates; ++from) {
+    std::map<TcpState, std::string> arrows;
+    for (std::size_t event = 0; event < kTcpEvents; ++event) {
+      const TcpCell cell = tcp_next(static_cast<TcpState>(from), static_cast<TcpEvent>(event));
+      if (cell.next == static_cast<TcpState>(from)) continue;
+      std::string& label = arrows[cell.next];
+      label += fmt::format("{}{}", label.empty() ? "" : ", ", kTcpEventNames[event]);
+    }
+    for (const auto& [next, label] : arrows)
+      out += fmt::format("  {} --> {}: {}\n", underscored(kTcpStateNames[from]),
+                         underscored(kTcpStateNames[static_cast<std::size_t>(next)]), label);
+  }
+  return out + "```\n";
+}
+
+std::string tcp_states() {
+  using namespace sallyport::dataplane;
+  std::string out =
+      "# States of a TCP flow\n\n"
+      "Generated from `dataplane/flow/tcp_state.cc` by `./dev docs`; do not edit.\n\n"
+      "A flow begins with a client's SYN that policy allows; any other segment without a flow is "
+      "`mid-stream`. What \"within the windows\" means\n"
+      "stands in `dataplane/flow/tcp_window.h`.\n\n" +
+      tcp_picture() + "\n| state | meaning | silent for at most |\n|---|---|---|\n";
+  for (std::size_t i = 0; i < kTcpStates; ++i)
+    out += fmt::format(
+        "| `{}` | {} | {} s |\n", kTcpStateNames[i], kTcpStateHelp[i],
+        std::chrono::duration_cast<std::chrono::seconds>(tcp_timeout(static_cast<TcpState>(i)))
+            .count());
+  out +=
+      "\nEvery cell: what is done with the segment, and the state afterwards if it is "
+      "another.\n\n| state |";
+  for (const std::string_view event : kTcpEventNames) out += fmt::format(" {} |", event);
+  out += "\n|---|";
+  for (std::size_t i = 0; i < kTcpEvents; ++i) out += "---|";
+  out += "\n";
+  for (std::size_t from = 0; from < kTcpStates; ++from) {
+    out += fmt::format("| `{}` |", kTcpStateNames[from]);
+    for (std::size_t event = 0; event < kTcpEvents; ++event) {
+      const TcpCell cell = tcp_next(static_cast<TcpState>(from), static_cast<TcpEvent>(event));
+      out += " " + std::string(kTcpActionNames[static_cast<std::size_t>(cell.action)]);
+      if (cell.next != static_cast<TcpState>(from))
+        out += fmt::format(" → {}", kTcpStateNames[static_cast<std::size_t>(cell.next)]);
+      out += " |";
+    }
+    out += "\n";
+  }
+  out += "\n| action | meaning |\n|---|---|\n";
+  for (std::size_t i = 0; i < kTcpActionNames.size(); ++i)
+    out += fmt::format("| {} | {} |\n", kTcpActionNames[i], kTcpActionHelp[i]);
+  return out;
+}
+
 std::vector<Document> documents() {
-  return {{"drop-reasons.md", drop_reasons()}, {"metrics.md", metrics()}};
+  return {{"drop-reasons.md", drop_reasons()},
+          {"metrics.md", metrics()},
+          {"tcp-states.md", tcp_states()}};
 }
 
 std::string read_file(const std::filesystem::path& path) {

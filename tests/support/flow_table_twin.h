@@ -46,12 +46,12 @@ class FlowTableTwin {
     entries_.remove_if([&](const auto& e) { return e.flow.client_key() == client_key; });
   }
   void set_deadline(Entry& e, Instant deadline) {
-    e.flow.deadline = deadline;
+    e.flow.deadline = dataplane::FlowTime::at(deadline);
     if (e.filed != standing(e.flow)) file(e);
   }
   // Flows whose deadline has passed by more than `slack` must be gone; by less, may be.
   bool must_be_gone(const Flow& flow, Instant now, Duration slack) const {
-    return flow.deadline + slack <= now;
+    return flow.deadline.instant() + slack <= now;
   }
   // Who gives way. Sorted by standing as filed, then by age of the filing; the first kLooks of them
   // are looked at until one may go and stands where it belongs. Else the first that may go.
@@ -82,8 +82,10 @@ class FlowTableTwin {
     using enum dataplane::TcpState;
     if (flow.protocol != IpProtocol::kTcp)
       return flow.packets[1] == 0 ? Standing::kHalfOpen : Standing::kOpen;
-    if (flow.state == kBothClosing || flow.state == kClosed) return Standing::kSpent;
-    if (flow.state == kSynSent || flow.state == kSynReceived) return Standing::kHalfOpen;
+    if (flow.tcp.state == kBothClosing || flow.tcp.state == kClosed) return Standing::kSpent;
+    if (flow.tcp.state == kSynSent || flow.tcp.state == kSynCrossed ||
+        flow.tcp.state == kSynReceived)
+      return Standing::kHalfOpen;
     return Standing::kOpen;
   }
   void file(Entry& e) {
@@ -108,7 +110,7 @@ class FlowTableDuel {
       case 0:
       case 1: {
         dataplane::Flow fresh = flow;
-        fresh.deadline = now_ + std::chrono::milliseconds(100) * how;
+        fresh.deadline = dataplane::FlowTime::at(now_ + std::chrono::milliseconds(100) * how);
         if (twin_.full() && how % 4 != 0) make_room();
         const bool made = table_.insert(fresh) != nullptr;
         SALLYPORT_CHECK(made == twin_.insert(fresh));
@@ -139,7 +141,7 @@ class FlowTableDuel {
         FlowTableTwin::Entry* there = twin_.entry(flow.client_key());
         if (there == nullptr) break;
         for (dataplane::Flow* f : {&there->flow, table_.find(flow.client_key()).flow}) {
-          f->state = static_cast<dataplane::TcpState>(how % dataplane::kTcpStates);
+          f->tcp.state = static_cast<dataplane::TcpState>(how % dataplane::kTcpStates);
           f->packets[1] += how % 2;
         }
         break;
@@ -157,7 +159,7 @@ class FlowTableDuel {
   void make_room() {
     // As if every flow had been good for so long a silence.
     const auto silent_for = [this](const dataplane::Flow& f) {
-      return now_ + std::chrono::seconds(125) - f.deadline;
+      return now_ + std::chrono::seconds(125) - f.deadline.instant();
     };
     const bool would = table_.would_give_way(silent_for);
     dataplane::Flow* mine = table_.gives_way(silent_for);
@@ -187,7 +189,7 @@ class FlowTableDuel {
     twin_.entries().remove_if([&](const FlowTableTwin::Entry& e) {
       const dataplane::Flow& f = e.flow;
       const bool here = static_cast<bool>(table_.find(f.client_key()));
-      SALLYPORT_CHECK(here || f.deadline <= now_);
+      SALLYPORT_CHECK(here || f.deadline.instant() <= now_);
       SALLYPORT_CHECK(!here || !twin_.must_be_gone(f, now_, dataplane::FlowTable::kTick));
       return !here;
     });
@@ -200,7 +202,7 @@ class FlowTableDuel {
       SALLYPORT_CHECK(there && there.direction == dataplane::Direction::kFromClient);
       SALLYPORT_CHECK(back && back.direction == dataplane::Direction::kFromServer);
       SALLYPORT_CHECK(there.flow == back.flow && there.flow->deadline == f.deadline);
-      SALLYPORT_CHECK(there.flow->standing == filed);
+      SALLYPORT_CHECK(there.flow->standing() == filed);
     }
   }
 

@@ -94,7 +94,7 @@ Bytes PacketBuilder::tcp(std::uint8_t flags) const {
   Bytes s;
   be16(s, from_.port);
   be16(s, to_.port);
-  be32(s, seq_);
+  be32(s, seq_.value_or(kFirstSequence + ((flags & 0x02) != 0 ? 0 : 1)));
   be32(s, (flags & 0x10) != 0 ? ack_ : 0);
   s.push_back(0x50);
   s.push_back(flags);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,18 @@ class PacketBuilder {
     payload_ = std::move(bytes);
     return *this;
   }
-  PacketBuilder& sequence(std::uint32_t seq, std::uint32_t ack) {
+  // Unless given, TCP is as if both sides began with kFirstSequence and sent nothing since.
+  static constexpr std::uint32_t kFirstSequence = 1000;
+  PacketBuilder& sequence(std::uint32_t seq) {
     seq_ = seq;
+    return *this;
+  }
+  PacketBuilder& acknowledgement(std::uint32_t ack) {
     ack_ = ack;
     return *this;
+  }
+  PacketBuilder& sequence(std::uint32_t seq, std::uint32_t ack) {
+    return sequence(seq).acknowledgement(ack);
   }
 
   std::vector<std::uint8_t> tcp(std::uint8_t flags) const;
@@ -69,8 +78,8 @@ class PacketBuilder {
   Party to_;
   std::uint16_t vlan_ = 0;
   std::uint8_t ttl_ = 64;
-  std::uint32_t seq_ = 1000;
-  std::uint32_t ack_ = 2000;
+  std::optional<std::uint32_t> seq_;
+  std::uint32_t ack_ = kFirstSequence + 1;
   std::vector<std::uint8_t> payload_;
 };
 

@@ -13,8 +13,9 @@
 // A, B: a host of the plant; gw.SEGMENT is the gateway's address there. PORT may be @CONDUIT: that
 // conduit's listener. WHERE: a port, or host:SEGMENT. WHAT: tcp FLAGS (of SAFRPU), udp,
 // echo-request, echo-reply, who-has, is-at; in `out` also
-// `anything`: some frame, whatever it holds. OPTION: ttl=N, vlan=N, on=PORT, mac=HOST, address=HOST
-// (source address of another), to=HOST (destination MAC of another), from-stack.
+// `anything`: some frame, whatever it holds. OPTION: seq=N, ack=N (TCP), ttl=N, vlan=N, on=PORT,
+// mac=HOST, address=HOST (source address of another), to=HOST (destination MAC of another),
+// from-stack.
 #pragma once
 
 #include <string>

@@ -245,6 +245,10 @@ std::optional<std::vector<std::uint8_t>> TraceRunner::build(const Spec& spec, co
   if (const auto ttl = number_of(option(words, "ttl")))
     builder.ttl(static_cast<std::uint8_t>(*ttl));
   const std::string& what = words[at];
+  const auto sequence = number_of(option(words, "seq"));
+  const auto acknowledgement = number_of(option(words, "ack"));
+  if (sequence) builder.sequence(*sequence);
+  if (acknowledgement) builder.acknowledgement(*acknowledgement);
   if (what == "tcp" && words.size() > at + 1) return builder.tcp(flags_of(words[at + 1]));
   if (what == "udp") return builder.payload({1, 2, 3}).udp();
   if (what == "echo-request") return builder.echo(true);

@@ -14,10 +14,10 @@ FLOOD_SECONDS = 10
 DENIED_PORT = 4433
 
 
-def syn(host, target, port, version=0, source_port=45000, flags=frames.SYN):
+def syn(host, target, port, version=0, source_port=45000, flags=frames.SYN, sequence=1):
     own = host.addresses[version]
     return frames.ethernet(host.gateway_mac, host.mac, frames.IPV6 if version else frames.IPV4, frames.ip(
-        own, target, frames.TCP, frames.tcp(own, target, source_port, port, flags)))
+        own, target, frames.TCP, frames.tcp(own, target, source_port, port, flags, sequence)))
 
 
 def flood(host, end):
@@ -78,7 +78,7 @@ def explain_last_revision(lab):
     return drop["note"] == expected and drop["explanation"]["rule"] == "meter-reads-plc", drop["note"]
 
 
-@check("explain-flow", "of an open connection explain tells the flow's state, that a SYN into it is refused and an ACK passes, as the wire then shows")
+@check("explain-flow", "of an open connection explain tells the flow's state, that an ACK passes and one with a number from outside its windows does not, as the wire then shows")
 def explain_flow(lab):
     lab.policy(variants.METER_READS_PLC)
     meter, plc = lab.host("meter"), lab.host("plc")
@@ -87,16 +87,18 @@ def explain_flow(lab):
         flow = lab.gateway.read("show", "flows", "rule=meter-reads-plc", "state=established")["flows"][0]
         ends = [f"{meter.v4}:{flow['client_port']}", f"{plc.v4}:502", "tcp"]
         ack = lab.gateway.read("explain", "--in", "field", *ends, "A")
-        again = lab.gateway.read("explain", "--in", "field", *ends, "S")
-        refused = lambda: lab.gateway.read("show", "counters")["drops"]["bad-tcp-state"]  # noqa: E731
+        following = int(next(step["detail"] for step in ack["steps"] if step["stage"] == "flow").split("sequence ")[1].split()[0])
+        outside = (following + (1 << 30)) % (1 << 32)
+        again = lab.gateway.read("explain", "--in", "field", *ends, "A", "--sequence", str(outside))
+        refused = lambda: lab.gateway.read("show", "counters")["drops"]["bad-tcp-window"]  # noqa: E731
         before = refused()
         with Sender(meter.namespace) as sender:
-            sender.send(syn(meter, plc.v4, 502, source_port=flow["client_port"]))
+            sender.send(syn(meter, plc.v4, 502, source_port=flow["client_port"], flags=frames.ACK, sequence=outside))
         met = wait.holds(lambda: refused() > before, 3)
         lost = poller.lost()
     states = [{step["stage"]: step["outcome"] for step in told["steps"]}.get("flow") for told in (ack, again)]
-    return states == ["established"] * 2 and ack["decision"] == "allow" and again["reason"] == "bad-tcp-state" and met and not lost, \
-        f"flow {states}; A: {ack['decision']} by {ack['rule']}; S: {again['reason']}, on the wire {'too' if met else 'not'}; polls lost: {len(lost)}"
+    return states == ["established"] * 2 and ack["decision"] == "allow" and again["reason"] == "bad-tcp-window" and met and not lost, \
+        f"flow {states}; A: {ack['decision']} by {ack['rule']}; far ahead: {again['reason']}, on the wire {'too' if met else 'not'}; polls lost: {len(lost)}"
 
 
 class Tracing:

@@ -14,7 +14,6 @@ using Bytes = std::vector<std::uint8_t>;
 
 // Reasons that no packet can meet yet, and why. An entry whose reason turns up is an error as well.
 const std::map<Drop, std::string_view> kNotProduced = {
-    {Drop::kBadTcpWindow, "sequence windows are not checked yet (docs/state.md)"},
     {Drop::kTooBig, "every port has the same MTU, and what exceeds it arrives as `giant`"},
 };
 
@@ -219,8 +218,13 @@ const Scene::Cases& Scene::cases() {
       {Drop::kPortZero, [](W& w) { w.scada(w.packet("scada", 0, "plc", 502).tcp(kTcpSyn)); }},
       {Drop::kBadTcpState,
        [](W& w) {
+         w.scada(w.syn());
+         w.scada(w.packet("scada", 40000, "plc", 502).tcp(kTcpAck));
+       }},
+      {Drop::kBadTcpWindow,
+       [](W& w) {
          w.open_tcp();
-         w.scada(w.packet("scada", 40000, "plc", 502).tcp(kTcpSyn));
+         w.scada(w.packet("scada", 40000, "plc", 502).sequence(0x40000000, 1001).tcp(kTcpAck));
        }},
       {Drop::kIcmpType,
        [](W& w) {

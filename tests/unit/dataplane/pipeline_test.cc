@@ -31,12 +31,6 @@ TEST_P(Policy, AForwardedPacketHasOneHopLessAndRightSums) {
               Drop::kTtlExpired);
 }
 
-TEST_P(Policy, AStraySynDoesNotCloseAnEstablishedFlow) {
-  open_tcp();
-  expect_drop(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpSyn)), Drop::kBadTcpState);
-  expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
-}
-
 TEST_P(Policy, AVlanTagIsWrittenForTheDestinationsWire) {
   const auto out = send("scada", packet("scada", 40000, "camera", 80).tcp(kTcpSyn));
   expect_out(out, "lan2");

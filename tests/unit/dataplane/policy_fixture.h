@@ -15,6 +15,7 @@ using dataplane::kTcpFin;
 using dataplane::kTcpRst;
 using dataplane::kTcpSyn;
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 // What the kernel writes there does not matter.

@@ -29,6 +29,10 @@ struct Asked {
   std::uint16_t from_port = 40000;
   std::uint16_t to_port = 502;
   std::uint8_t flags = kTcpSyn;
+  // As if both sides had sent their SYNs and nothing else (PacketBuilder).
+  std::uint32_t sequence = PacketBuilder::kFirstSequence + 1;
+  std::uint32_t acknowledgement = PacketBuilder::kFirstSequence + 1;
+  std::uint32_t first_sequence() const { return sequence - ((flags & kTcpSyn) != 0 ? 1 : 0); }
 };
 
 class ExplainLive : public ::testing::Test {
@@ -51,19 +55,21 @@ class ExplainLive : public ::testing::Test {
   }
   json explain(const Asked& a) {
     const Host& sender = plant_hosts().at(a.sender);
-    return explain({"in=" + sender.segment, "port=" + sender.port,
-                    fmt::format("vlan={}", sender.vlan), "mac=" + sender.mac.to_string(),
-                    "source=" + address_of(a).to_string(), "destination=" + a.to.to_string(),
-                    "protocol=" + a.protocol, fmt::format("source_port={}", a.from_port),
-                    fmt::format("destination_port={}", a.to_port),
-                    "flags=" + tcp_flags_text(a.flags)});
+    return explain(
+        {"in=" + sender.segment, "port=" + sender.port, fmt::format("vlan={}", sender.vlan),
+         "mac=" + sender.mac.to_string(), "source=" + address_of(a).to_string(),
+         "destination=" + a.to.to_string(), "protocol=" + a.protocol,
+         fmt::format("source_port={}", a.from_port), fmt::format("destination_port={}", a.to_port),
+         "flags=" + tcp_flags_text(a.flags), fmt::format("sequence={}", a.first_sequence()),
+         fmt::format("acknowledgement={}", a.acknowledgement)});
   }
   std::vector<Frame> send(const Asked& a) {
     const Host& sender = plant_hosts().at(a.sender);
     const PacketBuilder builder =
         PacketBuilder({sender.mac, address_of(a), a.from_port},
                       {world_.segment_mac(sender.segment), a.to, a.to_port})
-            .vlan(sender.vlan);
+            .vlan(sender.vlan)
+            .sequence(a.first_sequence(), a.acknowledgement);
     return world_.receive(sender.port, a.protocol == "tcp"   ? builder.tcp(a.flags)
                                        : a.protocol == "udp" ? builder.udp()
                                                              : builder.echo(true));
@@ -129,6 +135,8 @@ TEST_F(ExplainLive, IsWhatThePipelineDoesWithThePacket) {
     if (random() % 4 == 0) a.to_port = one_of(kPorts);
     a.from_port = static_cast<std::uint16_t>(40000 + random() % 2);
     a.flags = one_of(kFlags);
+    if (random() % 6 == 0) a.sequence = random();
+    if (random() % 6 == 0) a.acknowledgement = random();
     // Replies: the ends of a packet that was sent before, the other way round.
     if (random() % 4 == 0) std::swap(a.from_port, a.to_port);
     const json explanation = explain(a);
@@ -144,8 +152,9 @@ TEST_F(ExplainLive, IsWhatThePipelineDoesWithThePacket) {
     }
     world_.wait(milliseconds(50));
   }
-  for (const char* seen : {"by scada-plc", "by meter-plc", "default-deny", "mid-stream",
-                           "bad-tcp-state", "tcp-flags", "unknown-device", "spoofed-source"})
+  for (const char* seen :
+       {"by scada-plc", "by meter-plc", "default-deny", "mid-stream", "bad-tcp-state",
+        "bad-tcp-window", "tcp-flags", "unknown-device", "spoofed-source"})
     EXPECT_GT(outcomes[seen], 0) << seen << " never happened";
 }
 

@@ -29,9 +29,10 @@ class QuestionTest : public testing::Test {
 };
 
 TEST_F(QuestionTest, ReadsEveryWord) {
-  const auto question = ask({"in=field", "port=lan1", "vlan=7", "mac=02:00:00:00:20:05",
-                             "source=10.20.0.5", "destination=192.0.2.7", "protocol=tcp",
-                             "source_port=1234", "destination_port=502", "name=plc.example"});
+  const auto question =
+      ask({"in=field", "port=lan1", "vlan=7", "mac=02:00:00:00:20:05", "source=10.20.0.5",
+           "destination=192.0.2.7", "protocol=tcp", "source_port=1234", "destination_port=502",
+           "name=plc.example", "flags=A", "sequence=4294967295", "acknowledgement=7", "size=1460"});
   ASSERT_TRUE(question) << question.error().context;
   EXPECT_EQ(question->vlan, 7);
   EXPECT_TRUE(question->port && question->mac);
@@ -39,6 +40,13 @@ TEST_F(QuestionTest, ReadsEveryWord) {
   EXPECT_EQ(question->tuple.source_port, 1234);
   EXPECT_EQ(question->tuple.destination_port, 502);
   EXPECT_EQ(question->names, std::vector<std::string>{"plc.example"});
+  EXPECT_EQ(question->sequence, 4294967295U);
+  EXPECT_EQ(question->acknowledgement, 7U);
+  EXPECT_EQ(question->size, 1460);
+  EXPECT_EQ(
+      command_line_of(*view_, *question),
+      "--in field --port lan1 --vlan 7 --mac 02:00:00:00:20:05 --sequence 4294967295 "
+      "--acknowledgement 7 --size 1460 --name plc.example 10.20.0.5:1234 192.0.2.7:502 tcp A");
 }
 
 TEST_F(QuestionTest, EchoIsTheVersionsOwnProtocolAndType) {
@@ -55,6 +63,8 @@ TEST_F(QuestionTest, WhatIsMissingOrWrongIsNamed) {
   };
   for (const Case& c : {
            Case{{"source=10.0.0.1"}, "'in=' is missing"},
+           Case{{"sequence=4294967296"}, "sequence cannot be '4294967296'"},
+           Case{{"size=65536"}, "size cannot be '65536'"},
            Case{{"in=nowhere"}, "in cannot be 'nowhere'"},
            Case{{"in=field", "source=10.0.0.1", "destination=fd00::1", "protocol=tcp"},
                 "IP version"},
