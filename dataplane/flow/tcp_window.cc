@@ -7,12 +7,14 @@ using tcp_detail::raise;
 using tcp_detail::reach;
 
 constexpr std::size_t kClient = 0;
-// What a SYN can carry beside itself (RFC 7413); its acknowledgement covers all of it or only the
-// SYN.
+// What a SYN can carry beside itself.
 constexpr std::uint32_t kMostWithSyn = kMtu;
 
-bool acknowledges(const TcpSegment& s, std::uint32_t end_of_syn) {
-  return (s.flags & kTcpAck) != 0 && end_of_syn - s.acknowledgement <= kMostWithSyn;
+// Does it acknowledge the other side's SYN, alone or with what came in it (RFC 7413 §4.2.2)?
+bool acknowledges_syn(const TcpTrack& t, const TcpSegment& s, std::size_t side) {
+  const std::size_t peer = side ^ 1;
+  return (s.flags & kTcpAck) != 0 &&
+         s.acknowledgement - t.acknowledged[peer] <= t.end[peer] - t.acknowledged[peer];
 }
 
 std::uint8_t offered_by(const TcpTrack& t, std::size_t side) {
@@ -33,8 +35,25 @@ void begin_answer(TcpTrack& t, const TcpSegment& s, std::size_t side) {
   for (const std::size_t one : {side, peer}) t.shift[one] = scaled ? offered_by(t, one) : 0;
   t.window[side] = shifted(s.window, t.shift[side]);
   t.window[peer] = shifted(offer, t.shift[peer]);
-  t.end[side] = t.acknowledged[side] = s.sequence + 1 + s.size;
-  t.acknowledged[peer] = t.end[peer];
+  t.acknowledged[side] = s.sequence + 1;
+  t.end[side] = s.sequence + 1 + s.size;
+  if ((s.flags & kTcpAck) != 0) t.acknowledged[peer] = s.acknowledgement;
+}
+
+// The client's SYN again, perhaps without what the first one carried, perhaps another one.
+void begin_anew(TcpTrack& t, const TcpSegment& s) {
+  const TcpTrack before = t;
+  t = tcp_open(s);
+  if (t.acknowledged[kClient] == before.acknowledged[kClient])
+    raise(t.end[kClient], before.end[kClient]);
+}
+
+// A SYN+ACK for the SYN whose number was kept, and neither another copy of the one for the first
+// SYN nor a stranger's: either of its numbers would fit the old connection by chance alone.
+bool answers_anew(const TcpTrack& t, const TcpSegment& s, std::size_t side, std::uint32_t asked) {
+  return (s.flags & kTcpAck) != 0 && s.acknowledgement - asked <= kMostWithSyn &&
+         !tcp_detail::sequence_fits(t, s.sequence + 1, side) &&
+         !tcp_detail::acknowledgement_fits(t, s.acknowledgement, side);
 }
 
 // Forward if it fits, and then take note of it.
@@ -66,15 +85,15 @@ std::optional<TcpVerdict> act(TcpTrack& t, const TcpSegment& s, std::size_t side
       return std::nullopt;
     case TcpAction::kBegin:
       if ((s.flags & kTcpAck) == 0 && side == kClient) {
-        t = tcp_open(s);
-      } else if ((s.flags & kTcpAck) == 0 || acknowledges(s, t.end[side ^ 1])) {
+        begin_anew(t, s);
+      } else if ((s.flags & kTcpAck) == 0 || acknowledges_syn(t, s, side)) {
         begin_answer(t, s, side);
       } else {
         return TcpVerdict::kBadWindow;
       }
       return std::nullopt;
     case TcpAction::kRefusal:
-      if (!acknowledges(s, t.end[side ^ 1])) return TcpVerdict::kBadWindow;
+      if (!acknowledges_syn(t, s, side)) return TcpVerdict::kBadWindow;
       return std::nullopt;
     case TcpAction::kReset:
       if (s.sequence == t.end[side] || s.sequence == t.acknowledged[side]) return std::nullopt;
@@ -108,7 +127,8 @@ std::uint8_t offered_window_scale(ConstBytes options) noexcept {
 
 TcpTrack tcp_open(const TcpSegment& syn) noexcept {
   TcpTrack t;
-  t.end[kClient] = t.acknowledged[kClient] = syn.sequence + 1 + syn.size;
+  t.acknowledged[kClient] = syn.sequence + 1;
+  t.end[kClient] = syn.sequence + 1 + syn.size;
   t.window[kClient] = syn.window;
   t.offered = static_cast<std::uint8_t>(0xf0 | syn.scale);
   return t;
@@ -123,10 +143,8 @@ TcpVerdict tcp_advance_by_table(TcpTrack& track, const TcpSegment& segment,
   // sent.
   const std::uint32_t asked = t.acknowledged[kClient];
   if (t.state == TcpState::kAskedAnew) t.acknowledged[kClient] = t.end[kClient];
-  // Not another copy of the answer to the first SYN: that one's number is an old one.
   const auto side = static_cast<std::size_t>(from);
-  if (cell.action == TcpAction::kAnswer && acknowledges(segment, asked + kMostWithSyn) &&
-      !tcp_detail::sequence_fits(t, segment.sequence + 1, side)) {
+  if (cell.action == TcpAction::kAnswer && answers_anew(t, segment, side, asked)) {
     t.state = TcpState::kClosed;
     track = t;
     return TcpVerdict::kBadState;

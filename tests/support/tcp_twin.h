@@ -37,8 +37,7 @@ class TcpTwin {
         asked_ = s.sequence + 1;
         break;
       case kBegin:
-        if (has(s, dataplane::kTcpAck) && !agrees(s, static_cast<std::uint32_t>(end(1 - side))))
-          return Verdict::kBadWindow;
+        if (has(s, dataplane::kTcpAck) && !agrees(s, side)) return Verdict::kBadWindow;
         if (side == 0 && !has(s, dataplane::kTcpAck)) {
           open(s);
         } else {
@@ -46,7 +45,7 @@ class TcpTwin {
         }
         break;
       case kRefusal:
-        if (!agrees(s, static_cast<std::uint32_t>(end(1 - side)))) return Verdict::kBadWindow;
+        if (!agrees(s, side)) return Verdict::kBadWindow;
         break;
       case kReset:
         if (s.sequence == static_cast<std::uint32_t>(end(side)) ||
@@ -56,7 +55,7 @@ class TcpTwin {
                                                      : Verdict::kBadWindow;
       case kAnswer:
         if (s.acknowledgement - asked_ <= dataplane::kMtu &&
-            !data_fits(at(side, s.sequence + 1), side)) {
+            !data_fits(at(side, s.sequence + 1), side) && !acknowledgement_fits(s, side)) {
           state_ = dataplane::TcpState::kClosed;
           return Verdict::kBadState;
         }
@@ -100,8 +99,9 @@ class TcpTwin {
   std::int64_t at(std::size_t side, std::uint32_t number) const {
     return end(side) + static_cast<std::int32_t>(number - static_cast<std::uint32_t>(end(side)));
   }
-  static bool agrees(const dataplane::TcpSegment& s, std::uint32_t all) {
-    return has(s, dataplane::kTcpAck) && all - s.acknowledgement <= dataplane::kMtu;
+  bool agrees(const dataplane::TcpSegment& s, std::size_t side) const {
+    const std::int64_t asks = at(1 - side, s.acknowledgement);
+    return has(s, dataplane::kTcpAck) && asks >= acknowledged(1 - side) && asks <= end(1 - side);
   }
   std::int64_t in_units(std::int64_t window, std::size_t side) const {
     const std::int64_t unit = std::int64_t{1} << shift_[side];
@@ -109,8 +109,10 @@ class TcpTwin {
   }
 
   void open(const dataplane::TcpSegment& syn) {
-    const std::int64_t stop = wide(syn.sequence) + 1 + syn.size;
-    facts_ = {{0, stop, at_least_one(syn.window), wide(0)}, {1, wide(0), 1, stop}};
+    const std::int64_t begin = wide(syn.sequence) + 1;
+    const bool again = !facts_.empty() && acknowledged(0) == begin;
+    const std::int64_t stop = std::max(begin + syn.size, again ? end(0) : 0);
+    facts_ = {{0, stop, at_least_one(syn.window), wide(0)}, {1, wide(0), 1, begin}};
     scale_[0] = syn.scale;
     shift_[0] = shift_[1] = 0;
   }
@@ -123,28 +125,32 @@ class TcpTwin {
     const bool scaled =
         scale_[0] != dataplane::kNoWindowScale && scale_[1] != dataplane::kNoWindowScale;
     for (const std::size_t one : {side, peer}) shift_[one] = scaled ? scale_[one] : 0;
-    const std::int64_t stop = wide(s.sequence) + 1 + s.size;
-    facts_ = {{peer, sent, in_units(offered, peer), stop},
-              {side, stop, in_units(s.window, side), sent}};
+    const std::int64_t begin = wide(s.sequence) + 1;
+    const std::int64_t asks =
+        has(s, dataplane::kTcpAck) ? at(peer, s.acknowledgement) : acknowledged(peer);
+    facts_ = {{peer, sent, in_units(offered, peer), begin},
+              {side, begin + s.size, in_units(s.window, side), asks}};
   }
 
   bool data_fits(std::int64_t stop, std::size_t side) const {
     const std::int64_t window = reach(1 - side);
     return stop <= acknowledged(side) + window + 1 && stop >= end(side) - window - 1;
   }
+  bool acknowledgement_fits(const dataplane::TcpSegment& s, std::size_t side) const {
+    const std::int64_t asks = at(1 - side, s.acknowledgement);
+    const std::int64_t oldest =
+        std::clamp<std::int64_t>(2 * reach(side), 66'000, std::int64_t{1} << 30);
+    return asks <= end(1 - side) && asks >= end(1 - side) - oldest;
+  }
   bool pass(const dataplane::TcpSegment& s, std::size_t side) {
-    const std::size_t peer = 1 - side;
     const bool syn = has(s, dataplane::kTcpSyn);
     const bool longer = has(s, dataplane::kTcpSyn | dataplane::kTcpFin);
     const std::int64_t stop = at(side, s.sequence + s.size + (longer ? 1 : 0));
-    const std::int64_t asked_next = at(peer, s.acknowledgement);
-    const std::int64_t oldest =
-        std::clamp<std::int64_t>(2 * reach(side), 66'000, std::int64_t{1} << 30);
     if (!data_fits(stop, side)) return false;
-    if (has(s, dataplane::kTcpAck) && (asked_next > end(peer) || asked_next < end(peer) - oldest))
-      return false;
+    if (has(s, dataplane::kTcpAck) && !acknowledgement_fits(s, side)) return false;
     if (syn) return true;
-    facts_.push_back({side, stop, at_least_one(s.window) << shift_[side], asked_next});
+    facts_.push_back(
+        {side, stop, at_least_one(s.window) << shift_[side], at(1 - side, s.acknowledgement)});
     return true;
   }
   // The product forgets what was acknowledged while it waits, and is no stricter afterwards.

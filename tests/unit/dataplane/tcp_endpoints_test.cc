@@ -161,9 +161,10 @@ class Connection {
     EXPECT_EQ(tcp_advance(*track_, blind, static_cast<Direction>(side)), TcpVerdict::kBadWindow);
     // What the receiver is to judge reaches it and does not end the flow.
     const bool syn = side == 0 && random_() % 2 == 0;
-    TcpSegment doubtful{
-        .sequence = syn ? static_cast<std::uint32_t>(random_()) : track_->end[side] - 1,
-        .flags = static_cast<std::uint8_t>(syn ? kTcpSyn : kTcpRst)};
+    // The SYN's number is far from the old ones: a stranger's SYN+ACK never happens to answer it.
+    const std::uint32_t far = (1U << 30) + static_cast<std::uint32_t>(random_() % (1U << 30));
+    TcpSegment doubtful{.sequence = syn ? self.newest_sent() + far : track_->end[side] - 1,
+                        .flags = static_cast<std::uint8_t>(syn ? kTcpSyn : kTcpRst)};
     if (!syn && (track_->state != TcpState::kEstablished ||
                  doubtful.sequence == track_->acknowledged[side] ||
                  doubtful.sequence == victim.next_expected()))

@@ -64,13 +64,13 @@ TEST_P(TcpPolicy, AClientThatForgotItsFlowComesBackFromTheSamePort) {
   open_tcp();
   const auto syn = packet("scada", 40000, "plc", 502).sequence(70'000'000, 0).tcp(kTcpSyn);
   const auto answer =
-      packet("plc", 502, "scada", 40000).sequence(900, 70'000'001).tcp(kTcpSyn | kTcpAck);
+      packet("plc", 502, "scada", 40000).sequence(900'000, 70'000'001).tcp(kTcpSyn | kTcpAck);
   expect_out(send("scada", syn), "lan1");
   expect_drop(send("plc", answer), Drop::kBadTcpState);
   expect_out(send("scada", syn), "lan1");
   expect_out(send("plc", answer), "lan3");
   expect_out(
-      send("scada", packet("scada", 40000, "plc", 502).sequence(70'000'001, 901).tcp(kTcpAck)),
+      send("scada", packet("scada", 40000, "plc", 502).sequence(70'000'001, 900'001).tcp(kTcpAck)),
       "lan1");
 }
 

@@ -131,6 +131,26 @@ TEST_F(OpenFlow, AKeepAlivePasses) {
 }
 
 // RFC 7323 §2.2: the shift holds if both SYNs have it, and never for a SYN's own window.
+// RFC 7413 §4.2.2: of a SYN with data the answer takes all or nothing.
+TEST(TcpSyn, IsAnsweredWithItsOwnNumbers) {
+  const TcpSegment syn{.sequence = 99, .size = 20, .window = 1000, .flags = kTcpSyn};
+  const auto answered = [](TcpTrack t, std::uint32_t number) {
+    return tcp_advance(t, {.sequence = 7, .acknowledgement = number, .flags = kTcpSyn | kTcpAck},
+                       Direction::kFromServer);
+  };
+  for (const std::uint32_t number : {100U, 120U})
+    EXPECT_EQ(answered(tcp_open(syn), number), TcpVerdict::kForward) << number;
+  for (const std::uint32_t number : {99U, 121U, 0U, 900'000U})
+    EXPECT_EQ(answered(tcp_open(syn), number), TcpVerdict::kBadWindow) << number;
+  // The data is left out of the second copy, and the first one arrives all the same.
+  TcpTrack t = tcp_open(syn);
+  tcp_advance(t, {.sequence = 99, .window = 1000, .flags = kTcpSyn}, Direction::kFromClient);
+  EXPECT_EQ(answered(t, 120), TcpVerdict::kForward);
+  // Another connection has other numbers.
+  tcp_advance(t, {.sequence = 500'000, .window = 1000, .flags = kTcpSyn}, Direction::kFromClient);
+  EXPECT_EQ(answered(t, 120), TcpVerdict::kBadWindow);
+}
+
 TEST(TcpScale, HoldsIfBothOfferIt) {
   struct Case {
     const char* name;
