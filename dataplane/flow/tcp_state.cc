@@ -16,6 +16,7 @@ constexpr TcpCell reset() { return {TcpAction::kReset, kClosed}; }
 constexpr TcpCell refusal() { return {TcpAction::kRefusal, kClosed}; }
 constexpr TcpCell refuse(TcpState stay) { return {TcpAction::kRefuse, stay}; }
 constexpr TcpCell reopen(TcpState stay) { return {TcpAction::kReopen, stay}; }
+constexpr TcpCell reopen_if_new(TcpState stay) { return {TcpAction::kReopenIfNew, stay}; }
 
 // Columns: client SYN, SYN+ACK, ACK, FIN, RST; server SYN, SYN+ACK, ACK, FIN, RST.
 // clang-format off
@@ -44,7 +45,7 @@ constexpr std::array<Row, kTcpStates> kTable = {{
     {{carry(kServerClosing), pass(kServerClosing), pass(kServerClosing), pass(kBothClosing), reset(),
       pass(kServerClosing), pass(kServerClosing), pass(kServerClosing), pass(kServerClosing), reset()}},
     // both-closing. RFC 9293 §3.10.7.4 (TIME-WAIT): a new SYN may open a new connection.
-    {{reopen(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kBothClosing), reset(),
+    {{reopen_if_new(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kBothClosing), reset(),
       refuse(kBothClosing), pass(kBothClosing), pass(kBothClosing), pass(kBothClosing), reset()}},
     // closed. If the reset was lost behind the gateway, what its receiver goes on to send must reach
     // the one who sent it, who will repeat it.

@@ -60,7 +60,9 @@ constexpr Direction reversed(Direction d) {
   X(kQuestion, "question",                                                                        \
     "as carry, but without data only: the acknowledgement of a connection that its sender still " \
     "has")                                                                                        \
-  X(kAskAnew, "ask", "forwarded whatever its number, which is kept until the answer; next state") \
+  X(kAskAnew, "ask",                                                                              \
+    "not beyond what was sent and within a window of it, it is a late copy of the first SYN: "    \
+    "carry. Otherwise its number is kept until the answer; next state")                           \
   X(kAnswer, "answer",                                                                            \
     "dropped as `bad-tcp-state` if it acknowledges the SYN that was kept with a number of its "   \
     "own: the old flow is over, "                                                                 \
@@ -72,7 +74,8 @@ constexpr Direction reversed(Direction d) {
   X(kRefusal, "refusal", "next state if it acknowledges the client's SYN; else `bad-tcp-window`") \
   X(kRefuse, "refuse", "dropped as `bad-tcp-state`")                                              \
   X(kReopen, "reopen",                                                                            \
-    "the old flow is over; this SYN is the first packet of a new one, and policy is asked")
+    "the old flow is over; this SYN is the first packet of a new one, and policy is asked")       \
+  X(kReopenIfNew, "reopen if new", "carry if it is a late copy of the first SYN (ask); else reopen")
 
 #define SALLYPORT_TCP_ENUM(id, ...) id,
 #define SALLYPORT_TCP_NAME(id, name, ...) name,

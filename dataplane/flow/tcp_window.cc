@@ -56,6 +56,12 @@ bool answers_anew(const TcpTrack& t, const TcpSegment& s, std::size_t side, std:
          !tcp_detail::acknowledgement_fits(t, s.acknowledgement, side);
 }
 
+// Of the first SYN. RFC 9293 §3.10.7.4 (TIME-WAIT) would have any older number; but who has
+// restarted begins anywhere, and must not wait for that.
+bool is_late_copy(const TcpTrack& t, const TcpSegment& s, std::size_t side) {
+  return t.end[side] - (s.sequence + 1) <= reach(t, side ^ 1) + 1;
+}
+
 // Forward if it fits, and then take note of it.
 bool passes(TcpTrack& t, const TcpSegment& s, std::size_t side) {
   const bool syn = (s.flags & kTcpSyn) != 0;
@@ -76,11 +82,14 @@ std::optional<TcpVerdict> act(TcpTrack& t, const TcpSegment& s, std::size_t side
       return TcpVerdict::kBadState;
     case TcpAction::kReopen:
       return TcpVerdict::kReopen;
+    case TcpAction::kReopenIfNew:
+      return is_late_copy(t, s, side) ? TcpVerdict::kForwardAlone : TcpVerdict::kReopen;
     case TcpAction::kCarry:
       return TcpVerdict::kForwardAlone;
     case TcpAction::kQuestion:
       return s.size == 0 ? TcpVerdict::kForwardAlone : TcpVerdict::kBadState;
     case TcpAction::kAskAnew:
+      if (is_late_copy(t, s, side)) return TcpVerdict::kForwardAlone;
       t.acknowledged[kClient] = s.sequence + 1;
       return std::nullopt;
     case TcpAction::kBegin:

@@ -28,11 +28,14 @@ class TcpTwin {
         return Verdict::kBadState;
       case kReopen:
         return Verdict::kReopen;
+      case kReopenIfNew:
+        return late_copy(s, side) ? Verdict::kForwardAlone : Verdict::kReopen;
       case kCarry:
         return Verdict::kForwardAlone;
       case kQuestion:
         return s.size == 0 ? Verdict::kForwardAlone : Verdict::kBadState;
       case kAskAnew:
+        if (late_copy(s, side)) return Verdict::kForwardAlone;
         forget();
         asked_ = s.sequence + 1;
         break;
@@ -132,6 +135,10 @@ class TcpTwin {
               {side, begin + s.size, in_units(s.window, side), asks}};
   }
 
+  bool late_copy(const dataplane::TcpSegment& s, std::size_t side) const {
+    const std::int64_t begin = at(side, s.sequence + 1);
+    return begin <= end(side) && begin >= end(side) - reach(1 - side) - 1;
+  }
   bool data_fits(std::int64_t stop, std::size_t side) const {
     const std::int64_t window = reach(1 - side);
     return stop <= acknowledged(side) + window + 1 && stop >= end(side) - window - 1;

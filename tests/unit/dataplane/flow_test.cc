@@ -104,7 +104,7 @@ TEST(TcpState, AnOrdinaryLifeGoesAsTheRfcSays) {
     EXPECT_EQ(cell.next, next);
     s = cell.next;
   }
-  EXPECT_EQ(tcp_next(kBothClosing, kClientSyn).action, TcpAction::kReopen);
+  EXPECT_EQ(tcp_next(kBothClosing, kClientSyn).action, TcpAction::kReopenIfNew);
 }
 
 TEST(TcpState, WhatCannotBeATransitionIsNone) {
@@ -120,13 +120,15 @@ TEST(TcpState, WhatCannotBeATransitionIsNone) {
         return std::ranges::find(actions, cell.action) != actions.end();
       };
       const bool reset = event == 4 || event == 9;
-      EXPECT_TRUE(cell.next == from || !is_one_of({kRefuse, kReopen, kCarry, kQuestion})) << where;
+      EXPECT_TRUE(cell.next == from ||
+                  !is_one_of({kRefuse, kReopen, kReopenIfNew, kCarry, kQuestion}))
+          << where;
       EXPECT_TRUE(cell.next == kClosed || !is_one_of({kReset, kRefusal})) << where;
       EXPECT_TRUE(!reset || is_one_of({kReset, kRefusal, kCarry})) << where;
       EXPECT_TRUE(reset || !is_one_of({kReset, kRefusal})) << where;
       // Over is over, and only a client's SYN is a beginning.
       EXPECT_TRUE(from != kClosed || cell.next == kClosed) << where;
-      EXPECT_TRUE(event == 0 || !is_one_of({kReopen, kAskAnew})) << where;
+      EXPECT_TRUE(event == 0 || !is_one_of({kReopen, kReopenIfNew, kAskAnew})) << where;
       // A server's SYN crosses the client's or is another copy of one that did.
       EXPECT_TRUE(event != 5 || from == kSynSent || is_one_of({kRefuse, kPass})) << where;
     }

@@ -15,6 +15,30 @@ TEST_P(TcpPolicy, AStraySynReachesItsReceiverAndDoesNotCloseAnEstablishedFlow) {
   expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
 }
 
+// A late copy of the first SYN asks for nothing: a stranger's answer to it closes nothing.
+TEST_P(TcpPolicy, ALateCopyOfTheFirstSynIsNoNewQuestion) {
+  open_tcp();
+  expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpSyn)), "lan1");
+  const auto answer = packet("plc", 502, "scada", 40000).sequence(0x40000000, 1002);
+  expect_drop(send("plc", answer.tcp(kTcpSyn | kTcpAck)), Drop::kBadTcpWindow);
+  expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpAck)), "lan3");
+}
+
+// RFC 9293 §3.10.7.4 (TIME-WAIT).
+TEST_P(TcpPolicy, AfterBothHaveClosedANewSynOpensAndAnOldOneDoesNot) {
+  open_tcp();
+  expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpFin | kTcpAck)), "lan1");
+  expect_out(send("plc", packet("plc", 502, "scada", 40000).tcp(kTcpFin | kTcpAck)), "lan3");
+  const auto made = [&] { return world_.pipeline().counters().flows_made; };
+  const auto before = made();
+  expect_out(send("scada", packet("scada", 40000, "plc", 502).tcp(kTcpSyn)), "lan1");
+  EXPECT_EQ(made(), before);
+  const auto anew = packet("scada", 40000, "plc", 502).sequence(70'000'000, 0).tcp(kTcpSyn);
+  expect_out(send("scada", anew), "lan1");
+  EXPECT_EQ(made(), before + 1);
+  EXPECT_EQ(world_.pipeline().flows().size(), 1U);
+}
+
 // A segment of an open flow from a blind sender, and how each kind of it fares.
 TEST_P(TcpPolicy, WhatLiesOutsideTheWindowsIsRefusedAndEndsNothing) {
   open_tcp();
