@@ -26,7 +26,8 @@ inline FlowKey key_of(const Headers& h) {
 Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events)
     : pool_(pool),
       events_(events),
-      flows_(options.flows, options.hash_secret, options.now),
+      mappings_(options.hash_secret, options.nat_ports),
+      flows_(options.flows, options.hash_secret, options.now, &mappings_),
       neighbours_(pool, exits_, police_),
       dhcp_(exits_, police_),
       started_(options.now),
@@ -178,26 +179,52 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
   // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
   if ((opened->flags & kServerIsHost) != 0 && !transport_sum_right(raw))
     return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+  const auto flow = place(*opened, now);
+  if (!flow) return drop(std::move(raw), flow.error(), now);
+  ++counters_.flows_made;
+  forward(std::move(raw), **flow, Direction::kFromClient, now);
+}
+
+void Pipeline::tell_of_ports(Drop reason, const Flow& refused, Instant now) noexcept {
+  Event event;
+  event.kind = reason == Drop::kNatPortsExhausted ? EventKind::kNatPortsExhausted
+                                                  : EventKind::kNatDeviceLimit;
+  event.device = refused.client_device;
+  event.address = refused.client;
+  event.when = now;
+  events_.add(event);
+}
+
+// A place in the flow table, a credit if the rule terminates, a port if the flow leaves mapped; or
+// nothing of it.
+std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
   Flow* gives_way = nullptr;
   if (flows_.full()) {
     gives_way = flows_.gives_way(silent_for(*tables_, now));
-    if (gives_way == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);
+    if (gives_way == nullptr) return std::unexpected(Drop::kFlowTableFull);
   }
-  const wire::Rule* rule = tables_->classifier().rule(opened->rule);
+  const wire::Rule* rule = tables_->classifier().rule(opened.rule);
   if (rule->kind() == wire::RuleKind::Terminate &&
-      !credits_.grant(opened->rule, rule->inflight(),
-                      wire::connection_id(opened->client, opened->client_port, opened->target_port),
+      !credits_.grant(opened.rule, rule->inflight(),
+                      wire::connection_id(opened.client, opened.client_port, opened.target_port()),
                       now)) {
-    return drop(std::move(raw), Drop::kAdmissionFull, now);
+    return std::unexpected(Drop::kAdmissionFull);
+  }
+  if (opened.mapped()) {
+    const auto port = mappings_.take(opened);
+    if (!port) {
+      tell_of_ports(port.error(), opened, now);
+      return std::unexpected(port.error());
+    }
+    opened.stand_in_port = *port;
   }
   if (gives_way != nullptr) {
     flows_.erase(*gives_way);
     ++counters_.flows_displaced;
   }
-  Flow* flow = flows_.insert(*opened);
-  if (flow == nullptr) return drop(std::move(raw), Drop::kFlowTableFull, now);
-  ++counters_.flows_made;
-  forward(std::move(raw), *flow, Direction::kFromClient, now);
+  if (Flow* flow = flows_.insert(opened)) return flow;
+  if (opened.mapped()) mappings_.release(opened);
+  return std::unexpected(Drop::kFlowTableFull);
 }
 
 // Mid-stream TCP of an allowed direct conduit: for a while after a start it is told so, that it may
@@ -250,7 +277,7 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
   }
   leave(EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kPort, kNoPort, segment}),
         from_client ? flow.server_device : flow.client_device,
-        from_client ? flow.target : flow.client, now);
+        from_client ? flow.target() : flow.client, now);
 }
 
 // To the device's own port, VLAN and MAC; beyond an uplink to the next hop.
@@ -284,7 +311,6 @@ void Pipeline::to_host(Allowed&& allowed, Instant now) noexcept {
 
 void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   const auto found = related_flow(packet, flows_, *tables_);
-  const IpAddress to = packet.headers().destination;
   Packet raw = std::move(packet).release();
   if (!found || !still_allowed(*found->flow, *tables_, names_.names(), now)) {
     return drop(std::move(raw), Drop::kIcmpUnrelated, now);
@@ -298,7 +324,7 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
     }
     if (found->translate) {
       raw.meta().stages |= stage_bit(Stage::kRewrite);
-      rewrite_error(raw, flow);
+      rewrite_error(raw, flow, found->quoted_went());
     }
     return to_host(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                              {Exit::Kind::kHostStack, kNoPort, segment}),
@@ -307,9 +333,15 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   if (raw.meta().origin == Origin::kWire && !decrement_ttl(raw)) {
     return drop(std::move(raw), Drop::kTtlExpired, now);
   }
+  if (found->translate) {
+    if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
+    raw.meta().stages |= stage_bit(Stage::kRewrite);
+    rewrite_error(raw, flow, found->quoted_went());
+  }
   leave(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                   {Exit::Kind::kPort, kNoPort, segment}),
-        found->to_client ? flow.client_device : flow.server_device, to, now);
+        found->to_client ? flow.client_device : flow.server_device,
+        found->to_client ? flow.client : flow.target(), now);
 }
 
 // --- housekeeping ------------------------------------------------------------------------------

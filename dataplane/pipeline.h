@@ -27,7 +27,8 @@ namespace sallyport::dataplane {
 struct PipelineOptions {
   std::uint32_t flows = 65536;
   std::array<std::uint64_t, 2> hash_secret{};
-  Instant now;  // also the moment of start for kRestartGrace
+  PortShare nat_ports;  // this worker's
+  Instant now;          // also the moment of start for kRestartGrace
 };
 
 class Pipeline {
@@ -59,6 +60,7 @@ class Pipeline {
 
   Exits& exits() noexcept { return exits_; }
   FlowTable& flows() noexcept { return flows_; }
+  const PortMappings& mappings() const noexcept { return mappings_; }
   Credits& credits() noexcept { return credits_; }
   DynamicNames& names() noexcept { return names_.names(); }
   NeighbourTable& neighbours() noexcept { return neighbours_.table(); }
@@ -78,6 +80,8 @@ class Pipeline {
                                    Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
+  void tell_of_ports(Drop reason, const Flow& refused, Instant now) noexcept;
+  std::expected<Flow*, Drop> place(Flow& opened, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
@@ -94,6 +98,7 @@ class Pipeline {
   Counters counters_;
   Volumes volumes_;
   Exits exits_{counters_, volumes_};
+  PortMappings mappings_;
   FlowTable flows_;
   LearnNames names_{counters_};
   Police police_;

@@ -30,6 +30,7 @@ std::unique_ptr<SegmentInfo> gather(const wire::Segment& from, const wire::Snaps
                        [&](const wire::Member& m) { return m.segment() == from.slot(); });
   out->services = from.services();
   out->isolated = from.isolated();
+  out->napt44 = from.napt44();
   return out;
 }
 

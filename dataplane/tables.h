@@ -35,6 +35,7 @@ struct SegmentInfo {
   std::vector<wire::Member> members;
   std::uint16_t services = 0;
   bool isolated = false;
+  bool napt44 = false;
 
   // Who sends here must be enrolled. A management segment has other services, not other identities.
   bool devices_only() const { return role != wire::Role::Uplink; }

@@ -61,7 +61,8 @@ json segment_json(const wire::SnapshotView& snapshot, const wire::Segment& segme
           {"addresses", addresses},
           {"gateways", gateways},
           {"services", services_json(segment.services())},
-          {"isolated", segment.isolated()}};
+          {"isolated", segment.isolated()},
+          {"napt44", segment.napt44()}};
 }
 
 json device_json(const wire::SnapshotView& snapshot, std::uint32_t slot) {

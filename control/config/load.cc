@@ -57,7 +57,8 @@ model::Segment read_segment(const std::string& name, model::Position at, const N
   out.name = name;
   out.at = at;
   Fields fields(node, "segment " + quote(name),
-                {"ports", "role", "address", "gateway", "services", "mac", "isolated"}, problems);
+                {"ports", "role", "address", "gateway", "services", "mac", "isolated", "napt44"},
+                problems);
   if (!fields.usable()) return out;
   // Its namespace would be the one that holds the ports.
   if (name == "ports")
@@ -79,6 +80,7 @@ model::Segment read_segment(const std::string& name, model::Position at, const N
   if (const Node* mac = fields.find("mac"))
     out.mac = read_mac(*mac, label(fields, "mac"), problems);
   out.isolated = fields.yes_no("isolated").value_or(false);
+  out.napt44 = fields.yes_no("napt44").value_or(false);
   return out;
 }
 

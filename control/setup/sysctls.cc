@@ -101,6 +101,8 @@ Outcome<void> write_link(const std::string& link, std::span<const Setting> v4,
 Outcome<void> settle_segment() {
   SALLYPORT_TRY_VOID(write_all("", kNoForwarding));
   SALLYPORT_TRY_VOID(write_setting("net/ipv4/icmp_echo_ignore_broadcasts", "1"));
+  // Beyond the ports that stand for inside endpoints (policy/wire/tables.h, kLastNatPort).
+  SALLYPORT_TRY_VOID(write_setting("net/ipv4/ip_local_port_range", "32768 60999"));
   SALLYPORT_TRY_VOID(write_link("all", kSegment4, kSegment6));
   return write_link("default", kSegment4, kSegment6);
 }

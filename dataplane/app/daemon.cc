@@ -245,7 +245,8 @@ std::vector<os::Bytes> Daemon::take_events() {
   const QueryContext scope = context(names);
   Event event;
   while (out.size() < kEventsPerCall && events_.take(event)) {
-    out.push_back(os::encode_event("stolen-identity", event_json(event, scope)));
+    out.push_back(os::encode_event(kEventNames[static_cast<std::size_t>(event.kind)],
+                                   event_json(event, scope)));
   }
   return out;
 }

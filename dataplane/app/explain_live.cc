@@ -8,6 +8,7 @@
 
 #include "dataplane/app/filter.h"
 #include "dataplane/stages/classify.h"
+#include "dataplane/stages/rewrite.h"
 #include "policy/explain/explain.h"
 #include "policy/explain/question.h"
 
@@ -78,11 +79,11 @@ explain::OpenFlow told(const Found& found, const QueryContext& context) {
   out.revision = now - (static_cast<std::uint32_t>(now) - f.revision);
   out.refused = found.refused;
   out.reopens = found.reopens;
-  if (f.rewritten())
-    out.rewrite =
-        out.from_client
-            ? fmt::format("destination becomes {}", explain::endpoint_text(f.target, f.target_port))
-            : fmt::format("source becomes {}", explain::endpoint_text(f.server, f.server_port));
+  if (f.rewritten()) {
+    const Rewriting r = rewriting(f, found.direction);
+    out.rewrite = fmt::format("{} becomes {}", r.source ? "source" : "destination",
+                              explain::endpoint_text(r.address, r.port));
+  }
   const bool to_host = (f.flags & (out.from_client ? kServerIsHost : kClientIsHost)) != 0;
   out.egress = (to_host ? "host stack of " : "") +
                segment_name(out.from_client ? f.server_segment : f.client_segment, context);
@@ -110,6 +111,12 @@ Looked look(const explain::Question& question, const BetweenBursts& between_burs
                               rule.listener_port()));
     });
     return now;
+  };
+  out.live.mapping = [&between_bursts](SegmentSlot uplink, IpProtocol protocol, DeviceSlot device) {
+    std::optional<Drop> refused;
+    between_bursts(
+        [&](Pipeline& p) { refused = p.mappings().would_refuse(uplink, protocol, device); });
+    return refused;
   };
   between_bursts([&](Pipeline& p) {
     out.found = find_flow(question, p, context.now);

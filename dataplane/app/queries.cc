@@ -124,8 +124,10 @@ Json flow_row(const Flow& f, const QueryContext& context) {
           {"client_port", f.client_port},
           {"server", f.server.to_string()},
           {"server_port", f.server_port},
-          {"target", f.target.to_string()},
-          {"target_port", f.target_port},
+          {"target", f.target().to_string()},
+          {"target_port", f.target_port()},
+          {"leaves_as", f.mapped() ? f.stand_in.to_string() : std::string()},
+          {"leaves_as_port", f.mapped() ? f.stand_in_port : 0},
           {"rule", rule_name(f.rule, context)},
           {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.tcp.state)])
                         : std::string("open")},
@@ -167,14 +169,15 @@ Json neighbour_row(const NeighbourRow& row, const QueryContext& context) {
 }
 
 std::string event_json(const Event& event, const QueryContext& context) {
-  return Json{{"device", device_name(event.device, context)},
-              {"home_port", port_name(event.home_port, context)},
-              {"seen_port", port_name(event.seen_port, context)},
-              {"seen_vlan", event.seen_vlan},
-              {"mac", event.mac.to_string()},
-              {"address", event.address.to_string()},
-              {"time", wall_s(event.when, context)}}
-      .dump();
+  Json out{{"device", device_name(event.device, context)},
+           {"address", event.address.to_string()},
+           {"time", wall_s(event.when, context)}};
+  if (event.kind == EventKind::kStolenIdentity)
+    out.update({{"home_port", port_name(event.home_port, context)},
+                {"seen_port", port_name(event.seen_port, context)},
+                {"seen_vlan", event.seen_vlan},
+                {"mac", event.mac.to_string()}});
+  return out.dump();
 }
 
 }  // namespace sallyport::dataplane

@@ -50,6 +50,7 @@ enum FlowFlag : std::uint8_t {
   kClientIsHost = 1,  // the client is the gateway's own stack in client_segment
   kServerIsHost = 2,  // the server is the gateway's own stack in server_segment
   kLive = 4,          // written by FlowTable alone
+  kMapped = 32,       // NAPT44: the client leaves as stand_in
   kStanding = 24,     // a FlowStanding, as filed; written by EvictionOrder alone
 };
 
@@ -58,12 +59,12 @@ enum class FlowStanding : std::uint8_t { kSpent, kHalfOpen, kOpen };
 inline constexpr std::size_t kFlowStandings = 3;
 
 struct alignas(64) Flow {
-  IpAddress client;
-  IpAddress server;  // as the client dialled it
-  IpAddress target;  // who really answers; differs from server only if the rule terminates
+  IpAddress client;    // as it calls itself
+  IpAddress server;    // as the client dialled it
+  IpAddress stand_in;  // kMapped: for the client, as the server knows it; else for the server
   std::uint16_t client_port = 0;
   std::uint16_t server_port = 0;
-  std::uint16_t target_port = 0;
+  std::uint16_t stand_in_port = 0;
   IpProtocol protocol = IpProtocol::kTcp;
   std::uint8_t flags = 0;
   RuleSlot rule = 0;
@@ -80,15 +81,27 @@ struct alignas(64) Flow {
   SegmentSlot server_segment = kNoSegment;
   TcpTrack tcp;
 
+  bool mapped() const { return (flags & kMapped) != 0; }
+  // Who really answers; differs from server only if the rule terminates.
+  const IpAddress& target() const { return mapped() ? server : stand_in; }
+  std::uint16_t target_port() const {
+    // An echo has one identifier for both ends.
+    return mapped() && protocol != IpProtocol::kIcmp ? server_port : stand_in_port;
+  }
+  // The client as its packets leave.
+  const IpAddress& caller() const { return mapped() ? stand_in : client; }
+  std::uint16_t caller_port() const { return mapped() ? stand_in_port : client_port; }
   FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
-  FlowKey server_key() const { return {target, client, target_port, client_port, protocol}; }
+  FlowKey server_key() const {
+    return {target(), caller(), target_port(), caller_port(), protocol};
+  }
   // Is this the key of its packets in that direction?
   bool is(const FlowKey& key, Direction direction) const {
     const bool from_client = direction == Direction::kFromClient;
-    const IpAddress& source = from_client ? client : target;
-    const IpAddress& destination = from_client ? server : client;
-    const std::uint16_t source_port = from_client ? client_port : target_port;
-    const std::uint16_t destination_port = from_client ? server_port : client_port;
+    const IpAddress& source = from_client ? client : target();
+    const IpAddress& destination = from_client ? server : caller();
+    const std::uint16_t source_port = from_client ? client_port : target_port();
+    const std::uint16_t destination_port = from_client ? server_port : caller_port();
     return source == key.source && destination == key.destination &&
            source_port == key.source_port && destination_port == key.destination_port &&
            protocol == key.protocol;
@@ -98,7 +111,8 @@ struct alignas(64) Flow {
   void stand(FlowStanding as) {
     flags = static_cast<std::uint8_t>((flags & ~kStanding) | static_cast<unsigned>(as) << 3);
   }
-  bool rewritten() const { return target != server || target_port != server_port; }
+  // Does it leave otherwise than it came?
+  bool rewritten() const { return mapped() || stand_in != server || stand_in_port != server_port; }
 };
 static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);
 

@@ -6,10 +6,12 @@
 #include "policy/base/check.h"
 
 namespace sallyport::dataplane {
-FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now)
+FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
+                     PortMappings* mappings)
     : flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       secret_(secret),
+      mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
   // Two keys per flow, half of the ways left free.
@@ -89,6 +91,7 @@ void FlowTable::erase(Flow& flow) noexcept {
   index_erase(flow.server_key(), place << 1 | 1);
   unlink(place);
   eviction_.leave(flows_, place);
+  if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
   flow.flags = 0;
   flow.next = free_;
   free_ = place;

@@ -26,6 +26,7 @@
 
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/port_mappings.h"
 #include "policy/base/hash.h"
 
 namespace sallyport::dataplane {
@@ -41,8 +42,10 @@ class FlowTable {
   static constexpr std::size_t kWheelTicks = 1024;
   static constexpr Duration kTick = FlowTime::kTick;
 
-  // At most `capacity` flows; all memory is taken here.
-  FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now);
+  // At most `capacity` flows; all memory is taken here. A mapped flow's port is given back to
+  // `mappings`, which outlives the table, when the flow ends.
+  FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
+            PortMappings* mappings = nullptr);
 
   FlowMatch find(const FlowKey& key) noexcept { return find(key, hash(key)); }
   // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
@@ -156,6 +159,7 @@ class FlowTable {
   std::vector<Bucket> buckets_;
   EvictionOrder eviction_;
   std::array<std::uint64_t, 2> secret_;
+  PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.
   static constexpr std::uint32_t kHeads = 1U << 31;
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty

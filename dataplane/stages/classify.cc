@@ -33,20 +33,26 @@ bool opens(const Headers& h) {
   }
 }
 
+// NAPT44: who goes out through an uplink that has it; the gateway itself needs none.
+bool leaves_mapped(const Flow& flow, const SegmentInfo& to) {
+  return to.napt44 && flow.client.is_v4() && (flow.flags & (kClientIsHost | kServerIsHost)) == 0 &&
+         flow.client_segment != to.slot;
+}
+
 // Who answers: the terminator's listener, a host stack, a device, or a host beyond an uplink.
 std::optional<Drop> set_server(Flow& flow, const decide::Verdict& verdict, const Tables& tables,
                                bool from_host) {
   const decide::Location& to = verdict.destination;
-  flow.target = flow.server;
-  flow.target_port = flow.server_port;
+  flow.stand_in = flow.server;
+  flow.stand_in_port = flow.server_port;
   flow.server_segment = to.segment;
   if (verdict.decision.kind() == wire::RuleKind::Terminate) {
     const SegmentInfo* segment = tables.segment(flow.client_segment);
     const IpAddress* host =
         segment == nullptr ? nullptr : segment->host_address(flow.client.version());
     if (host == nullptr || from_host) return Drop::kDefaultDeny;
-    flow.target = *host;
-    flow.target_port = verdict.decision.listener_port();
+    flow.stand_in = *host;
+    flow.stand_in_port = verdict.decision.listener_port();
     flow.server_segment = flow.client_segment;
     flow.flags |= kServerIsHost;
   } else if (to.is_gateway()) {
@@ -54,9 +60,23 @@ std::optional<Drop> set_server(Flow& flow, const decide::Verdict& verdict, const
   } else if (to.is_device()) {
     flow.server_device = to.device;
   }
-  if (tables.segment(flow.server_segment) == nullptr) return Drop::kMartianDestination;
+  const SegmentInfo* segment = tables.segment(flow.server_segment);
+  if (segment == nullptr) return Drop::kMartianDestination;
   if (from_host && (flow.flags & kServerIsHost) != 0) return Drop::kHairpin;
+  if (!leaves_mapped(flow, *segment)) return std::nullopt;
+  const IpAddress* own = segment->host_address(IpVersion::k4);
+  if (own == nullptr) return Drop::kMartianSource;
+  flow.flags |= kMapped;
+  flow.stand_in = *own;
+  flow.stand_in_port = 0;  // until flow/port_mappings.h gives one
   return std::nullopt;
+}
+
+// The host stack has other ports than those that stand for inside endpoints. (Of two equal echo
+// identifiers to one server the flow table refuses the second.)
+bool takes_nat_port(const Headers& h, const SegmentInfo* segment) {
+  return segment != nullptr && segment->napt44 && h.source.is_v4() &&
+         h.protocol != IpProtocol::kIcmp && wire::is_nat_port(h.source_port);
 }
 
 // What bind said of the sender (stages/bind.cc), asked of an end of a flow after a swap.
@@ -79,7 +99,15 @@ bool ends_live_there(const Flow& flow, const Tables& tables) {
   return (client_is_host ||
           lives_there(flow.client, flow.client_device, flow.client_segment, tables)) &&
          (server_is_host ||
-          lives_there(flow.target, flow.server_device, flow.server_segment, tables));
+          lives_there(flow.target(), flow.server_device, flow.server_segment, tables));
+}
+
+// Would it be mapped now, and to the same address?
+bool leaves_as_before(const Flow& flow, const Tables& tables) {
+  const SegmentInfo* to = tables.segment(flow.server_segment);
+  if (to == nullptr || leaves_mapped(flow, *to) != flow.mapped()) return false;
+  const IpAddress* own = to->host_address(IpVersion::k4);
+  return !flow.mapped() || (own != nullptr && *own == flow.stand_in);
 }
 
 }  // namespace
@@ -113,6 +141,8 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
   flow.client_segment = meta.segment;
   flow.client_device = meta.device;
   if (from_host) flow.flags |= kClientIsHost;
+  if (from_host && takes_nat_port(h, tables.segment(meta.segment)))
+    return std::unexpected(Denied{Drop::kHostStackDenied});
   if (auto bad = set_server(flow, verdict, tables, from_host)) {
     return std::unexpected(Denied{*bad});
   }
@@ -121,7 +151,7 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
 }
 
 bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Instant now) noexcept {
-  if (!ends_live_there(flow, tables)) return false;
+  if (!ends_live_there(flow, tables) || !leaves_as_before(flow, tables)) return false;
   if (!tables.classifier().still_means(flow.rule, flow.meaning)) {
     const bool from_host = (flow.flags & kClientIsHost) != 0;
     const decide::Ingress ingress{flow.client_segment,
@@ -138,10 +168,11 @@ bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Ins
              port},
             now);
     Flow as_now = flow;
-    as_now.flags = static_cast<std::uint8_t>(flow.flags & ~kServerIsHost);
+    as_now.flags = static_cast<std::uint8_t>(flow.flags & ~(kServerIsHost | kMapped));
     as_now.server_device = kNoDevice;
     if (!verdict.decision.allowed() || set_server(as_now, verdict, tables, from_host) ||
-        as_now.target != flow.target || as_now.target_port != flow.target_port ||
+        as_now.stand_in != flow.stand_in ||
+        (!flow.mapped() && as_now.stand_in_port != flow.stand_in_port) ||
         as_now.flags != flow.flags || as_now.server_segment != flow.server_segment ||
         as_now.server_device != flow.server_device) {
       return false;

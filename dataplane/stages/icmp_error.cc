@@ -8,8 +8,7 @@ namespace {
 // It must come from the side to which the quoted packet went.
 bool from_the_far_side(const PacketMeta& error, const RelatedFlow& found, const Tables& tables) {
   const Flow& flow = *found.flow;
-  // A terminated flow's packets all went to its client.
-  const bool far_is_server = found.to_client && !found.translate;
+  const bool far_is_server = found.to_client;
   const SegmentSlot segment = far_is_server ? flow.server_segment : flow.client_segment;
   const bool host = (flow.flags & (far_is_server ? kServerIsHost : kClientIsHost)) != 0;
   if (error.segment != segment || host != (error.origin == Origin::kHostStack)) return false;
@@ -30,12 +29,14 @@ std::optional<RelatedFlow> related_flow(const BoundPacket& error, FlowTable& flo
   if (const FlowMatch match = flows.find(sent); match && !match.flow->rewritten()) {
     found = {match.flow, match.direction == Direction::kFromClient, false};
   } else {
-    // What a terminated flow's client is sent stands in the table as the client sends it.
-    const FlowMatch reverse = flows.find(
+    // What was rewritten on its way out stands in the table as its answer comes in.
+    const FlowMatch answer = flows.find(
         {sent.destination, sent.source, sent.destination_port, sent.source_port, sent.protocol});
-    if (!reverse || !reverse.flow->rewritten() || reverse.direction != Direction::kFromClient)
-      return std::nullopt;
-    found = {reverse.flow, false, true};
+    if (!answer || !answer.flow->rewritten()) return std::nullopt;
+    const bool by_client = answer.direction == Direction::kFromServer;
+    // Nobody is told of what a listener in the host stack was sent.
+    if (by_client && !answer.flow->mapped()) return std::nullopt;
+    found = {answer.flow, by_client, true};
   }
   if (!from_the_far_side(error.meta(), found, tables)) return std::nullopt;
   return found;

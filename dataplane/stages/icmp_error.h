@@ -4,6 +4,8 @@
 //   quotes a direct flow's packet     -> the flow's other end, as it is
 //   quotes what a terminated flow's   -> the host stack that listens, with addresses and ports as
 //   client is sent                       that stack knows them (leg A: path MTU discovery)
+//   quotes a packet behind NAPT44     -> the flow's other end, with addresses and ports as that
+//                                        end knows them (RFC 5508 §4)
 //   everything else                   -> icmp-unrelated
 //
 // Behind devices there are no routers: on a device segment only the flow's own device reports.
@@ -22,7 +24,10 @@ namespace sallyport::dataplane {
 struct RelatedFlow {
   Flow* flow = nullptr;
   bool to_client = false;  // whose packet is quoted
-  bool translate = false;  // a terminated flow: rewrite_error() (stages/rewrite.h) first
+  bool translate = false;  // a rewritten flow: rewrite_error() (stages/rewrite.h) first
+  Direction quoted_went() const {
+    return to_client ? Direction::kFromClient : Direction::kFromServer;
+  }
   bool to_host() const { return (flow->flags & (to_client ? kClientIsHost : kServerIsHost)) != 0; }
 };
 

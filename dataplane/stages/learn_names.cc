@@ -6,8 +6,8 @@ namespace sallyport::dataplane {
 namespace {
 
 DnsQuestion question_of(const Flow& flow, const DnsAsked& asked) {
-  return {flow.client, flow.target, flow.client_port,
-          asked.id,    asked.type,  name_hash(asked.name.text())};
+  return {flow.client, flow.target(), flow.client_port,
+          asked.id,    asked.type,    name_hash(asked.name.text())};
 }
 
 }  // namespace

@@ -51,12 +51,14 @@ void set_address(MutableBytes frame, const Headers& h, bool source, const IpAddr
   std::ranges::copy(after, field.begin());
 }
 
+// Of an echo: its identifier, both ends' (RFC 5508 REQ-3).
 void set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t to) {
-  if (h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return;
-  const std::size_t at = h.l4 + (source ? 0U : 2U);
+  const bool echo = h.protocol == IpProtocol::kIcmp;
+  if (!echo && h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return;
+  const std::size_t at = h.l4 + (echo ? 4U : source ? 0U : 2U);
   const std::array<std::uint8_t, 2> after = {static_cast<std::uint8_t>(to >> 8),
                                              static_cast<std::uint8_t>(to)};
-  if (const std::size_t sum = sum_offset(frame, h)) {
+  if (const std::size_t sum = echo ? h.l4 + 2U : sum_offset(frame, h)) {
     update(frame, sum, h.protocol == IpProtocol::kUdp, frame.subspan(at, 2), after);
   }
   put16(frame, at, to);
@@ -64,24 +66,28 @@ void set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t t
 
 }  // namespace
 
+Rewriting rewriting(const Flow& flow, Direction direction) noexcept {
+  const bool from_client = direction == Direction::kFromClient;
+  const bool source = flow.mapped() == from_client;
+  if (from_client) return {source, flow.stand_in, flow.stand_in_port};
+  return flow.mapped() ? Rewriting{source, flow.client, flow.client_port}
+                       : Rewriting{source, flow.server, flow.server_port};
+}
+
 void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
   if (!flow.rewritten()) return;
   Headers& h = packet.meta().headers;
   const MutableBytes frame = packet.bytes();
-  if (direction == Direction::kFromClient) {
-    set_address(frame, h, false, flow.target);
-    set_port(frame, h, false, flow.target_port);
-    h.destination = flow.target;
-    h.destination_port = flow.target_port;
-  } else {
-    set_address(frame, h, true, flow.server);
-    set_port(frame, h, true, flow.server_port);
-    h.source = flow.server;
-    h.source_port = flow.server_port;
-  }
+  const auto [source, address, port] = rewriting(flow, direction);
+  set_address(frame, h, source, address);
+  set_port(frame, h, source, port);
+  (source ? h.source : h.destination) = address;
+  (source ? h.source_port : h.destination_port) = port;
+  // An echo has one identifier for both.
+  if (h.protocol == IpProtocol::kIcmp) h.source_port = h.destination_port = port;
 }
 
-void rewrite_error(Packet& error, const Flow& flow) noexcept {
+void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexcept {
   Headers& h = error.meta().headers;
   const MutableBytes frame = error.bytes();
   Headers quoted;
@@ -89,10 +95,12 @@ void rewrite_error(Packet& error, const Flow& flow) noexcept {
   quoted.l3 = h.payload;
   quoted.l4 = static_cast<std::uint16_t>(quoted.l3 + (h.version() == IpVersion::k4 ? 20 : 40));
   quoted.end = h.end;
-  set_address(frame, quoted, true, flow.target);
-  set_port(frame, quoted, true, flow.target_port);
-  set_address(frame, h, false, flow.target);
-  h.destination = flow.target;
+  // The error goes the other way, and comes from where the quote went.
+  const auto [source, address, port] = rewriting(flow, reversed(quoted_went));
+  set_address(frame, quoted, !source, address);
+  set_port(frame, quoted, !source, port);
+  set_address(frame, h, source, address);
+  (source ? h.source : h.destination) = address;
   put16(frame, h.l4 + 2U, 0);
   const ConstBytes message = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
   put16(frame, h.l4 + 2U, transport_sum(h.source, h.destination, h.protocol, message));

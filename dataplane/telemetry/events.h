@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "dataplane/cache_line.h"
 #include "dataplane/headers.h"
@@ -14,8 +15,17 @@
 namespace sallyport::dataplane {
 
 enum class EventKind : std::uint8_t {
-  kStolenIdentity,  // an enrolled MAC or address on another port; both ports are named
+  kStolenIdentity,     // an enrolled MAC or address on another port; both ports are named
+  kNatPortsExhausted,  // no port of an uplink is left; `address` is whose flow was refused for that
+  kNatDeviceLimit,     // none is left for `device`
 };
+inline constexpr auto kEventNames =
+    std::to_array<std::string_view>({"stolen-identity", "nat-ports-exhausted", "nat-device-limit"});
+inline constexpr std::size_t kEventKinds = kEventNames.size();
+// How long one device's events of a kind are apart, at least.
+constexpr Duration spacing(EventKind kind) {
+  return std::chrono::seconds(kind == EventKind::kStolenIdentity ? 1 : 60);
+}
 
 struct Event {
   EventKind kind = EventKind::kStolenIdentity;
@@ -31,12 +41,11 @@ struct Event {
 class Events {
  public:
   static constexpr std::size_t kRoom = 256;
-  static constexpr Duration kSpacing = std::chrono::seconds(1);  // per device
 
   // False when it was not kept: too soon after the last one of this device, or no room.
   bool add(const Event& event) noexcept {
-    Instant& last = last_[event.device % last_.size()];
-    if (last != Instant{} && event.when - last < kSpacing) return false;
+    Instant& last = last_[static_cast<std::size_t>(event.kind)][event.device % kDevices];
+    if (last != Instant{} && event.when - last < spacing(event.kind)) return false;
     const std::uint32_t head = head_.value.load(std::memory_order_relaxed);
     if (head - tail_.value.load(std::memory_order_acquire) == kRoom) {
       ++lost_;
@@ -61,7 +70,8 @@ class Events {
  private:
   std::array<Event, kRoom> ring_;
   std::uint64_t lost_ = 0;
-  std::array<Instant, 1024> last_{};
+  static constexpr std::size_t kDevices = 1024;  // more of them share
+  std::array<std::array<Instant, kDevices>, kEventKinds> last_{};
   OwnLine<std::atomic<std::uint32_t>> head_;
   OwnLine<std::atomic<std::uint32_t>> tail_;
 };

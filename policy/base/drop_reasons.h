@@ -83,7 +83,9 @@ namespace sallyport {
   X(kPortDown, "port-down", "destination port is not there")                                   \
   X(kNoBuffer, "no-buffer", "packet pool exhausted")                                           \
   X(kTooBig, "too-big", "larger than the next port's MTU")                                     \
-  X(kDhcpSpoofed, "dhcp-spoofed", "DHCP message that does not speak for its sender")
+  X(kDhcpSpoofed, "dhcp-spoofed", "DHCP message that does not speak for its sender")           \
+  X(kNatPortsExhausted, "nat-ports-exhausted", "no port of the uplink's address is left")      \
+  X(kNatDeviceLimit, "nat-device-limit", "the device's share of the uplink's ports is used up")
 
 enum class Drop : std::uint8_t {
 #define SALLYPORT_DROP_ENUM(id, name, help) id,

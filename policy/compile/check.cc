@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "policy/compile/geography.h"
@@ -50,6 +51,20 @@ bool usable_in(const IpPrefix& subnet, const IpAddress& address) {
   return address != subnet.first() && address != subnet.last();
 }
 
+void check_napt44(const model::Segment& segment, Report& report) {
+  if (!segment.napt44) return;
+  if (segment.role != model::Role::kUplink)
+    report.error(segment.at, "nat-inside",
+                 fmt::format("segment {} has `napt44:` but is no uplink", segment.name),
+                 "remove `napt44:` or write `role: uplink`");
+  if (std::none_of(segment.addresses.begin(), segment.addresses.end(),
+                   [](const auto& a) { return a.address.is_v4(); }))
+    report.error(
+        segment.at, "nat-without-address",
+        fmt::format("segment {} has `napt44:` and no IPv4 address to leave by", segment.name),
+        "add an IPv4 address to `address:`, or remove `napt44:`");
+}
+
 void check_addresses(const model::Segment& segment, Report& report) {
   if (segment.addresses.size() > wire::kMaxAddressesPerSegment)
     report.error(segment.at, "too-complex",
@@ -66,6 +81,7 @@ void check_addresses(const model::Segment& segment, Report& report) {
     report.error(segment.at, "next-hop-inside",
                  fmt::format("segment {} has a next hop but is no uplink", segment.name),
                  "remove `gateway:` or write `role: uplink`");
+  check_napt44(segment, report);
   unsigned versions[2] = {0, 0};
   for (const IpAddress& g : segment.gateways) {
     const bool reachable =
@@ -121,6 +137,12 @@ void check_subnets(const model::Gateway& gateway, Report& report) {
       route = &segment;
     }
   }
+  const auto mapping = std::count_if(gateway.segments.begin(), gateway.segments.end(),
+                                     [](const auto& segment) { return segment.napt44; });
+  if (std::cmp_greater(mapping, wire::kMaxNatUplinks))
+    report.error(gateway.segments.front().at, "too-complex",
+                 fmt::format("{} uplinks have `napt44:`", mapping),
+                 fmt::format("at most {} fit", wire::kMaxNatUplinks));
   for (const IpPrefix& range : virtual_ranges_of(gateway))
     for (const Claim& claim : claims)
       if (claim.subnet.overlaps(range))

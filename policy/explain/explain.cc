@@ -40,7 +40,7 @@ class Teller {
     tell_candidates(verdict, classes);
     if (verdict_before_flows(*ingress)) return std::move(out_);
     if (live_ != nullptr && tell_flow()) return std::move(out_);
-    if (const std::optional<Drop> obstacle = first_packet(verdict)) {
+    if (const std::optional<Drop> obstacle = first_packet(*ingress, verdict)) {
       deny(*obstacle);
     } else {
       tell_allowed(*ingress, verdict);
@@ -81,7 +81,9 @@ class Teller {
   std::optional<Drop> unparsable() const;
   bool verdict_before_flows(const Ingress& ingress);
   bool tell_flow();
-  std::optional<Drop> first_packet(const decide::Verdict& verdict);
+  std::optional<Drop> first_packet(const Ingress& ingress, const decide::Verdict& verdict);
+  const wire::Segment* maps_through(const Ingress& ingress, const decide::Verdict& verdict) const;
+  std::optional<Drop> map(const Ingress& ingress, const decide::Verdict& verdict);
   std::optional<Drop> admit(const decide::Decision& decision);
   void name_rule(std::uint32_t slot);
   void tell_allowed(const Ingress& ingress, const decide::Verdict& verdict);
@@ -250,12 +252,17 @@ bool Teller::tell_flow() {
 }
 
 // What a packet without a flow meets, in the dataplane's own order.
-std::optional<Drop> Teller::first_packet(const decide::Verdict& verdict) {
+std::optional<Drop> Teller::first_packet(const Ingress& ingress, const decide::Verdict& verdict) {
   if (!verdict.decision.allowed()) return verdict.reason;
   if (is_tcp() && !tcp_flags_open(q_.tcp_flags)) return Drop::kMidStream;
+  const wire::Segment* from = view_.segment(ingress.segment);
+  if (ingress.origin == Origin::kHostStack && from != nullptr && from->napt44() && has_ports() &&
+      q_.tuple.source.is_v4() && wire::is_nat_port(q_.tuple.source_port))
+    return Drop::kHostStackDenied;
   if (live_ == nullptr) return std::nullopt;
   if (live_->flow_table_full) return Drop::kFlowTableFull;
-  return admit(verdict.decision);
+  if (const auto full = admit(verdict.decision)) return full;
+  return map(ingress, verdict);
 }
 
 std::optional<Drop> Teller::admit(const decide::Decision& decision) {
@@ -267,6 +274,27 @@ std::optional<Drop> Teller::admit(const decide::Decision& decision) {
   step("admission", now.admits ? "admitted" : std::string(to_string(Drop::kAdmissionFull)),
        fmt::format("{} of {} handshakes in flight", now.in_flight, now.bound));
   return now.admits ? std::nullopt : std::optional(Drop::kAdmissionFull);
+}
+
+// The uplink through which the packet leaves as the gateway's, or nullptr.
+const wire::Segment* Teller::maps_through(const Ingress& ingress,
+                                          const decide::Verdict& verdict) const {
+  const wire::Segment* to = view_.segment(verdict.destination.segment);
+  const bool mapped = to != nullptr && to->napt44() && q_.tuple.source.is_v4() &&
+                      ingress.origin == Origin::kWire && ingress.segment != to->slot() &&
+                      verdict.decision.kind() == RuleKind::Direct &&
+                      !verdict.destination.is_gateway();
+  return mapped ? to : nullptr;
+}
+
+std::optional<Drop> Teller::map(const Ingress& ingress, const decide::Verdict& verdict) {
+  const wire::Segment* to = maps_through(ingress, verdict);
+  if (to == nullptr) return std::nullopt;
+  const std::optional<Drop> none =
+      live_->mapping(to->slot(), static_cast<IpProtocol>(q_.tuple.protocol), ingress.device);
+  step("mapping", none ? std::string(to_string(*none)) : "free",
+       fmt::format("a port of {} stands for the sender's", segment_text(to->slot())));
+  return none;
 }
 
 void Teller::name_rule(std::uint32_t slot) {
@@ -295,6 +323,13 @@ void Teller::tell_allowed(const Ingress& ingress, const decide::Verdict& verdict
   switch (decision.kind()) {
     case RuleKind::Direct:
       out_.leg = "direct: forwarded as it is";
+      if (const wire::Segment* to = maps_through(ingress, verdict)) {
+        out_.leg = "direct, behind NAPT44";
+        if (const wire::Address* own = view_.host_address(to->slot(), IpVersion::k4))
+          out_.rewrite =
+              fmt::format("source becomes {}, by a port that is given when the flow opens",
+                          wire::to_ip(*own).to_string());
+      }
       break;
     case RuleKind::Terminate: {
       out_.leg = "leg A: client to the terminator";

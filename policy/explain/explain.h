@@ -61,10 +61,15 @@ struct Live {
   bool flow_table_full = false;
   // Of a rule that terminates, by its slot.
   std::function<Admission(std::uint32_t rule)> admission;
+  // NAPT44: what a first packet of this device would meet on its way out through that uplink.
+  std::function<std::optional<Drop>(std::uint16_t uplink, IpProtocol protocol,
+                                    std::uint32_t device)>
+      mapping;
 };
 
 struct Step {
-  // "parse", "binding", "source", "destination", "name", "flow", "admission", "decision"
+  // "parse", "binding", "source", "destination", "name", "flow", "admission", "mapping",
+  // "decision"
   std::string stage;
   std::string outcome;  // short: a device, a segment, a reason
   std::string detail;   // a sentence

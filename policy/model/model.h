@@ -66,7 +66,8 @@ struct Segment {
   std::optional<MacAddress>
       mac;  // the gateway's MAC on this segment; derived from the unit's id if absent
   bool isolated =
-      false;  // the operator's word that the switch behind each port isolates its devices
+      false;            // the operator's word that the switch behind each port isolates its devices
+  bool napt44 = false;  // uplink only: inside addresses leave as the gateway's first IPv4 address
   Position at;
 };
 

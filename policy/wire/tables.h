@@ -26,6 +26,14 @@ inline constexpr std::uint32_t kNoRule = 0xffffffff;
 // Ports of the terminator's listeners (leg A), unreachable by number from any wire.
 inline constexpr std::uint16_t kFirstListenerPort = 40000;
 inline constexpr std::uint16_t kLastListenerPort = 49151;
+// Ports that stand for inside endpoints on an uplink with NAPT44 (dataplane/flow/port_mappings.h).
+// Below the host stack's own (net.ipv4.ip_local_port_range from 32768), above the well-known.
+inline constexpr std::uint16_t kFirstNatPort = 10240;
+inline constexpr std::uint16_t kLastNatPort = 32767;
+inline constexpr std::size_t kMaxNatUplinks = 2;
+constexpr bool is_nat_port(std::uint16_t port) noexcept {
+  return port >= kFirstNatPort && port <= kLastNatPort;
+}
 
 // Bounds of one snapshot. Compiling above them fails as "too complex", verifying as
 // "snapshot-bad-meaning".

@@ -72,6 +72,11 @@ Fault segment_fault(const Segment& segment) {
   }
   if (v4 > 1 || v6 > 1) return wrong("more than one next hop of a version");
   if (v4 + v6 > 0 && segment.role() != Role::Uplink) return wrong("next hop outside an uplink");
+  if (!segment.napt44()) return std::nullopt;
+  if (segment.role() != Role::Uplink) return wrong("NAPT44 outside an uplink");
+  const auto is_v4 = [](const InterfaceAddress* a) { return to_ip(a->address()).is_v4(); };
+  if (std::none_of(segment.addresses()->begin(), segment.addresses()->end(), is_v4))
+    return wrong("NAPT44 without an IPv4 address");
   return std::nullopt;
 }
 
@@ -258,6 +263,10 @@ Fault vocabulary_fault(const SnapshotView& view) {
     return fault;
   for (const Segment* s : *root.segments())
     if (auto fault = segment_fault(*s)) return fault;
+  if (std::count_if(root.segments()->begin(), root.segments()->end(), [](const Segment* s) {
+        return s->napt44();
+      }) > static_cast<std::ptrdiff_t>(kMaxNatUplinks))
+    return std::string("too many uplinks have NAPT44");
   if (auto fault = members_fault(view)) return fault;
   for (std::uint32_t slot = 0; slot < view.devices().size(); ++slot)
     if (auto fault = device_fault(view, slot)) return fault;

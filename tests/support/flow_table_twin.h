@@ -176,10 +176,10 @@ class FlowTableDuel {
     dataplane::Flow flow;
     flow.client = IpAddress::v4(0x0a000000U + who % 13);
     flow.server = IpAddress::v4(0x0a000000U + who % 7);
-    flow.target = who % 3 == 0 ? IpAddress::v4(0x0a0000ffU) : flow.server;
+    flow.stand_in = who % 3 == 0 ? IpAddress::v4(0x0a0000ffU) : flow.server;
     flow.client_port = static_cast<std::uint16_t>(1000 + who % 11);
     flow.server_port = 502;
-    flow.target_port = who % 3 == 0 ? 40000 : 502;
+    flow.stand_in_port = who % 3 == 0 ? 40000 : 502;
     flow.protocol = who % 5 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
     return flow;
   }

@@ -50,7 +50,7 @@ class PacketBuilder {
 
   std::vector<std::uint8_t> tcp(std::uint8_t flags) const;
   std::vector<std::uint8_t> udp() const;
-  // from.port is the identifier.
+  // The identifier is the asker's port: from.port of a request, to.port of a reply.
   std::vector<std::uint8_t> echo(bool request) const;
   // The port-unreachable error (RFC 792 type 3, RFC 4443 type 1) that quotes `packet`'s IP bytes.
   std::vector<std::uint8_t> unreachable(const std::vector<std::uint8_t>& packet) const;

@@ -148,10 +148,12 @@ class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
   std::vector<Frame>& out_;
 };
 
-PipelineWorld::PipelineWorld(std::optional<model::Gateway> gateway, std::uint32_t flows) {
+PipelineWorld::PipelineWorld(std::optional<model::Gateway> gateway, std::uint32_t flows,
+                             dataplane::PortShare nat_ports) {
   dataplane::PipelineOptions options;
   options.flows = flows;
   options.hash_secret = {0x0123456789abcdef, 0xfedcba9876543210};
+  options.nat_ports = nat_ports;
   options.now = now_;
   pipeline_ = std::make_unique<dataplane::Pipeline>(options, test_pool(), events_);
   pipeline_->exits().observe(this);

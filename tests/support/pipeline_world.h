@@ -56,7 +56,7 @@ class PipelineWorld : private dataplane::VerdictObserver {
   static constexpr Instant kStart = Instant::from_ns(1'000'000'000'000);
   // The plant under `gateway`'s policy; without one, no tables at all.
   explicit PipelineWorld(std::optional<model::Gateway> gateway = plant(),
-                         std::uint32_t flows = 1024);
+                         std::uint32_t flows = 1024, dataplane::PortShare nat_ports = {});
   ~PipelineWorld() override;
 
   // In by a port's wire, or out of a segment's host stack. Returns everything that left. Each time

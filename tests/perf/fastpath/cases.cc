@@ -11,7 +11,8 @@ namespace {
 
 // As many new flows as ten conduits have source ports for.
 constexpr std::size_t kOpened = std::size_t{1} << 19;
-constexpr Plant kUsual = {100, 300}, kFew = {100, 10}, kMany = {1000, 10'000};
+constexpr Plant kUsual{.devices = 100, .conduits = 300}, kFew{.devices = 100, .conduits = 10},
+    kMany{.devices = 1000, .conduits = 10'000};
 using enum Load;
 
 const Case kCases[] = {
@@ -21,6 +22,10 @@ const Case kCases[] = {
      {kUsual, kEstablished, IpVersion::k4, kMillion},
      Trial::kSteady,
      12},
+    {"napt44-both-ways-64k",
+     {{.devices = 100, .conduits = 300, .mapped = true}, kMapped, IpVersion::k4, 2 * kFewFlows},
+     Trial::kSteady,
+     14.88},
     {"established-10-conduits", {kFew, kEstablished, IpVersion::k4, 10'000}, Trial::kSteady, 20},
     {"established-10000-conduits",
      {kMany, kEstablished, IpVersion::k4, 10'000},

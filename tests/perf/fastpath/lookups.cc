@@ -62,9 +62,9 @@ std::vector<Flow> flows_of(const Plant& plant, std::size_t count) {
     const Ends ends = ends_of(plant, i % plant.conduits);
     Flow& flow = out[i];
     flow.client = ends.client4;
-    flow.server = flow.target = ends.server4;
+    flow.server = flow.stand_in = ends.server4;
     flow.client_port = static_cast<std::uint16_t>(10'000 + i / plant.conduits);
-    flow.server_port = flow.target_port = ends.port;
+    flow.server_port = flow.stand_in_port = ends.port;
     flow.protocol = ends.protocol;
   }
   std::ranges::shuffle(out, std::mt19937(1));

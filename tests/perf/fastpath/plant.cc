@@ -36,6 +36,17 @@ model::Segment segment(const char* name, const char* port, std::uint8_t number) 
   return s;
 }
 
+model::Segment outside() {
+  model::Segment s;
+  s.name = "outside";
+  s.members = {{"in", kOutsideVlan}};
+  s.role = model::Role::kUplink;
+  s.addresses = {{kOutsideOwn, *IpPrefix::make(kOutsideOwn, 24)}};
+  s.gateways = {kRouter};
+  s.napt44 = true;
+  return s;
+}
+
 }  // namespace
 
 Ends ends_of(const Plant& plant, std::size_t index) {
@@ -53,7 +64,8 @@ Ends ends_of(const Plant& plant, std::size_t index) {
 BuiltPlant::BuiltPlant(const Plant& plant) {
   model::Gateway g;
   g.ports = {{"in", "net_pcap0", {}}, {"out", "net_null0", {}}};
-  g.segments = {segment("field", "in", kField), segment("office", "out", kOffice)};
+  g.segments = {segment("field", "in", kField),
+                plant.mapped ? outside() : segment("office", "out", kOffice)};
   for (std::size_t n = 0; n < plant.devices; ++n) {
     g.devices.push_back({fmt::format("client{}", n),
                          "field",
@@ -62,6 +74,7 @@ BuiltPlant::BuiltPlant(const Plant& plant) {
                          {address4(kField, n), address6(kField, n)},
                          false,
                          {}});
+    if (plant.mapped) continue;
     g.devices.push_back({fmt::format("server{}", n),
                          "office",
                          {"out", 0},
@@ -75,7 +88,10 @@ BuiltPlant::BuiltPlant(const Plant& plant) {
     model::Conduit c;
     c.name = fmt::format("conduit{}", index);
     c.from = model::DeviceEnd{fmt::format("client{}", index % plant.devices)};
-    c.to = model::DeviceEnd{fmt::format("server{}", index * 7 % plant.devices)};
+    if (plant.mapped)
+      c.to = model::AddressEnd{{e.server4}};
+    else
+      c.to = model::DeviceEnd{fmt::format("server{}", index * 7 % plant.devices)};
     c.service = {
         fmt::format("{}/{}", to_string(e.protocol), e.port), e.protocol, {e.port, e.port}, false};
     c.review = model::Review{"bench", 20000, 40000, "the bench's"};

@@ -16,6 +16,9 @@ namespace sallyport::bench {
 struct Plant {
   std::size_t devices = 100;   // in each segment
   std::size_t conduits = 300;  // TCP and UDP in turn
+  // The servers are beyond an uplink with NAPT44 and the one router kRouter; it is a VLAN of `in`,
+  // so that one capture has both directions.
+  bool mapped = false;
   // Of a revision above 1, one conduit in a hundred means something else than in the others: the
   // revision's own hundredth, taken in turn.
   std::uint64_t revision = 1;
@@ -24,6 +27,10 @@ struct Plant {
   }
   static constexpr std::size_t kShare = 100;
 };
+inline constexpr std::uint16_t kOutsideVlan = 100;
+inline constexpr MacAddress kRouterMac({2, 0, 31, 0, 0, 2});
+inline constexpr IpAddress kRouter = IpAddress::v4(0x0a1f0002);
+inline constexpr IpAddress kOutsideOwn = IpAddress::v4(0x0a1f0001);
 
 struct Ends {
   MacAddress client_mac, server_mac;

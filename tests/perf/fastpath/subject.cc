@@ -67,12 +67,20 @@ void feed(const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline, const c
   pipeline.from_port(plant.port(port), pool.copy_of(frame), now);
   pipeline.flush(now);
 }
-void open_flow(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline,
-               std::size_t flow, Instant now) {
-  const Opening opening = opening_of(c, plant, flow);
+void open_flow(const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline,
+               const Opening& opening, const char* answers, Instant now) {
   feed(plant, pool, pipeline, "in", opening.syn, now);
-  feed(plant, pool, pipeline, "out", opening.answer, now);
+  feed(plant, pool, pipeline, answers, opening.answer, now);
   feed(plant, pool, pipeline, "in", opening.established, now);
+}
+void open_mapped(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
+                 Pipeline& pipeline, Instant now) {
+  const std::vector<std::uint16_t> ports = mapped_ports(c);
+  // The first one asks for the router.
+  feed(plant, pool, pipeline, "in", mapped_opening(c, plant, 0, ports[0]).syn, now);
+  feed(plant, pool, pipeline, "in", router_answer(plant), now);
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    open_flow(plant, pool, pipeline, mapped_opening(c, plant, i, ports[i]), "in", now);
 }
 
 // A packet path between the rig's ports.
@@ -91,7 +99,7 @@ class Gateway {
   Pipeline& pipeline() { return pipeline_; }
 
   void open(std::size_t flow, Instant now) {
-    open_flow(traffic_, plant_, rig_.pool, pipeline_, flow, now);
+    open_flow(plant_, rig_.pool, pipeline_, opening_of(traffic_, plant_, flow), "out", now);
   }
   void half_open(std::size_t flow, Instant now) {
     feed(plant_, rig_.pool, pipeline_, "in", opening_of(traffic_, plant_, flow).syn, now);
@@ -152,7 +160,7 @@ Round measured(Gateway& gateway, const Play& play) {
 
 Round steady(Rig& rig, const Subject& s, const BuiltPlant& plant) {
   Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
-  if (s.traffic.load == Load::kEstablished)
+  if (s.traffic.load == Load::kEstablished || s.traffic.load == Load::kMapped)
     open_flows(s.traffic, plant, rig.pool, gateway.pipeline());
   gateway.play(kWarmUp);
   return measured(gateway, [&] { return gateway.play(s.seconds); });
@@ -216,8 +224,9 @@ Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
 
 void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
                 Pipeline& pipeline) {
+  if (c.load == Load::kMapped) return open_mapped(c, plant, pool, pipeline, os::steady_now());
   for (std::size_t i = 0; i < c.packets; ++i)
-    open_flow(c, plant, pool, pipeline, i, os::steady_now());
+    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", os::steady_now());
 }
 
 int run_subject(const Subject& subject) {

@@ -43,12 +43,9 @@ struct Round {
   double flows_per_second() const { return cycles == 0 ? 0 : made / cycles * hertz; }
 };
 
-// What every subject shares: small buffers, so that a million of them fit, and a secret that does
-// not change from run to run.
+// Small buffers, so that a million of them fit.
 inline constexpr std::uint16_t kSmallRoom = 256;
-inline constexpr std::array<std::uint64_t, 2> kBenchSecret = {0x0123456789abcdef,
-                                                              0xfedcba9876543210};
-// Opens the flows of a capture of kEstablished, through the packet path.
+// Opens the flows of a capture of kEstablished or kMapped, through the packet path.
 void open_flows(const TrafficCase& c, const BuiltPlant& plant, dataplane::PacketPool& pool,
                 dataplane::Pipeline& pipeline);
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <random>
 
+#include "dataplane/flow/port_mappings.h"
 #include "tests/support/packet_builder.h"
 
 namespace sallyport::bench {
@@ -46,14 +47,29 @@ void number(PacketBuilder& builder, std::uint8_t flags) {
 }
 
 // Filled up to the smallest frame; an opening carries no data.
-FrameBytes packet(PacketBuilder builder, IpProtocol protocol, std::uint8_t flags) {
-  number(builder, flags);
+FrameBytes filled(PacketBuilder builder, IpProtocol protocol, std::uint8_t flags) {
   const auto build = [&] {
     return protocol == IpProtocol::kTcp ? builder.tcp(flags) : builder.udp();
   };
   const std::size_t bare = build().size();
   if (bare < kSmallest) builder.payload(FrameBytes(kSmallest - bare, 0x55));
   return build();
+}
+
+FrameBytes packet(PacketBuilder builder, IpProtocol protocol, std::uint8_t flags) {
+  number(builder, flags);
+  return filled(std::move(builder), protocol, flags);
+}
+
+// As the servers of kMapped know its flows.
+FrameBytes mapped_answer(const TrafficCase& c, const BuiltPlant& plant, std::size_t flow,
+                         std::uint16_t mapped_port, std::uint8_t flags) {
+  const Ends& ends = flow_of(c, flow).ends;
+  PacketBuilder builder({kRouterMac, ends.server4, ends.port},
+                        {plant.gateway_mac("outside"), kOutsideOwn, mapped_port});
+  builder.vlan(kOutsideVlan);
+  const bool syn = (flags & kTcpSyn) != 0;
+  return filled(builder.sequence(syn ? 1999 : 2000, 1001), ends.protocol, flags);
 }
 
 // A new flow's first one, or one of an open flow.
@@ -84,6 +100,13 @@ FrameBytes attack(const TrafficCase& c, const BuiltPlant& plant, std::mt19937& r
 
 }  // namespace
 
+Opening mapped_opening(const TrafficCase& c, const BuiltPlant& plant, std::size_t flow,
+                       std::uint16_t mapped_port) {
+  return {ordinary(c, plant, flow, true),
+          mapped_answer(c, plant, flow, mapped_port, kTcpSyn | kTcpAck),
+          ordinary(c, plant, flow, false)};
+}
+
 Opening opening_of(const TrafficCase& c, const BuiltPlant& plant, std::size_t index) {
   const OpenFlow f = flow_of(c, index);
   if (f.ends.protocol != IpProtocol::kTcp)
@@ -95,14 +118,41 @@ Opening opening_of(const TrafficCase& c, const BuiltPlant& plant, std::size_t in
           packet(from_client(c, plant, f), IpProtocol::kTcp, kTcpAck)};
 }
 
+std::vector<std::uint16_t> mapped_ports(const TrafficCase& c) {
+  dataplane::PortMappings mappings(kBenchSecret);
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < c.packets / 2; ++i) {
+    const OpenFlow f = flow_of(c, i);
+    dataplane::Flow flow;
+    flow.client = f.ends.client4;
+    flow.client_port = f.source_port;
+    flow.protocol = f.ends.protocol;
+    flow.client_device = static_cast<dataplane::DeviceSlot>(i % c.plant.devices);
+    flow.server_segment = 1;
+    out.push_back(mappings.take(flow).value());
+  }
+  return out;
+}
+
+FrameBytes router_answer(const BuiltPlant& plant) {
+  return PacketBuilder({kRouterMac, kRouter, 0}, {plant.gateway_mac("outside"), kOutsideOwn, 0})
+      .vlan(kOutsideVlan)
+      .neighbour_answer();
+}
+
 std::vector<FrameBytes> frames_of(const TrafficCase& c, const BuiltPlant& plant) {
   std::mt19937 random(1);
+  const auto ports = c.load == Load::kMapped ? mapped_ports(c) : std::vector<std::uint16_t>();
   std::vector<FrameBytes> out;
   out.reserve(c.packets);
   for (std::size_t i = 0; i < c.packets; ++i) {
     switch (c.load) {
       case Load::kEstablished:
         out.push_back(ordinary(c, plant, i, false));
+        break;
+      case Load::kMapped:
+        out.push_back(i % 2 == 0 ? ordinary(c, plant, i / 2, false)
+                                 : mapped_answer(c, plant, i / 2, ports[i / 2], kTcpAck));
         break;
       case Load::kNewFlows:
         out.push_back(ordinary(c, plant, i, true));

@@ -55,6 +55,7 @@ TEST_F(SetupDaemon, SegmentCannotForwardLearnOrSpeakUnasked) {
   const Namespace space = segment("field");
   const std::vector<std::pair<std::string, std::string>> promised = {
       {"net/ipv4/ip_forward", "0"},
+      {"net/ipv4/ip_local_port_range", "32768\t60999"},
       {"net/ipv4/conf/all/forwarding", "0"},
       {"net/ipv6/conf/all/forwarding", "0"},
       {"net/ipv4/conf/tap0/forwarding", "0"},

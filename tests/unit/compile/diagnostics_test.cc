@@ -88,6 +88,29 @@ const Case kCases[] = {
      "next-hop-inside", 11, "field"},
     {"next hop elsewhere", [](Gateway& g) { g.segments[0].gateways = {testing::ip("192.0.3.1")}; },
      "bad-next-hop", 10, "192.0.3.1"},
+    {"NAPT44 inside", [](Gateway& g) { g.segments[1].napt44 = true; }, "nat-inside", 11, "field"},
+    {"NAPT44 without an IPv4 address",
+     [](Gateway& g) {
+       g.segments[0].napt44 = true;
+       g.segments[0].addresses.erase(g.segments[0].addresses.begin());
+       g.segments[0].gateways.erase(g.segments[0].gateways.begin());
+     },
+     "nat-without-address", 10, "uplink"},
+    {"NAPT44 on three uplinks",
+     [](Gateway& g) {
+       g.devices.clear();
+       for (model::Segment& s : g.segments) {
+         s.role = model::Role::kUplink;
+         s.napt44 = true;
+       }
+     },
+     "too-complex", 10, "napt44"},
+    {"a listener among the ports of NAPT44",
+     [](Gateway& g) {
+       g.segments[0].napt44 = true;
+       terminated(g, segment("uplink"), device("press4"), inbound(20000));
+     },
+     "nat-ports", 100, "10240 to 32767"},
     {"two default routes",
      [](Gateway& g) {
        g.segments[2].role = model::Role::kUplink;

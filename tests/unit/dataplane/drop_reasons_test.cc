@@ -15,6 +15,8 @@ using Bytes = std::vector<std::uint8_t>;
 // Reasons that no packet can meet yet, and why. An entry whose reason turns up is an error as well.
 const std::map<Drop, std::string_view> kNotProduced = {
     {Drop::kTooBig, "every port has the same MTU, and what exceeds it arrives as `giant`"},
+    {Drop::kNatPortsExhausted, "in nat_test.cc, where the uplink has NAPT44"},
+    {Drop::kNatDeviceLimit, "likewise"},
 };
 
 class Scene final : public Policy {

@@ -30,8 +30,8 @@ TEST(FlowTable, FillsToItsCapacityBeforeItRefuses) {
   constexpr std::uint32_t kCapacity = 20000;
   FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
   Flow flow;
-  flow.target = flow.server = IpAddress::v4(0x0a000001);
-  flow.server_port = flow.target_port = 502;
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+  flow.server_port = flow.stand_in_port = 502;
   for (std::uint32_t i = 0; i < kCapacity; ++i) {
     flow.client = IpAddress::v4(0x0b000000 + i);
     ASSERT_NE(table.insert(flow), nullptr) << i;
@@ -45,7 +45,7 @@ TEST(FlowTable, AnAnsweredUdpFlowIsJudgedAsOpenWhereverItStands) {
   FlowTable table(2, {0xfeed, 0xbeef}, Instant::from_ns(0));
   Flow flow;
   flow.protocol = IpProtocol::kUdp;
-  flow.target = flow.server = IpAddress::v4(0x0a000001);
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
   flow.client = IpAddress::v4(0x0b000000);
   Flow* const answered = table.insert(flow);
   flow.client = IpAddress::v4(0x0c000000);
@@ -66,7 +66,7 @@ TEST(FlowTable, LooksAtNoMoreThanItSaysPerNewFlow) {
   constexpr std::uint32_t kCapacity = 1000;
   FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
   Flow flow;
-  flow.target = flow.server = IpAddress::v4(0x0a000001);
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
   flow.tcp.state = TcpState::kEstablished;
   for (std::uint32_t i = 0; i < kCapacity; ++i) {
     flow.client = IpAddress::v4(0x0b000000 + i);

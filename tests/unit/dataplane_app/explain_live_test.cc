@@ -38,7 +38,8 @@ struct Asked {
 
 class ExplainLive : public ::testing::Test {
  protected:
-  explicit ExplainLive(std::uint32_t flows = 1024) : world_(plant(), flows) {
+  explicit ExplainLive(std::uint32_t flows = 1024, const model::Gateway& gateway = plant())
+      : world_(gateway, flows) {
     for (const char* port : {"lan1", "lan2", "lan3", "wan"}) names_[world_.port_slot(port)] = port;
   }
   dataplane::QueryContext context() {
@@ -177,6 +178,36 @@ TEST_F(ExplainLive, IsWhatThePipelineDoesWithThePacket) {
        {"by scada-plc", "by meter-plc", "default-deny", "mid-stream", "bad-tcp-state",
         "bad-tcp-window", "tcp-flags", "unknown-device", "spoofed-source"})
     EXPECT_GT(outcomes[seen], 0) << seen << " never happened";
+}
+
+class MappedExplainLive : public ExplainLive {
+ protected:
+  static model::Gateway gateway() {
+    model::Gateway g = plant();
+    for (model::Segment& s : g.segments) s.napt44 = s.name == "uplink";
+    return g;
+  }
+  MappedExplainLive() : ExplainLive(1024, gateway()) {}
+};
+
+TEST_F(MappedExplainLive, TheOutsideAddressIsTold) {
+  const Asked syn{"meter", "", plant_hosts().at("cloud").v4, "tcp", 40000, 8883, kTcpSyn};
+  const json before = explain(syn);
+  EXPECT_EQ(told(before), "by meter-cloud");
+  EXPECT_EQ(step(before, "mapping"), "free");
+  EXPECT_EQ(before["rewrite"],
+            "source becomes 192.0.2.2, by a port that is given when the flow opens");
+  send(syn);
+  const json open = explain(syn);
+  ASSERT_EQ(open["flow"]["leaves_as"], "192.0.2.2");
+  const std::uint16_t port = open["flow"]["leaves_as_port"];
+  EXPECT_EQ(open["rewrite"], fmt::format("source becomes 192.0.2.2:{}", port));
+  const Asked answer{"cloud",          "", *IpAddress::parse("192.0.2.2"), "tcp", 8883, port,
+                     kTcpSyn | kTcpAck};
+  const json back = explain(answer);
+  EXPECT_EQ(told(back), "by meter-cloud");
+  EXPECT_EQ(back["rewrite"], "destination becomes 10.20.0.6:40000");
+  EXPECT_EQ(back["egress"], "field");
 }
 
 TEST_F(ExplainLive, TheOpenFlowDecides) {

@@ -146,6 +146,8 @@ const Fault kFaults[] = {
      "segment field is not as configured"},
     {"the operator's word made up", nothing, [](Gateway& g) { g.segments[1].isolated = true; },
      Wrong::kIdentity, "segment field is not as configured"},
+    {"NAPT44 that nobody asked for", nothing, [](Gateway& g) { g.segments[0].napt44 = true; },
+     Wrong::kIdentity, "segment uplink is not as configured"},
     {"a service told to the host stack", nothing,
      [](Gateway& g) { g.segments[1].services &= static_cast<std::uint16_t>(~model::kDhcp); },
      Wrong::kIdentity, "segment field is not as configured"},

@@ -1,6 +1,6 @@
 // What a well-formed snapshot may not say: presence, counts, slots, names and references
 // (policy/wire/verify_meaning.cc). One case for each way of failing each check, and cases at the
-// bounds that must pass, so that no check can be removed or moved by one unseen.
+// bounds that must pass, so that no check can be removed or moved by one unseen. One list, one file.
 #include <gtest/gtest.h>
 
 #include "tests/support/policy/draft_tables.h"
@@ -115,6 +115,23 @@ const Case kSegments[] = {
     {"two IPv6 next hops",
      [](Draft& d) { d.segments[0]->gateways.push_back(address("2001:db8::9")); },
      "segment uplink: more than one next hop of a version"},
+    {"NAPT44 inside", [](Draft& d) { d.segments[1]->napt44 = true; },
+     "segment field: NAPT44 outside an uplink"},
+    {"NAPT44 without an IPv4 address",
+     [](Draft& d) {
+       d.segments[0]->napt44 = true;
+       // The first one is the IPv4 address.
+       d.segments[0]->addresses.erase(d.segments[0]->addresses.begin());
+     },
+     "segment uplink: NAPT44 without an IPv4 address"},
+    {"NAPT44 on three uplinks",
+     [](Draft& d) {
+       for (auto& segment : d.segments) {
+         segment->role = draft::Role::Uplink;
+         segment->napt44 = true;
+       }
+     },
+     "too many uplinks have NAPT44"},
     {"a next hop inside", [](Draft& d) { d.segments[1]->gateways.push_back(address("10.20.0.9")); },
      "segment field: next hop outside an uplink"},
 };
