@@ -104,6 +104,12 @@ void tell_counters(const json& counters, Series& out) {
     out.add(Metric::kPortBytes, {name, "in"}, at(port, {"rx_bytes"}));
     out.add(Metric::kPortBytes, {name, "out"}, at(port, {"tx_bytes"}));
     out.add(Metric::kPortFull, {name}, at(port, {"tx_full"}));
+    for (const auto& [what, key] : {std::pair("missed", "rx_missed"),
+                                    {"damaged", "rx_errors"},
+                                    {"no-buffer", "rx_no_buffer"},
+                                    {"not-sent", "tx_errors"}})
+      out.add(Metric::kPortErrors, {name, what}, at(port, {key}));
+    out.add(Metric::kPortLink, {name}, at(port, {"link_up"}));
   }
   out.add(Metric::kFlowsMade, {}, at(counters, {"flows_made"}));
   out.add(Metric::kFlowsEnded, {"silence"}, at(counters, {"flows_ended"}));

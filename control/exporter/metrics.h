@@ -38,6 +38,9 @@ namespace sallyport::exporter {
     "bytes of a port, in from and out to its wire")                                                \
   X(kPortFull, "sallyport_port_full_total", kCounter, "port",                                      \
     "frames that the port's driver did not take")                                                  \
+  X(kPortErrors, "sallyport_port_errors_total", kCounter, "port,what",                             \
+    "frames that the port's device missed, found damaged, had no buffer for, or did not send")     \
+  X(kPortLink, "sallyport_port_link_up", kGauge, "port", "1: the port's link is up")               \
   X(kFlows, "sallyport_flows", kGauge, "", "flows in the dataplane now")                           \
   X(kFlowCapacity, "sallyport_flow_table_capacity", kGauge, "", "flows that there is room for")    \
   X(kFlowsMade, "sallyport_flows_made_total", kCounter, "", "flows that began")                    \

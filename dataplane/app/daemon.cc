@@ -231,15 +231,31 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 
 void Daemon::tick() {
   if (worker_) worker_->watch(os::steady_now());
-  for (const auto& device : devices_) device->forget_link_errors();
+  follow_links();
   if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;
   os::log::info("a capture that nobody reads is over");
   worker_->do_between_bursts([](Pipeline& p) { p.exits().observe(nullptr); });
   capture_.reset();
 }
 
+void Daemon::follow_links() {
+  links_.resize(devices_.size());
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    devices_[i]->forget_link_errors();
+    const bool up = devices_[i]->health().link_up;
+    const Link before = links_[i];
+    if (up == (before == Link::kUp) || (!up && before == Link::kNotYetUp)) continue;
+    links_[i] = up ? Link::kUp : Link::kDown;
+    const std::string& port = (*ports_)[i].name;
+    os::log::info(fmt::format("port {}: its link is {}", port, up ? "up" : "down"));
+    if (before != Link::kNotYetUp && link_events_.size() < kEventsPerCall)
+      link_events_.push_back(
+          os::encode_event(up ? "link-up" : "link-down", link_event_json(port, os::wall_ns())));
+  }
+}
+
 std::vector<os::Bytes> Daemon::take_events() {
-  std::vector<os::Bytes> out;
+  std::vector<os::Bytes> out = std::exchange(link_events_, {});
   if (!ports_) return out;
   const auto names = port_names();
   const QueryContext scope = context(names);

@@ -58,6 +58,7 @@ class Daemon {
   std::string volumes(const QueryContext& context);
   std::string counters(const QueryContext& context);
   std::string status();
+  void follow_links();
   static bool is_capture(const wire::Query& request);
   Result<os::Outgoing> start_capture(const wire::Query& request, std::uint64_t id);
   Result<os::Outgoing> capture(const wire::Query& request, std::uint64_t id);
@@ -67,6 +68,10 @@ class Daemon {
   std::optional<PacketPool> pool_;
   Events events_;
   std::vector<std::unique_ptr<EthPort>> devices_;
+  // Of each of devices_, as last seen; setup raises it only after a start.
+  enum class Link : std::uint8_t { kNotYetUp, kUp, kDown };
+  std::vector<Link> links_;
+  std::vector<os::Bytes> link_events_;  // not yet taken
   os::Mapping ring_;
   std::map<SegmentSlot, std::unique_ptr<HostStackRings>> stacks_;
   std::unique_ptr<Pipeline> pipeline_;

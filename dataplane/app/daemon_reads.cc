@@ -94,7 +94,7 @@ QueryContext Daemon::context(const std::map<PortSlot, std::string>& names) const
 std::string Daemon::counters(const QueryContext& context) {
   Counters counters;
   std::uint64_t events_lost = 0;
-  std::vector<std::pair<PortSlot, PortCounters>> ports;
+  std::vector<PortFigures> ports;
   worker_->do_between_bursts([&](Pipeline& p) {
     counters = p.counters();
     events_lost = events_.lost();
@@ -102,9 +102,11 @@ std::string Daemon::counters(const QueryContext& context) {
       PortCounters row = p.exits().ports()[(*ports_)[i].slot].counters();
       row.rx_packets = worker_->loads()[i].rx_packets;
       row.rx_bytes = worker_->loads()[i].rx_bytes;
-      ports.emplace_back((*ports_)[i].slot, row);
+      ports.push_back({(*ports_)[i].slot, row, {}});
     }
   });
+  // The device's own figures do not stop the worker.
+  for (std::size_t i = 0; i < ports.size(); ++i) ports[i].health = devices_[i]->health();
   return counters_json(counters, events_lost, context, ports, taps_->counters());
 }
 

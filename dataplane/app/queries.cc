@@ -37,8 +37,7 @@ std::string rule_name(RuleSlot slot, const QueryContext& c) {
 }
 
 std::string counters_json(const Counters& counters, std::uint64_t events_lost,
-                          const QueryContext& context,
-                          const std::vector<std::pair<PortSlot, PortCounters>>& ports,
+                          const QueryContext& context, const std::vector<PortFigures>& ports,
                           const TapThread::Counters& taps) {
   Json drops = Json::object(), builtin = Json::object(), wires = Json::array();
   for (std::size_t i = 0; i < kDropCount; ++i) {
@@ -47,13 +46,18 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
   for (std::size_t i = 0; i < kBuiltinNames.size(); ++i) {
     builtin[std::string(kBuiltinNames[i])] = counters.builtin[i];
   }
-  for (const auto& [slot, port] : ports) {
+  for (const auto& [slot, port, health] : ports) {
     wires.push_back({{"port", port_name(slot, context)},
                      {"rx_packets", port.rx_packets},
                      {"rx_bytes", port.rx_bytes},
                      {"tx_packets", port.tx_packets},
                      {"tx_bytes", port.tx_bytes},
-                     {"tx_full", port.tx_full}});
+                     {"tx_full", port.tx_full},
+                     {"rx_missed", health.rx_missed},
+                     {"rx_errors", health.rx_errors},
+                     {"rx_no_buffer", health.rx_no_buffer},
+                     {"tx_errors", health.tx_errors},
+                     {"link_up", health.link_up}});
   }
   const Json out = {{"received", counters.received},
                     {"from_host", counters.from_host},
@@ -178,6 +182,10 @@ std::string event_json(const Event& event, const QueryContext& context) {
                 {"seen_vlan", event.seen_vlan},
                 {"mac", event.mac.to_string()}});
   return out.dump();
+}
+
+std::string link_event_json(std::string_view port, std::int64_t wall_ns) {
+  return Json{{"port", port}, {"time", static_cast<double>(wall_ns / 1'000'000) / 1000.0}}.dump();
 }
 
 }  // namespace sallyport::dataplane

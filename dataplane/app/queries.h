@@ -23,9 +23,13 @@ struct QueryContext {
   std::int64_t wall_ns = 0;
 };
 
+struct PortFigures {
+  PortSlot slot;
+  PortCounters counters;
+  PortHealth health;
+};
 std::string counters_json(const Counters& counters, std::uint64_t events_lost,
-                          const QueryContext& context,
-                          const std::vector<std::pair<PortSlot, PortCounters>>& ports,
+                          const QueryContext& context, const std::vector<PortFigures>& ports,
                           const TapThread::Counters& taps);
 // Segments, and rules that carried something: at most kMaxRuleRows, those with the most bytes; how
 // many more there are is in "rules_left_off".
@@ -44,6 +48,7 @@ struct NeighbourRow {
 };
 nlohmann::json neighbour_row(const NeighbourRow& row, const QueryContext& context);
 std::string event_json(const Event& event, const QueryContext& context);
+std::string link_event_json(std::string_view port, std::int64_t wall_ns);
 
 // Names for slots; a slot that has none in the revision in force gets a number, or nothing.
 std::string port_name(PortSlot slot, const QueryContext& context);

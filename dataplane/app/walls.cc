@@ -20,6 +20,7 @@ Result<void> install_filter() {
   // Everything else that the packet path needs is common: AF_PACKET and AF_XDP kick their rings
   // with sendto and poll, snapshots and answers are memfds.
   filter.allow_when("ioctl", 1, TUNSETVNETHDRSZ).allow_when("ioctl", 1, TUNSETOFFLOAD);
+  filter.allow_when("ioctl", 1, SIOCGIFFLAGS);  // is a port's link up?
   return filter.install();
 }
 

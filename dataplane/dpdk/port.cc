@@ -1,9 +1,11 @@
 #include "dataplane/dpdk/port.h"
 
 #include <fmt/core.h>
+#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -116,6 +118,9 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, Packet
   const std::vector<int> before = packet_sockets();
   SALLYPORT_TRY(const std::uint16_t id, probe(device));
   std::unique_ptr<EthPort> port(new EthPort(id));
+  port->interface_ = kernel_interface(device).value_or("");
+  if (!port->interface_.empty())
+    port->kernel_ = os::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   SALLYPORT_TRY_VOID(configure(id, device, pool));
   std::ranges::set_difference(packet_sockets(), before, std::back_inserter(port->sockets_));
   return port;
@@ -128,6 +133,28 @@ void EthPort::forget_link_errors() const noexcept {
     // Reading the pending error clears it (socket(7), SO_ERROR).
     static_cast<void>(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
   }
+}
+
+PortHealth EthPort::health() const noexcept {
+  PortHealth out;
+  rte_eth_stats stats{};
+  if (rte_eth_stats_get(id_, &stats) == 0) {
+    out.rx_missed = stats.imissed;
+    out.rx_errors = stats.ierrors;
+    out.rx_no_buffer = stats.rx_nombuf;
+    out.tx_errors = stats.oerrors;
+  }
+  if (interface_.empty()) {
+    rte_eth_link link{};
+    out.link_up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    return out;
+  }
+  ifreq request{};
+  interface_.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  constexpr int kBoth = IFF_UP | IFF_RUNNING;
+  out.link_up =
+      ::ioctl(kernel_.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & kBoth) == kBoth;
+  return out;
 }
 
 EthPort::~EthPort() {

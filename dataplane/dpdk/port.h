@@ -17,6 +17,7 @@
 
 #include "dataplane/allowed.h"
 #include "policy/base/result.h"
+#include "policy/os/fd.h"
 
 namespace sallyport::dataplane {
 
@@ -42,6 +43,15 @@ struct PortCounters {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_full = 0;
+};
+
+// What only the device knows.
+struct PortHealth {
+  std::uint64_t rx_missed = 0;     // frames that it had no room for
+  std::uint64_t rx_errors = 0;     // that came damaged
+  std::uint64_t rx_no_buffer = 0;  // that found no buffer in the pool
+  std::uint64_t tx_errors = 0;     // that it did not send although it had taken them
+  bool link_up = false;
 };
 
 class TxPort {
@@ -96,6 +106,9 @@ class EthPort final : public PortDriver {
   std::size_t transmit(std::span<Packet> burst) noexcept override;
   std::size_t receive(std::span<Packet> burst) noexcept override;
 
+  // Any thread. What the driver does not count is 0.
+  PortHealth health() const noexcept;
+
   // A link that was down leaves an error on the driver's packet socket; the next transmission would
   // be refused for it and its frame wait in the ring for the one after. Any thread; call now and
   // then.
@@ -104,6 +117,10 @@ class EthPort final : public PortDriver {
  private:
   explicit EthPort(std::uint16_t id) noexcept : id_(id) {}
   std::uint16_t id_;
+  // Of a port over a kernel interface: its name, and a socket to ask the kernel for its link, which
+  // the driver does not follow.
+  std::string interface_;
+  os::UniqueFd kernel_;
   std::vector<int> sockets_;  // the driver's, borrowed; AF_PACKET ports only
 };
 

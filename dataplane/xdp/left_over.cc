@@ -9,13 +9,18 @@
 
 namespace sallyport::dataplane {
 
-std::optional<std::string> xdp_interface(std::string_view device) {
-  if (!device.starts_with("net_af_xdp")) return std::nullopt;
+std::optional<std::string> kernel_interface(std::string_view device) {
+  if (!device.starts_with("net_af_xdp") && !device.starts_with("net_af_packet"))
+    return std::nullopt;
   constexpr std::string_view kKey = ",iface=";
   const std::size_t at = device.find(kKey);
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view rest = device.substr(at + kKey.size());
   return std::string(rest.substr(0, rest.find(',')));
+}
+
+std::optional<std::string> xdp_interface(std::string_view device) {
+  return device.starts_with("net_af_xdp") ? kernel_interface(device) : std::nullopt;
 }
 
 Result<void> detach_left_over_program(const std::string& interface) {

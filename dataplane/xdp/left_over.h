@@ -14,8 +14,10 @@
 
 namespace sallyport::dataplane {
 
-// The kernel interface that vdev arguments of net_af_xdp name ("net_af_xdp0,iface=eth1" -> "eth1");
-// nothing for any other device.
+// The kernel interface that vdev arguments of net_af_packet or net_af_xdp name
+// ("net_af_xdp0,iface=eth1" -> "eth1"); nothing for any other device.
+std::optional<std::string> kernel_interface(std::string_view device);
+// The same for net_af_xdp alone.
 std::optional<std::string> xdp_interface(std::string_view device);
 
 // No error when there is no program. kNotFound "no-such-interface", kSystem "xdp-detach".

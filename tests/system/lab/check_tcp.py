@@ -156,6 +156,6 @@ def tcp_reset_challenged(lab):
         client.sendall(b"still here")
         server.settimeout(10)
         heard = server.recv(100) == b"still here"
-        state = lab.gateway.read("show", "flows", "rule=meter-sends-plc")["flows"][0]["state"]
+        state = lab.gateway.read("show", "flows", f"client_port={client_port}")["flows"][0]["state"]
     return challenged and heard and state == "established" and judged[0]["decision"] == "allow" and judged[1]["reason"] == "bad-tcp-window", \
         f"challenge {'seen' if challenged else 'missing'}, then data {'arrived' if heard else 'lost'}, flow {state}; a reset 2^30 ahead: {judged[1]['reason']}"

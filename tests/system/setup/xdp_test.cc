@@ -108,6 +108,8 @@ TEST(XdpInterface, IsTheOneTheDriverIsTold) {
   EXPECT_EQ(xdp_interface("net_af_xdp0,iface=eth1"), "eth1");
   EXPECT_EQ(xdp_interface("net_af_xdp0,start_queue=0,iface=eth1,xdp_prog=/x.o"), "eth1");
   EXPECT_EQ(xdp_interface("net_af_packet0,iface=eth1"), std::nullopt);
+  EXPECT_EQ(dataplane::kernel_interface("net_af_packet0,iface=eth1"), "eth1");
+  EXPECT_EQ(dataplane::kernel_interface("net_pcap0,iface=eth1"), std::nullopt);
   EXPECT_EQ(xdp_interface("net_af_xdp0"), std::nullopt);
   EXPECT_EQ(xdp_interface("0000:01:00.0"), std::nullopt);
 }

@@ -25,7 +25,8 @@ Answers whole() {
           .counters = json::parse(R"({"forwarded":100,"to_host":20,"consumed":5,"flows_made":9,
         "flows_ended":4,"flows_cut":1,"flows_displaced":2,"drops":{"default-deny":30,"spoofed-source":2},
         "ports":[{"port":"lan1","rx_packets":60,"rx_bytes":6000,"tx_packets":40,"tx_bytes":4000,
-                  "tx_full":1}]})"),
+                  "tx_full":1,"rx_missed":4,"rx_errors":0,"rx_no_buffer":0,"tx_errors":0,
+                  "link_up":true}]})"),
           .terminator = json::parse(R"({"sessions":2,"max-sessions":4096,"conduits":[
         {"name":"a","credentials":[{"name":"gw","expires-s":2000000000}],
          "handshakes":{"established":8,"failed":1,"timed-out":0,"in-flight":1}},
@@ -51,6 +52,8 @@ TEST(Figures, AreThoseOfTheAnswers) {
         "sallyport_port_packets_total{port=\"lan1\",direction=\"in\"} 60\n",
         "sallyport_port_bytes_total{port=\"lan1\",direction=\"out\"} 4000\n",
         "sallyport_port_full_total{port=\"lan1\"} 1\n",
+        "sallyport_port_errors_total{port=\"lan1\",what=\"missed\"} 4\n",
+        "sallyport_port_link_up{port=\"lan1\"} 1\n",
         "# TYPE sallyport_flows gauge\n",
         "sallyport_flows 12\n",
         "sallyport_flow_table_capacity 65536\n",

@@ -1,0 +1,39 @@
+"""What the gateway says of its ports: links that go and come back, frames that a device had no room for."""
+from . import topology, variants, wait
+from .checks import check
+from .devices import connects
+
+PORT_KINDS = {"camera": "lan3", "meter": "lan2"}  # af_packet and AF_XDP
+
+
+def port(lab, name):
+    return next(row for row in lab.gateway.read("show", "counters")["ports"] if row["port"] == name)
+
+
+def events(lab, kind, name):
+    return [event for event in lab.gateway.read("show", "events", "--limit", "1000") if event["kind"] == kind and event["detail"].get("port") == name]
+
+
+@check("port-link", "a wire that is pulled shows as a link that is down, as an event and in the counters; plugged in again, it is up and its device is reached, "
+       "by af_packet and by AF_XDP")
+def port_link(lab):
+    lab.policy("".join(variants.direct(f"scada-sees-{name}", "scada", name, "tcp/9020") for name in PORT_KINDS))
+    said, reached = {}, {}
+    for name, wire in PORT_KINDS.items():
+        host = lab.host(name)
+        target = (host.v4, 9020)
+        before = [len(events(lab, kind, wire)) for kind in ("link-down", "link-up")]
+        host.namespace.ip("link", "set", "eth0", "down")
+        try:
+            down = wait.holds(lambda: not port(lab, wire)["link_up"] and len(events(lab, "link-down", wire)) > before[0], 10)
+        finally:
+            host.namespace.ip("link", "set", "eth0", "up")
+            # What the kernel forgot with its link.
+            host.namespace.ip("addr", "replace", f"{host.v6}/{topology.PREFIX_LENGTH[1]}", "dev", "eth0")
+            for gateway in host.gateway:
+                host.namespace.ip("route", "replace", "default", "via", gateway, "dev", "eth0")
+        up = wait.holds(lambda: port(lab, wire)["link_up"] and len(events(lab, "link-up", wire)) > before[1], 10)
+        said[wire] = (down, up)
+        reached[wire] = wait.holds(lambda: lab.host("scada").namespace.inside(lambda: connects([target], 2))[target] == "refused", 20)
+    return all(all(one) for one in said.values()) and all(reached.values()), \
+        f"down and up told: {said}; devices reached afterwards: {reached}"
