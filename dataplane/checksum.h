@@ -74,17 +74,25 @@ inline std::uint16_t transport_sum(const IpAddress& source, const IpAddress& des
   return sum.finish();
 }
 
-// The new field value after `before` became `after` somewhere under the sum. RFC 1624 eq. 3: HC' =
-// ~(~HC + ~m + m'). Both spans have the same even size.
-inline std::uint16_t updated_sum(std::uint16_t field, ConstBytes before,
-                                 ConstBytes after) noexcept {
-  std::uint64_t s = static_cast<std::uint16_t>(~field);
-  for (std::size_t i = 0; i + 1 < before.size(); i += 2) {
-    s += static_cast<std::uint16_t>(~(before[i] << 8 | before[i + 1]));
-    s += static_cast<std::uint16_t>(after[i] << 8 | after[i + 1]);
-  }
-  return static_cast<std::uint16_t>(~folded(s));
+// What it changes in a sum that `before` becomes `after`: ~m + m' of RFC 1624 eq. 3, in memory
+// order (RFC 1071 §2(B)). Changes of several fields add up.
+template <std::size_t kSize>
+std::uint64_t change_of(std::span<const std::uint8_t, kSize> before,
+                        std::span<const std::uint8_t, kSize> after) noexcept {
+  static_assert(kSize % 2 == 0);
+  std::array<std::uint16_t, kSize / 2> was, now;
+  std::memcpy(was.data(), before.data(), kSize);
+  std::memcpy(now.data(), after.data(), kSize);
+  std::uint64_t change = 0;
+  for (std::size_t i = 0; i < was.size(); ++i)
+    change += std::uint64_t{static_cast<std::uint16_t>(~was[i])} + now[i];
+  return change;
 }
+// HC' = ~(~HC + ~m + m'), both as they lie in memory.
+constexpr std::uint16_t corrected(std::uint16_t field, std::uint64_t change) noexcept {
+  return static_cast<std::uint16_t>(~folded(static_cast<std::uint16_t>(~field) + change));
+}
+// The same for one field of 16 bits, all in the processor's order.
 inline std::uint16_t updated_sum(std::uint16_t field, std::uint16_t before,
                                  std::uint16_t after) noexcept {
   return static_cast<std::uint16_t>(~folded(std::uint64_t{static_cast<std::uint16_t>(~field)} +

@@ -31,37 +31,51 @@ std::size_t sum_offset(ConstBytes frame, const Headers& h) {
   return 0;
 }
 
-void update(MutableBytes frame, std::size_t sum, bool udp, ConstBytes before, ConstBytes after) {
-  std::uint16_t value = updated_sum(u16_at(frame, sum), before, after);
+// Writes `after`; the change in the sums above it.
+template <std::size_t kSize>
+std::uint64_t replace(MutableBytes frame, std::size_t at, ConstBytes after) {
+  const auto field = frame.subspan(at).first<kSize>();
+  const auto to = after.first<kSize>();
+  const std::uint64_t change = change_of<kSize>(field, to);
+  std::memcpy(field.data(), to.data(), kSize);
+  return change;
+}
+
+void correct(MutableBytes frame, std::size_t at, std::uint64_t change, bool udp = false) {
+  const MutableBytes field = frame.subspan(at, 2);
+  std::uint16_t sum;
+  std::memcpy(&sum, field.data(), sizeof sum);
+  sum = corrected(sum, change);
   // RFC 768: a computed zero is sent as all ones.
-  if (udp && value == 0) value = 0xffff;
-  put16(frame, sum, value);
+  if (udp && sum == 0) sum = 0xffff;
+  std::memcpy(field.data(), &sum, sizeof sum);
 }
 
-void set_address(MutableBytes frame, const Headers& h, bool source, const IpAddress& to) {
-  const bool v4 = to.is_v4();
-  const std::size_t size = v4 ? 4 : 16;
-  const std::size_t at = h.l3 + (v4 ? (source ? 12U : 16U) : (source ? 8U : 24U));
-  const ConstBytes after = ConstBytes(to.bytes()).last(size);
-  const MutableBytes field = frame.subspan(at, size);
-  if (v4) update(frame, h.l3 + kIpv4Sum, false, field, after);
-  if (const std::size_t sum = sum_offset(frame, h)) {
-    update(frame, sum, h.protocol == IpProtocol::kUdp, field, after);
-  }
-  std::ranges::copy(after, field.begin());
+// The change of a packet's source or destination.
+std::uint64_t set_address(MutableBytes frame, const Headers& h, bool source, const IpAddress& to) {
+  if (!to.is_v4()) return replace<16>(frame, h.l3 + (source ? 8U : 24U), to.bytes());
+  const std::uint64_t change =
+      replace<4>(frame, h.l3 + (source ? 12U : 16U), ConstBytes(to.bytes()).last(4));
+  correct(frame, h.l3 + kIpv4Sum, change);
+  return change;
 }
 
-// Of an echo: its identifier, both ends' (RFC 5508 REQ-3).
-void set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t to) {
+// The change of a port, or of an echo's identifier, which is both ends' (RFC 5508 REQ-3).
+std::uint64_t set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t to) {
   const bool echo = h.protocol == IpProtocol::kIcmp;
-  if (!echo && h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return;
-  const std::size_t at = h.l4 + (echo ? 4U : source ? 0U : 2U);
-  const std::array<std::uint8_t, 2> after = {static_cast<std::uint8_t>(to >> 8),
-                                             static_cast<std::uint8_t>(to)};
-  if (const std::size_t sum = echo ? h.l4 + 2U : sum_offset(frame, h)) {
-    update(frame, sum, h.protocol == IpProtocol::kUdp, frame.subspan(at, 2), after);
-  }
-  put16(frame, at, to);
+  if (!echo && h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return 0;
+  const std::array<std::uint8_t, 2> wire = {static_cast<std::uint8_t>(to >> 8),
+                                            static_cast<std::uint8_t>(to)};
+  return replace<2>(frame, h.l4 + (echo ? 4U : source ? 0U : 2U), ConstBytes(wire));
+}
+
+void set_end(MutableBytes frame, const Headers& h, const Rewriting& end) {
+  const std::uint64_t address = set_address(frame, h, end.source, end.address);
+  const std::uint64_t port = set_port(frame, h, end.source, end.port);
+  // ICMP has no pseudo header.
+  if (h.protocol == IpProtocol::kIcmp) return correct(frame, h.l4 + 2U, port);
+  if (const std::size_t sum = sum_offset(frame, h))
+    correct(frame, sum, address + port, h.protocol == IpProtocol::kUdp);
 }
 
 }  // namespace
@@ -78,13 +92,12 @@ void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
   if (!flow.rewritten()) return;
   Headers& h = packet.meta().headers;
   const MutableBytes frame = packet.bytes();
-  const auto [source, address, port] = rewriting(flow, direction);
-  set_address(frame, h, source, address);
-  set_port(frame, h, source, port);
-  (source ? h.source : h.destination) = address;
-  (source ? h.source_port : h.destination_port) = port;
+  const Rewriting end = rewriting(flow, direction);
+  set_end(frame, h, end);
+  (end.source ? h.source : h.destination) = end.address;
+  (end.source ? h.source_port : h.destination_port) = end.port;
   // An echo has one identifier for both.
-  if (h.protocol == IpProtocol::kIcmp) h.source_port = h.destination_port = port;
+  if (h.protocol == IpProtocol::kIcmp) h.source_port = h.destination_port = end.port;
 }
 
 void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexcept {
@@ -96,11 +109,10 @@ void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexc
   quoted.l4 = static_cast<std::uint16_t>(quoted.l3 + (h.version() == IpVersion::k4 ? 20 : 40));
   quoted.end = h.end;
   // The error goes the other way, and comes from where the quote went.
-  const auto [source, address, port] = rewriting(flow, reversed(quoted_went));
-  set_address(frame, quoted, !source, address);
-  set_port(frame, quoted, !source, port);
-  set_address(frame, h, source, address);
-  (source ? h.source : h.destination) = address;
+  const Rewriting end = rewriting(flow, reversed(quoted_went));
+  set_end(frame, quoted, {!end.source, end.address, end.port});
+  set_address(frame, h, end.source, end.address);
+  (end.source ? h.source : h.destination) = end.address;
   put16(frame, h.l4 + 2U, 0);
   const ConstBytes message = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
   put16(frame, h.l4 + 2U, transport_sum(h.source, h.destination, h.protocol, message));

@@ -120,6 +120,11 @@ Case shortened(Case c) {
   return c;
 }
 
+Case counted(Case c) {
+  c.traffic.packets = std::min(c.traffic.packets, kCountedPackets);
+  return c;
+}
+
 std::vector<Figure> figures_of(const Case& c, const Rounds& rounds) {
   switch (c.trial) {
     case Trial::kSteady:

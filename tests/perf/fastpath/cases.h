@@ -20,6 +20,9 @@ struct Case {
 std::span<const Case> cases();
 // The same with kFewFlows at most, for a quick look.
 Case shortened(Case c);
+// The same case with no more than kCountedPackets: every one of them costs the same.
+inline constexpr std::size_t kCountedPackets = 4096;
+Case counted(Case c);
 
 // A case's rounds, or why there are none.
 struct Rounds {

@@ -122,7 +122,8 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   pipeline.set_tables(&plant.tables());
   pipeline.exits().attach_port(plant.port("in"), in);
   pipeline.exits().attach_port(plant.port("out"), out);
-  if (c.load == Load::kEstablished) open_flows(c, plant, *pool, pipeline);
+  if (c.load == Load::kEstablished || c.load == Load::kMapped)
+    open_flows(c, plant, *pool, pipeline);
   in.forget();
   out.forget();
   const Bench bench{*pool, plant, pipeline, events, options.now, frames_of(c, plant)};

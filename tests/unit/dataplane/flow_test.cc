@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 #include "dataplane/checksum.h"
@@ -145,12 +146,16 @@ TEST(Checksum, TheIncrementalUpdateEqualsFullRecomputation) {
     sum.add(ConstBytes(bytes));
     const std::uint16_t before = sum.finish();
     const std::array<std::uint8_t, 4> old = {bytes[12], bytes[13], bytes[14], bytes[15]};
+    const std::array<std::uint8_t, 2> port = {bytes[20], bytes[21]};
     std::array<std::uint8_t, 4> now;
     for (auto& b : now) b = static_cast<std::uint8_t>(i % 5 == 0 ? 0 : random());
     std::ranges::copy(now, bytes.begin() + 12);
+    bytes[20] = static_cast<std::uint8_t>(random());
     InternetSum again;
     again.add(ConstBytes(bytes));
-    EXPECT_EQ(updated_sum(before, old, now), again.finish()) << i;
+    const std::array<std::uint8_t, 2> other = {bytes[20], bytes[21]};
+    const std::uint64_t change = change_of<4>(old, now) + change_of<2>(port, other);
+    EXPECT_EQ(std::byteswap(corrected(std::byteswap(before), change)), again.finish()) << i;
   }
 }
 
