@@ -123,7 +123,7 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   pipeline.exits().attach_port(plant.port("in"), in);
   pipeline.exits().attach_port(plant.port("out"), out);
   if (c.load == Load::kEstablished || c.load == Load::kMapped)
-    open_flows(c, plant, *pool, pipeline);
+    open_flows(c, plant, *pool, pipeline, options.now);
   in.forget();
   out.forget();
   const Bench bench{*pool, plant, pipeline, events, options.now, frames_of(c, plant)};

@@ -161,7 +161,7 @@ Round measured(Gateway& gateway, const Play& play) {
 Round steady(Rig& rig, const Subject& s, const BuiltPlant& plant) {
   Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
   if (s.traffic.load == Load::kEstablished || s.traffic.load == Load::kMapped)
-    open_flows(s.traffic, plant, rig.pool, gateway.pipeline());
+    open_flows(s.traffic, plant, rig.pool, gateway.pipeline(), os::steady_now());
   gateway.play(kWarmUp);
   return measured(gateway, [&] { return gateway.play(s.seconds); });
 }
@@ -203,7 +203,7 @@ Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
   }
   Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
   if (s.traffic.load == Load::kEstablished)
-    open_flows(s.traffic, plant, rig.pool, gateway.pipeline());
+    open_flows(s.traffic, plant, rig.pool, gateway.pipeline(), os::steady_now());
   gateway.play(kWarmUp);
   const auto calm = [&] { return measured(gateway, [&] { return gateway.play(s.seconds / 2); }); };
   const Round before = calm();
@@ -222,11 +222,11 @@ Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
 
 }  // namespace
 
-void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
-                Pipeline& pipeline) {
-  if (c.load == Load::kMapped) return open_mapped(c, plant, pool, pipeline, os::steady_now());
+void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline,
+                Instant now) {
+  if (c.load == Load::kMapped) return open_mapped(c, plant, pool, pipeline, now);
   for (std::size_t i = 0; i < c.packets; ++i)
-    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", os::steady_now());
+    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now);
 }
 
 int run_subject(const Subject& subject) {

@@ -47,7 +47,7 @@ struct Round {
 inline constexpr std::uint16_t kSmallRoom = 256;
 // Opens the flows of a capture of kEstablished or kMapped, through the packet path.
 void open_flows(const TrafficCase& c, const BuiltPlant& plant, dataplane::PacketPool& pool,
-                dataplane::Pipeline& pipeline);
+                dataplane::Pipeline& pipeline, Instant now);
 
 // In this process. Prints a line that read_round() reads; what main() returns.
 int run_subject(const Subject& subject);
