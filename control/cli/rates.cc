@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -31,11 +32,16 @@ const OrderedJson* row_named(const OrderedJson& rows, const char* key, const Ord
   return nullptr;
 }
 
-// Per second; nothing if it went backwards.
+std::uint64_t count(const OrderedJson& object, const std::string& key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+// Per second; nothing if it went backwards. A counter begins again after 2^64.
 double rate(const OrderedJson& before, const OrderedJson& after, const std::string& key,
             double seconds) {
-  const double more = number(after, key) - number(before, key);
-  return more > 0 ? std::round(more / seconds * 10) / 10 : 0;
+  const auto more = static_cast<std::int64_t>(count(after, key) - count(before, key));
+  return more > 0 ? std::round(static_cast<double>(more) / seconds * 10) / 10 : 0;
 }
 
 void busiest_first(OrderedJson& rows, const char* key) {

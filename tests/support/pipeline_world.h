@@ -68,6 +68,8 @@ class PipelineWorld : private dataplane::VerdictObserver {
   std::vector<Frame> receive_from_host(std::string_view segment, ConstBytes frame);
   // Time passes, with housekeeping at least every 50 ms. Returns what left meanwhile.
   std::vector<Frame> wait(Duration time);
+  // Time passes and nobody sees it.
+  void leap(Duration time) { now_ = now_ + time; }
   // Another revision comes into force.
   void apply(const model::Gateway& gateway);
   // The same for a sealed snapshot that somebody else has made.

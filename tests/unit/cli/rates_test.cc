@@ -56,6 +56,14 @@ TEST(Rates, WhatIsNewOrWentBackwardsHasNone) {
   EXPECT_TRUE(r["drops"].empty());
 }
 
+TEST(Rates, ACounterThatBeganAgainGoesOn) {
+  OrderedJson before = reading(1'000'000'000, 100, 10, 5);
+  before["segments"][0]["in_packets"] = std::uint64_t{0} - 30;
+  OrderedJson after = reading(2'000'000'000, 100, 10, 5);
+  after["segments"][0]["in_packets"] = std::uint64_t{70};
+  EXPECT_EQ(rates(before, after)["segments"][0]["in_pps"], 100.0);
+}
+
 // Another process may say anything.
 TEST(Rates, ThatWhichIsNoReadingIsNothing) {
   for (const OrderedJson& odd :
