@@ -1,5 +1,5 @@
 """What is judged over the whole run."""
-from . import streams, tls, topology
+from . import check_nat, streams, tls, topology
 from .checks import check
 from .devices import PICTURE_MARK, READING
 
@@ -7,7 +7,7 @@ BROKER_ENDS = tuple((address, 8883) for address in topology.BROKER)
 
 
 @check("uplink-no-plaintext", "on the uplink: to and from the broker's port 8883 TLS records from the first byte to the last, DNS to the "
-       "declared server, and nothing else that carries bytes; no reading, no picture, no Modbus, no MQTT in the clear")
+       "declared server, what the NAPT44 checks' direct conduits carry, and nothing else that carries bytes; no reading, no picture, no Modbus, no MQTT in the clear")
 def no_plaintext(lab):
     strange, marks = [], []
     for frame in lab.captures.wires["cloud"].frames:
@@ -18,7 +18,9 @@ def no_plaintext(lab):
         if not frame.from_gateway or not parsed.payload:
             continue
         to_broker = parsed.protocol == 6 and parsed.destination_port == 8883 and parsed.destination in topology.BROKER
-        if not to_broker and parsed.protocol in (6, 17) and not (parsed.destination_port == 53 and parsed.destination in topology.NAME_SERVER):
+        to_dns = parsed.destination_port == 53 and parsed.destination in topology.NAME_SERVER
+        direct = (parsed.protocol, parsed.destination_port) in check_nat.SERVICES and parsed.destination in topology.BROKER
+        if parsed.protocol in (6, 17) and not (to_broker or to_dns or direct):
             strange.append(str(parsed))
     both = {key: data for key, data in streams.put_together(lab.captures.wires["cloud"].frames).items()
             if data and ((key[2], key[3]) in BROKER_ENDS or (key[0], key[1]) in BROKER_ENDS)}

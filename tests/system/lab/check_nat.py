@@ -10,6 +10,7 @@ from .checks import check
 from .devices import connects
 
 PORT, DATAGRAMS = 9010, 9011
+SERVICES = ((6, PORT), (17, DATAGRAMS))  # IP protocols and ports of the direct conduits below
 SIZE = 2 << 20
 BASE = variants.base().replace("role: uplink,", "role: uplink, napt44: true,")
 TO_BROKER = "{ address: [203.0.113.9, \"2001:db8:113::9\"] }"
