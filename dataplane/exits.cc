@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "dataplane/stages/enforce_policy.h"
+#include "dataplane/stages/pieces.h"
+
 namespace sallyport::dataplane {
 namespace {
 
@@ -64,7 +67,12 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
   if (exit.port >= kMaxSlots || !ports_[exit.port].present()) {
     return drop({std::move(allowed.packet_), Drop::kPortDown}, now);
   }
-  TxPort& port = ports_[exit.port];
+  if (allowed.meta().largest_fragment != 0) return send_in_pieces(std::move(allowed), now);
+  to_port(std::move(allowed), now);
+}
+
+[[gnu::always_inline]] inline void Exits::to_port(Allowed&& allowed, Instant now) noexcept {
+  TxPort& port = ports_[allowed.exit().port];
   if (port.full()) flush_port(port, now);
   if (observer_ != nullptr) observer_->left(allowed);
   volumes_.left(allowed);
@@ -72,6 +80,14 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
     ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
   }
   port.send(std::move(allowed));
+}
+
+void Exits::send_in_pieces(Allowed&& whole, Instant now) noexcept {
+  Pieces pieces = pieces_ == nullptr ? Pieces{} : cut(whole.packet_, *pieces_);
+  if (pieces.count == 0) return drop({std::move(whole.packet_), Drop::kNoBuffer}, now);
+  counters_.originated += pieces.count - 1;
+  for (Packet& piece : std::span(pieces.packets).first(pieces.count))
+    to_port(EnforcePolicy::piece_of(whole, std::move(piece)), now);
 }
 
 void Exits::flush_port(TxPort& port, Instant now) noexcept {

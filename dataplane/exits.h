@@ -78,6 +78,8 @@ class Exits {
   // Host stacks that got a packet since the last call: the TAP thread must be woken.
   bool take_host_stack_pending() noexcept { return std::exchange(host_stack_pending_, false); }
 
+  // Where the pieces of datagrams come from; without it they are dropped.
+  void cut_into(PacketPool& pool) noexcept { pieces_ = &pool; }
   void observe(VerdictObserver* observer) noexcept { observer_ = observer; }
   VerdictObserver* observer() noexcept { return observer_; }
   const DropRecords& drop_records() const noexcept { return records_; }
@@ -85,6 +87,8 @@ class Exits {
   void note_revision(std::uint64_t revision) noexcept { revision_ = revision; }
 
  private:
+  void to_port(Allowed&& allowed, Instant now) noexcept;
+  [[gnu::noinline]] void send_in_pieces(Allowed&& whole, Instant now) noexcept;
   [[gnu::noinline]] void flush_port(TxPort& port, Instant now) noexcept;
   static constexpr std::size_t kDropRecords = 8192;
   std::vector<TxPort> ports_;
@@ -94,6 +98,7 @@ class Exits {
   Counters& counters_;
   Volumes& volumes_;
   DropRecords records_;
+  PacketPool* pieces_ = nullptr;
   VerdictObserver* observer_ = nullptr;
   std::uint64_t revision_ = 0;
   bool host_stack_pending_ = false;

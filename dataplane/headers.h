@@ -28,6 +28,10 @@ inline constexpr std::size_t kVlanTagSize = 4;
 inline constexpr std::size_t kMtu = 1500;
 inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu;
 
+// A datagram made of fragments, without its link layer: what eight full frames can hold, and a
+// little over.
+inline constexpr std::size_t kMaxDatagram = 12'000;
+
 using enum sallyport::TcpFlag;
 
 // What a frame carries, as far as the pipeline tells messages apart.
@@ -42,6 +46,8 @@ enum class Message : std::uint8_t {
   kEchoRequest,
   kEchoReply,
   kIcmpError,
+  kFragment,
+  kAtomicFragment,  // IPv6: the only one of its datagram (RFC 6946)
 };
 
 struct Headers {
@@ -69,11 +75,16 @@ struct Headers {
   MacAddress link_layer;
   IpAddress nd_target;
   bool nd_solicited = false;  // advertisement: says that it answers a question
+  // Fragments, and datagrams made of them. l4 is where a fragment's own bytes begin.
+  std::uint32_t fragment_id = 0;
 
   bool is_ip() const { return message != Message::kArp; }
   bool is_neighbour() const {
     return message == Message::kArp || message == Message::kNeighbourSolicitation ||
            message == Message::kNeighbourAdvertisement;
+  }
+  bool is_fragment() const {
+    return message == Message::kFragment || message == Message::kAtomicFragment;
   }
   // What a host says to whoever is its router.
   bool is_for_router() const {

@@ -23,7 +23,8 @@ inline FlowKey key_of(const Headers& h) {
 
 }  // namespace
 
-Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events)
+Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool& datagrams,
+                   Events& events)
     : pool_(pool),
       events_(events),
       mappings_(options.hash_secret, options.nat_ports),
@@ -31,7 +32,10 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, Events& eve
       neighbours_(pool, exits_, police_),
       dhcp_(exits_, police_),
       started_(options.now),
-      next_tick_(options.now) {}
+      next_tick_(options.now),
+      fragments_(pool, datagrams, exits_, counters_) {
+  exits_.cut_into(pool);
+}
 
 // --- in ----------------------------------------------------------------------------------------
 
@@ -104,22 +108,41 @@ void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant 
   const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
   if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
   if (!bound) return exits_.drop(std::move(bound).error(), now);
+  if (bound->headers().is_fragment()) return fragment(*std::move(bound), now);
+  this->bound(*std::move(bound), match, now);
+}
 
-  const Headers& h = bound->headers();
-  const PacketMeta& meta = bound->meta();
+void Pipeline::bound(BoundPacket&& packet, const FlowMatch* match, Instant now) noexcept {
+  const Headers& h = packet.headers();
+  const PacketMeta& meta = packet.meta();
   const SegmentInfo* segment = tables_->segment(meta.segment);
   SALLYPORT_CHECK(segment != nullptr);  // bind found it in these very tables
   if (h.is_neighbour() || h.is_for_router()) {
-    return neighbours_.receive(std::move(*bound), *segment, *tables_, now);
+    return neighbours_.receive(std::move(packet), *segment, *tables_, now);
   }
   if (Dhcp::concerns(h, meta.origin, *segment)) {
-    return dhcp_.receive(std::move(*bound), *segment, *tables_, now);
+    return dhcp_.receive(std::move(packet), *segment, *tables_, now);
   }
   if (const auto never = decide::starts_no_flow(h.source, h.destination)) {
-    return drop(std::move(*bound).release(), *never, now);
+    return drop(std::move(packet).release(), *never, now);
   }
-  if (h.message == Message::kIcmpError) return icmp_error(std::move(*bound), now);
-  flow_packet(*std::move(bound), match != nullptr ? *match : flows_.find(key_of(h)), now);
+  if (h.message == Message::kIcmpError) return icmp_error(std::move(packet), now);
+  flow_packet(std::move(packet), match != nullptr ? *match : flows_.find(key_of(h)), now);
+}
+
+// A datagram is judged when it is whole, from the beginning. Its sender was bound by each fragment,
+// before that took room; it is bound again, as its own.
+void Pipeline::fragment(BoundPacket&& packet, Instant now) noexcept {
+  const Headers& h = packet.headers();
+  if (const auto never = decide::starts_no_flow(h.source, h.destination))
+    return drop(std::move(packet).release(), *never, now);
+  Packet whole = fragments_.add(std::move(packet), now);
+  if (!whole) return;
+  auto parsed = Parse::run_datagram(std::move(whole));
+  if (!parsed) return exits_.drop(std::move(parsed).error(), now);
+  auto sender = Bind::run(*std::move(parsed), *tables_, events_, now);
+  if (!sender) return exits_.drop(std::move(sender).error(), now);
+  bound(*std::move(sender), nullptr, now);
 }
 
 // --- flow table: hit ---------------------------------------------------------------------------
@@ -356,6 +379,7 @@ void Pipeline::set_tables(const Tables* tables) noexcept {
   exits_.note_revision(tables == nullptr ? 0 : tables->revision());
   recheck_ = flows_.places().size();
   if (tables_ != nullptr) {
+    fragments_.share(tables_->view().root().segments()->size());
     names_.names().rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });
   }
 }
@@ -375,6 +399,7 @@ void Pipeline::housekeeping(Instant now) noexcept {
   if (recheck_ > 0) recheck_flows(now);
   if (now < next_tick_) return;
   next_tick_ = now + kTickSpacing;
+  fragments_.tick(now);
   neighbours_.tick(tables_, now);
 }
 

@@ -15,6 +15,7 @@
 #include "dataplane/flow/credits.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/stages/dhcp.h"
+#include "dataplane/stages/fragments.h"
 #include "dataplane/stages/learn_names.h"
 #include "dataplane/stages/neighbours.h"
 #include "dataplane/stages/police.h"
@@ -36,7 +37,8 @@ class Pipeline {
   // For so long after a start, flows that the restart forgot are reset rather than ignored.
   static constexpr Duration kRestartGrace = std::chrono::seconds(120);
 
-  Pipeline(const PipelineOptions& options, PacketPool& pool, Events& events);
+  // `datagrams` is make_datagram_pool()'s.
+  Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool& datagrams, Events& events);
 
   // At most so many frames at once.
   static constexpr std::size_t kMaxBurst = kBurst;
@@ -78,6 +80,9 @@ class Pipeline {
   void flow_packets(Waiting& waiting, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
+  // What bind let in: to its service, its flow or the classifier.
+  void bound(BoundPacket&& packet, const FlowMatch* match, Instant now) noexcept;
+  [[gnu::noinline]] void fragment(BoundPacket&& packet, Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
   void tell_of_ports(Drop reason, const Flow& refused, Instant now) noexcept;
@@ -109,6 +114,7 @@ class Pipeline {
   Instant started_;
   Instant next_tick_;
   std::size_t recheck_ = 0;  // places still to be held against new tables
+  Fragments fragments_;
 };
 
 }  // namespace sallyport::dataplane

@@ -70,6 +70,7 @@ Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
   }
   SALLYPORT_TRY_VOID(start_eal(eal));
   SALLYPORT_TRY(pool_, make_packet_pool(kPoolPackets));
+  SALLYPORT_TRY(datagrams_, make_datagram_pool());
   PipelineOptions options;
   options.flows = options_.flows;
   options.now = os::steady_now();
@@ -77,7 +78,7 @@ Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
       static_cast<ssize_t>(sizeof options.hash_secret)) {
     return fail(ErrorKind::kSystem, "random", "no random numbers");
   }
-  pipeline_ = std::make_unique<Pipeline>(options, *pool_, events_);
+  pipeline_ = std::make_unique<Pipeline>(options, *pool_, *datagrams_, events_);
   taps_ = std::make_unique<TapThread>(*pool_);
   std::vector<Worker::Port> polled;
   for (const os::PortSpec& port : ports) {

@@ -66,6 +66,7 @@ class Daemon {
   DaemonOptions options_;
   std::optional<std::vector<os::PortSpec>> ports_;
   std::optional<PacketPool> pool_;
+  std::optional<PacketPool> datagrams_;
   Events events_;
   std::vector<std::unique_ptr<EthPort>> devices_;
   // Of each of devices_, as last seen; setup raises it only after a start.

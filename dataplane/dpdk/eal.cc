@@ -14,10 +14,15 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "dataplane/dpdk/fragment_table.h"
+
 namespace sallyport::dataplane {
 namespace {
 
 constexpr std::uint32_t kCacheSize = 128;
+// Datagrams that were made whole and have not left yet. Those for a wire are cut and gone at once;
+// the others wait in a host stack's ring or for a neighbour's MAC.
+constexpr std::uint32_t kDatagramBuffers = 255;
 static_assert(RTE_PKTMBUF_HEADROOM == 128);
 
 bool with_hugepages = false;
@@ -104,14 +109,18 @@ Result<void> start_eal(const EalOptions& options) {
 
 bool eal_uses_hugepages() noexcept { return with_hugepages; }
 
-Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room) {
-  rte_mempool* pool = rte_pktmbuf_pool_create("packets", packets, kCacheSize, kPacketPrivateSize,
-                                              room, SOCKET_ID_ANY);
+Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room, const char* name) {
+  rte_mempool* pool =
+      rte_pktmbuf_pool_create(name, packets, kCacheSize, kPacketPrivateSize, room, SOCKET_ID_ANY);
   if (pool == nullptr) {
     return fail(ErrorKind::kExhausted, "dpdk-pool",
                 fmt::format("no memory for {} packets: {}", packets, rte_strerror(rte_errno)));
   }
   return PacketPool(pool);
+}
+
+Result<PacketPool> make_datagram_pool() {
+  return make_packet_pool(kDatagramBuffers, kWholeDatagram, "datagrams");
 }
 
 std::uint32_t PacketPool::free_count() const noexcept { return rte_mempool_avail_count(pool_); }

@@ -41,8 +41,11 @@ bool eal_uses_hugepages() noexcept;
 // Room of a buffer for one whole frame with headroom.
 inline constexpr std::uint16_t kWholeFrame = 2048 + 128;
 // `packets` buffers of `room` bytes, headroom included. kExhausted "dpdk-pool" if memory is
-// short.
-Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room = kWholeFrame);
+// short. One pool of a name per process.
+Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room = kWholeFrame,
+                                    const char* name = "packets");
+// Where datagrams are made whole (dpdk/fragment_table.h); the same failures.
+Result<PacketPool> make_datagram_pool();
 
 // Makes the calling thread known to DPDK (per-thread pool cache); for workers.
 void register_dpdk_thread() noexcept;

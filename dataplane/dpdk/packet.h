@@ -46,6 +46,8 @@ struct PacketMeta {
   RxFault fault = RxFault::kNone;
   // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
   std::uint16_t stages = 0;
+  // Of a datagram made of fragments: the largest one's IP bytes. Else 0.
+  std::uint16_t largest_fragment = 0;
   std::uint64_t capture_number = 0;  // 0 = not captured (telemetry/capture.h)
 };
 inline constexpr std::uint16_t kPacketPrivateSize = 256;
@@ -89,6 +91,7 @@ class Packet {
     note.origin = Origin::kWire;
     note.fault = fault;
     note.stages = 0;
+    note.largest_fragment = 0;
     note.capture_number = 0;
   }
   // Its headers and metadata will be needed soon.
@@ -148,6 +151,7 @@ class PacketPool {
     return packet;
   }
   std::uint32_t free_count() const noexcept;
+  std::uint32_t size() const noexcept { return pool_->size; }
   rte_mempool* raw() const noexcept { return pool_; }
 
  private:

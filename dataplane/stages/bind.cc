@@ -2,6 +2,7 @@
 
 #include "dataplane/stages/ethernet.h"
 #include "dataplane/stages/parse.h"
+#include "dataplane/stages/rewrite.h"
 #include "dataplane/telemetry/stages.h"
 
 namespace sallyport::dataplane {
@@ -134,6 +135,16 @@ Outcome<ParsedPacket> Parse::run(Packet&& packet) noexcept {
   if (const auto bad = parse_frame(packet.bytes(), meta.headers)) {
     return dropped(std::move(packet), *bad);
   }
+  return ParsedPacket(std::move(packet));
+}
+
+Outcome<ParsedPacket> Parse::run_datagram(Packet&& packet) noexcept {
+  PacketMeta& meta = packet.meta();
+  const std::uint32_t id = meta.headers.fragment_id;
+  const auto bad = parse_datagram(packet.bytes(), meta.headers);
+  meta.headers.fragment_id = id;
+  if (bad) return dropped(std::move(packet), *bad);
+  if (!transport_sum_right(packet)) return dropped(std::move(packet), Drop::kBadTransportChecksum);
   return ParsedPacket(std::move(packet));
 }
 

@@ -25,6 +25,9 @@ class Parse {
  public:
   // The first stage (stages/parse.h), as a step from packet to packet.
   static Outcome<ParsedPacket> run(Packet&& packet) noexcept;
+  // The same for a datagram made of fragments, whose transport sum must be right: what was put
+  // together wrongly is nobody's word (design §4).
+  static Outcome<ParsedPacket> run_datagram(Packet&& packet) noexcept;
 };
 
 class Bind {

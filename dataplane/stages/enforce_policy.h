@@ -18,6 +18,10 @@ class EnforcePolicy {
   static Allowed by_builtin(Packet&& packet, Builtin rule, const Exit& exit) noexcept {
     return {std::move(packet), builtin_slot(rule), exit};
   }
+  // A part of a packet that may leave may leave, the same way.
+  static Allowed piece_of(const Allowed& whole, Packet&& piece) noexcept {
+    return {std::move(piece), whole.rule(), whole.exit()};
+  }
   // The next hop's port and link address are known now.
   static bool address_to(Allowed& allowed, PortSlot port, const LinkAddress& link) noexcept {
     allowed.exit_.port = port;

@@ -16,6 +16,9 @@ constexpr std::size_t kIpv6Size = 40;
 constexpr std::size_t kTcpSize = 20;
 constexpr std::size_t kUdpSize = 8;
 constexpr std::size_t kIcmpSize = 8;
+constexpr std::size_t kFragmentHeaderSize = 8;
+// Of a datagram that is made whole; with its headers it is at most kMaxDatagram.
+constexpr std::size_t kMaxPayload = kMaxDatagram - 64;
 
 Reason parse_icmp(ConstBytes icmp, Headers& out) {
   if (icmp.size() < kIcmpSize) return Drop::kTruncatedTransport;
@@ -115,6 +118,55 @@ Reason parse_transport(ConstBytes frame, std::uint8_t protocol, Headers& out) {
   }
 }
 
+std::size_t smallest_header(IpProtocol protocol) {
+  return protocol == IpProtocol::kTcp ? kTcpSize : kUdpSize;
+}
+
+// What a fragment must be before it may take room; `data` is what it has of its datagram, from
+// byte `offset` on. RFC 791 §3.2, RFC 8200 §4.5. A first one holds its whole transport header (RFC
+// 7112), so that of TCP nothing can begin in its second eight bytes (RFC 3128).
+Reason parse_fragment(ConstBytes data, std::uint8_t protocol, std::size_t offset, bool more,
+                      Headers& out) {
+  const bool v6 = out.version() == IpVersion::k6;
+  if (protocol != 6 && protocol != 17 && protocol != (v6 ? 58 : 1)) return Drop::kIpProtocol;
+  out.protocol = static_cast<IpProtocol>(protocol);
+  out.payload = out.l4;
+  out.message = Message::kFragment;
+  if (v6 && offset == 0 && !more) {
+    out.message = Message::kAtomicFragment;
+    return std::nullopt;
+  }
+  const std::size_t least = offset == 0 ? smallest_header(out.protocol) : 1;
+  if (data.size() < least || (more && data.size() % 8 != 0) ||
+      (offset == 8 && out.protocol == IpProtocol::kTcp) || offset + data.size() > kMaxPayload) {
+    return Drop::kFragmentMalformed;
+  }
+  return std::nullopt;
+}
+
+Reason parse_fragment4(ConstBytes frame, Headers& out) {
+  const auto ip = fixed<kIpv4Size>(frame, out.l3);
+  const std::uint16_t word = u16<6>(ip);
+  if ((word & 0x8000) != 0) return Drop::kFragment;  // reserved, must be zero
+  out.fragment_id = u16<4>(ip);
+  const ConstBytes data = slice(frame, out.l4, static_cast<std::size_t>(out.end - out.l4));
+  return parse_fragment(data, u8<9>(ip), std::size_t{word & 0x1fffU} * 8, (word & 0x2000) != 0,
+                        out);
+}
+
+Reason parse_fragment6(ConstBytes frame, Headers& out) {
+  const ConstBytes payload = slice(frame, out.l4, static_cast<std::size_t>(out.end - out.l4));
+  if (payload.size() < kFragmentHeaderSize) return Drop::kRunt;
+  const auto fields = fixed<kFragmentHeaderSize>(payload, 0);
+  // A second one belongs to nothing that anybody sends.
+  if (u8<0>(fields) == 44) return Drop::kFragment;
+  out.l4 = static_cast<std::uint16_t>(out.l4 + kFragmentHeaderSize);
+  out.fragment_id = std::byteswap(field<std::uint32_t, 4>(fields));
+  const std::uint16_t word = u16<2>(fields);
+  return parse_fragment(payload.subspan(kFragmentHeaderSize), u8<0>(fields), word & 0xfff8U,
+                        (word & 1) != 0, out);
+}
+
 // A mapped address on the wire would be taken for IPv4 by every table (RFC 4038 §4.2).
 Reason check_v6_addresses(const Headers& h) {
   if (h.source.is_v4()) return Drop::kMartianSource;
@@ -136,8 +188,6 @@ Reason parse_ipv4(ConstBytes frame, Headers& out) {
   if (header != kIpv4Size) sum.add(slice(frame, out.l3 + kIpv4Size, header - kIpv4Size));
   if (sum.finish() != 0) return Drop::kBadIpChecksum;
   if (header != kIpv4Size) return Drop::kIpOptions;
-  // More fragments, an offset, or the reserved bit (RFC 791 §3.1: must be zero).
-  if ((u16<6>(ip) & 0xbfff) != 0) return Drop::kFragment;
   out.source = v4<12>(ip);
   out.destination = v4<16>(ip);
   out.ttl = u8<8>(ip);
@@ -145,6 +195,8 @@ Reason parse_ipv4(ConstBytes frame, Headers& out) {
   out.end = static_cast<std::uint16_t>(out.l3 + total);
   if (auto bad = decide::implausible_addresses(out.source, out.destination)) return bad;
   if (out.ttl == 0) return Drop::kTtlExpired;
+  // More fragments, an offset, or the reserved bit.
+  if ((u16<6>(ip) & 0xbfff) != 0) return Drop::kFragment;
   return parse_transport(frame, u8<9>(ip), out);
 }
 
@@ -197,20 +249,19 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
   return std::nullopt;
 }
 
-}  // namespace
-
-[[gnu::flatten]] std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
+// `most`: bytes behind the link layer.
+[[gnu::always_inline]] inline Reason parse_any(ConstBytes frame, std::size_t most, Headers& out) {
   static constexpr Headers kNothing;
   out = kNothing;
   if (frame.size() < kEthernetSize) return Drop::kRunt;
-  if (frame.size() > kMaxFrameSize) return Drop::kGiant;
+  if (frame.size() > kEthernetSize + kVlanTagSize + most) return Drop::kGiant;
   const auto ethernet = fixed<kEthernetSize>(frame, 0);
   out.destination_mac = mac<0>(ethernet);
   out.source_mac = mac<6>(ethernet);
   if (out.source_mac.is_group() || out.source_mac.is_zero()) return Drop::kBadSourceMac;
   std::uint16_t type = u16<12>(ethernet);
   if (auto bad = parse_vlan(frame, type, out)) return bad;
-  if (frame.size() - out.l3 > kMtu) return Drop::kGiant;
+  if (frame.size() - out.l3 > most) return Drop::kGiant;
   switch (type) {
     case kEtherTypeArp:
       return parse_arp(frame.subspan(out.l3), out);
@@ -221,6 +272,21 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
     default:
       return type <= kMtu ? Drop::kLlcFrame : Drop::kEtherType;
   }
+}
+
+}  // namespace
+
+[[gnu::flatten]] std::optional<Drop> parse_headers(ConstBytes frame, Headers& out) noexcept {
+  return parse_any(frame, kMtu, out);
+}
+
+std::optional<Drop> parse_fragment(ConstBytes frame, Headers& out) noexcept {
+  return out.version() == IpVersion::k4 ? parse_fragment4(frame, out) : parse_fragment6(frame, out);
+}
+
+std::optional<Drop> parse_datagram(ConstBytes frame, Headers& out) noexcept {
+  if (auto bad = parse_any(frame, kMaxDatagram, out)) return bad;
+  return out.is_neighbour() || out.is_for_router() ? Reason(Drop::kFragment) : std::nullopt;
 }
 
 std::optional<QuotedFlow> parse_quote(ConstBytes frame, const Headers& error) noexcept {

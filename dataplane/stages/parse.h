@@ -6,7 +6,7 @@
 // Padding behind the stated length is tolerated and ignored.
 //
 // Input: any bytes whatever. Thread: pure. Sources: IEEE 802.3/802.1Q, RFC 826, 791, 8200, 9293,
-// 768, 792, 4443, 4861 §7.1, RFC 1122 §3.2.1, RFC 6890.
+// 768, 792, 3128, 6946, 7112, 4443, 4861 §7.1, RFC 1122 §3.2.1, RFC 6890.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,20 @@
 
 namespace sallyport::dataplane {
 
+// Steps of parse_frame(). The first says kFragment with IP's part of `out` filled in, so that whole
+// packets do not pay for fragments.
+[[gnu::noinline]] std::optional<Drop> parse_headers(ConstBytes frame, Headers& out) noexcept;
+[[gnu::noinline]] std::optional<Drop> parse_fragment(ConstBytes frame, Headers& out) noexcept;
+
 // Nothing on success; `out` is meaningful only then.
-[[gnu::noinline]] std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept;
+inline std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
+  const auto bad = parse_headers(frame, out);
+  return bad != Drop::kFragment ? bad : parse_fragment(frame, out);
+}
+
+// The same for a datagram that was made of fragments, of at most kMaxDatagram bytes behind the link
+// layer: no fragment itself, nothing of neighbour discovery (RFC 6980) or for routers (kFragment).
+[[gnu::noinline]] std::optional<Drop> parse_datagram(ConstBytes frame, Headers& out) noexcept;
 
 // The flow that an ICMP error quotes, as the quoting host saw its own packet (RFC 792, RFC 4443
 // §2.4(c)): addresses and ports of the packet that caused the error.

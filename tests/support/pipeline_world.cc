@@ -58,6 +58,16 @@ dataplane::PacketPool& test_pool() {
   return pool;
 }
 
+dataplane::PacketPool& test_datagram_pool() {
+  static dataplane::PacketPool pool = [] {
+    static_cast<void>(test_pool());  // which starts DPDK
+    auto made = dataplane::make_datagram_pool();
+    if (!made) give_up(made.error().context);
+    return *made;
+  }();
+  return pool;
+}
+
 const std::map<std::string, Host, std::less<>>& plant_hosts() {
   static const std::map<std::string, Host, std::less<>> hosts = {
       {"plc", {"lan1", 0, "field", mac("02:00:00:00:20:05"), ip("10.20.0.5"), ip("fd00:20::5")}},
@@ -155,7 +165,8 @@ PipelineWorld::PipelineWorld(std::optional<model::Gateway> gateway, std::uint32_
   options.hash_secret = {0x0123456789abcdef, 0xfedcba9876543210};
   options.nat_ports = nat_ports;
   options.now = now_;
-  pipeline_ = std::make_unique<dataplane::Pipeline>(options, test_pool(), events_);
+  pipeline_ =
+      std::make_unique<dataplane::Pipeline>(options, test_pool(), test_datagram_pool(), events_);
   pipeline_->exits().observe(this);
   if (gateway) apply(*gateway);
   // Without policy there are wires all the same; slots as the compiler gives them.

@@ -27,6 +27,7 @@
 namespace sallyport::testing {
 
 dataplane::PacketPool& test_pool();
+dataplane::PacketPool& test_datagram_pool();
 
 struct Frame {
   std::string where;  // port name, or "host:SEGMENT"

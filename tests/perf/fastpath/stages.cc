@@ -111,14 +111,15 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   eal.memory_mb = 64;
   if (!start_eal(eal)) return 1;
   auto pool = make_packet_pool(kPool, kSmallRoom);
-  if (!pool) return 1;
+  auto datagrams = make_datagram_pool();
+  if (!pool || !datagrams) return 1;
   const BuiltPlant plant(c.plant);
   Events events;
   Keeper in, out;
   PipelineOptions options;
   options.hash_secret = kBenchSecret;
   options.now = os::steady_now();
-  Pipeline pipeline(options, *pool, events);
+  Pipeline pipeline(options, *pool, *datagrams, events);
   pipeline.set_tables(&plant.tables());
   pipeline.exits().attach_port(plant.port("in"), in);
   pipeline.exits().attach_port(plant.port("out"), out);

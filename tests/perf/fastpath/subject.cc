@@ -35,6 +35,7 @@ int failed(const Error& error) {
 // Memory and ports of a round.
 struct Rig {
   PacketPool pool;
+  PacketPool datagrams;
   std::unique_ptr<EthPort> in, out;
 };
 Result<Rig> rig_of(const Subject& subject) {
@@ -45,12 +46,14 @@ Result<Rig> rig_of(const Subject& subject) {
   auto pool = dataplane::make_packet_pool(
       static_cast<std::uint32_t>(subject.traffic.packets) + kSpare, kSmallRoom);
   if (!pool) return std::unexpected(std::move(pool).error());
+  auto datagrams = dataplane::make_datagram_pool();
+  if (!datagrams) return std::unexpected(std::move(datagrams).error());
   auto in =
       EthPort::open(fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", subject.capture), *pool);
   if (!in) return std::unexpected(std::move(in).error());
   auto out = EthPort::open("net_null0,no-rx=1", *pool);
   if (!out) return std::unexpected(std::move(out).error());
-  return Rig{*pool, std::move(*in), std::move(*out)};
+  return Rig{*pool, *datagrams, std::move(*in), std::move(*out)};
 }
 
 dataplane::PipelineOptions options_of(std::size_t flows, Instant now) {
@@ -90,7 +93,7 @@ class Gateway {
       : rig_(rig),
         traffic_(traffic),
         plant_(plant),
-        pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, events_),
+        pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, rig.datagrams, events_),
         poller_(pipeline_, {{plant.port("in"), rig.in.get()}, {plant.port("out"), rig.out.get()}}) {
     pipeline_.set_tables(&plant.tables());
     pipeline_.exits().attach_port(plant.port("in"), *rig.in);

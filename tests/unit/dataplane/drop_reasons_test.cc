@@ -5,6 +5,7 @@
 #include <map>
 
 #include "dataplane/stages/ethernet.h"
+#include "tests/support/fragment_builder.h"
 #include "tests/unit/dataplane/policy_fixture.h"
 
 namespace sallyport::testing {
@@ -34,6 +35,7 @@ class Scene final : public Policy {
   std::size_t transport() const { return kIp + (v4() ? 20U : 40U); }
   Bytes syn() const { return packet("scada", 40000, "plc", 502).tcp(kTcpSyn); }
   Bytes datagram() const { return packet("meter", 5000, "plc", 5683).payload({1, 2, 3, 4}).udp(); }
+  Bytes large() const { return packet("meter", 5000, "plc", 5683).payload(Bytes(1016)).udp(); }
   // `frame` with some bytes replaced and, if it has one, its IPv4 header sum right again.
   static Bytes with(Bytes frame, std::size_t at, std::initializer_list<int> bytes) {
     for (const int byte : bytes) frame[at++] = static_cast<std::uint8_t>(byte);
@@ -172,9 +174,26 @@ const Scene::Cases& Scene::cases() {
        [](W& w) { w.scada(with(w.syn(), kIp + (w.v4() ? 2U : 4U), {0x05, 0xd0})); }},
       {Drop::kFragment,
        [](W& w) {
-         auto frame = w.syn();
-         // More fragments; an atomic fragment's header (RFC 6946).
-         w.scada(w.v4() ? with(frame, kIp + 6, {0x20, 0}) : with(frame, kIp + 6, {44}));
+         // The bit that must be zero; a fragment of a fragment.
+         if (w.v4()) return w.scada(with(w.syn(), kIp + 6, {0x80, 0}));
+         Bytes nested = fragment_of(w.syn(), {0, 20, false}, 1);
+         nested[kIp + 40] = 44;
+         w.scada(nested);
+       }},
+      {Drop::kFragmentMalformed, [](W& w) { w.meter(fragment_of(w.large(), {0, 100, true}, 1)); }},
+      {Drop::kFragmentOverlap,
+       [](W& w) {
+         for (int i = 0; i < 2; ++i) w.meter(fragment_of(w.large(), {0, 512, true}, 1));
+       }},
+      {Drop::kFragmentTimeout,
+       [](W& w) {
+         w.meter(fragment_of(w.large(), {0, 512, true}, 1));
+         w.world_.wait(seconds(3));
+       }},
+      {Drop::kFragmentTableFull,
+       [](W& w) {
+         for (std::uint32_t id = 0; id <= dataplane::Fragments::kDatagrams; ++id)
+           w.meter(fragment_of(w.large(), {0, 512, true}, id));
        }},
       {Drop::kTtlExpired,
        [](W& w) { w.scada(w.packet("scada", 40000, "plc", 502).ttl(1).tcp(kTcpSyn)); }},

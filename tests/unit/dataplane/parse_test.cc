@@ -2,12 +2,14 @@
 // when two things are wrong at once (the one that was checked first).
 #include "dataplane/stages/parse.h"
 
+#include "tests/support/fragment_builder.h"
 #include "tests/unit/dataplane/policy_fixture.h"
 
 namespace sallyport::testing {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
+using dataplane::Message;
 constexpr std::size_t kIp = 14;
 
 class Parse : public ::testing::TestWithParam<IpVersion> {
@@ -97,28 +99,39 @@ TEST_P(Parse, TagsAtTheirEdges) {
   EXPECT_EQ(reason(cut), "runt");
 }
 
-TEST_P(Parse, FragmentsOfEveryKindAreNamed) {
-  const Bytes udp = meter().payload(Bytes(32, 1)).udp();
+TEST_P(Parse, FragmentsAreNamedOrTold) {
+  const Bytes udp = meter().payload(Bytes(32, 1)).udp();  // 40 bytes behind the IP header
+  const auto cut = [&](std::size_t offset, std::size_t size, bool more) {
+    Bytes frame = udp;
+    frame.resize(20'000);
+    return fragment_of(frame, {offset, size, more}, 0x01020304);
+  };
+  const auto message = [](const Bytes& frame) {
+    Headers h;
+    EXPECT_FALSE(dataplane::parse_frame(frame, h));
+    EXPECT_EQ(h.fragment_id & 0xffff, 0x0304U);
+    return h.message;
+  };
+  EXPECT_EQ(message(cut(0, 40, true)), Message::kFragment);
+  EXPECT_EQ(message(cut(8, 8, true)), Message::kFragment);
+  EXPECT_EQ(message(cut(40, 1, false)), Message::kFragment);
+  EXPECT_EQ(reason(cut(0, 7, true)), "fragment-malformed") << "no whole eight";
+  EXPECT_EQ(reason(cut(0, 0, true)), "fragment-malformed") << "empty";
+  EXPECT_EQ(reason(cut(8, 0, false)), "fragment-malformed") << "empty";
+  EXPECT_EQ(reason(cut(16, 9, true)), "fragment-malformed") << "no whole eight";
+  EXPECT_EQ(message(cut(11'928, 8, false)), Message::kFragment) << "the largest datagram";
+  EXPECT_EQ(reason(cut(11'928, 9, false)), "fragment-malformed") << "one byte more";
   if (v4()) {
-    for (const auto& [what, high, low] : {std::tuple{"first", 0x20, 0},
-                                          {"middle", 0x20, 3},
-                                          {"last", 0, 3},
-                                          {"overlap", 0x20, 1},
-                                          {"far", 0x1f, 0xff},
-                                          {"reserved bit", 0x80, 0},
-                                          {"first that says do not", 0x60, 0}})
-      EXPECT_EQ(reason(with(udp, kIp + 6, {high, low})), "fragment") << what;
+    EXPECT_EQ(reason(with(udp, kIp + 6, {0x80, 0})), "fragment") << "reserved bit";
     EXPECT_EQ(reason(with(udp, kIp + 6, {0x40, 0})), "passes") << "do not fragment";
-    EXPECT_EQ(reason(with(udp, kIp + 6, {0, 0})), "passes");
-    EXPECT_EQ(reason(stated(with(udp, kIp + 6, {0x20, 0}), 1)), "fragment") << "tiny";
+    EXPECT_EQ(message(with(cut(0, 40, true), kIp + 6, {0x60, 0})), Message::kFragment);
+    EXPECT_EQ(reason(with(cut(0, 40, true), kIp + 9, {132})), "ip-protocol");
   } else {
-    for (const int offset : {0, 1, 0xfff8}) {  // atomic, first, last
-      Bytes fragment = udp;
-      fragment.insert(fragment.begin() + kIp + 40, {17, 0, static_cast<std::uint8_t>(offset >> 8),
-                                                    static_cast<std::uint8_t>(offset), 0, 0, 0, 1});
-      EXPECT_EQ(reason(stated(with(fragment, kIp + 6, {44}), 48)), "fragment") << offset;
-    }
-    EXPECT_EQ(reason(stated(with(udp, kIp + 6, {44}), 0)), "fragment") << "without its header";
+    EXPECT_EQ(message(cut(0, 40, false)), Message::kAtomicFragment);
+    EXPECT_EQ(reason(with(cut(0, 40, true), kIp + 40, {44})), "fragment") << "of a fragment";
+    EXPECT_EQ(reason(with(cut(0, 40, true), kIp + 40, {60})), "ip-protocol");
+    EXPECT_EQ(reason(stated(with(udp, kIp + 6, {44}), 0)), "runt") << "without its header";
+    EXPECT_EQ(reason(stated(with(udp, kIp + 6, {44}), 7)), "runt") << "one byte less";
   }
 }
 
