@@ -208,16 +208,6 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
   forward(std::move(raw), **flow, Direction::kFromClient, now);
 }
 
-void Pipeline::tell_of_ports(Drop reason, const Flow& refused, Instant now) noexcept {
-  Event event;
-  event.kind = reason == Drop::kNatPortsExhausted ? EventKind::kNatPortsExhausted
-                                                  : EventKind::kNatDeviceLimit;
-  event.device = refused.client_device;
-  event.address = refused.client;
-  event.when = now;
-  events_.add(event);
-}
-
 // A place in the flow table, a credit if the rule terminates, a port if the flow leaves mapped; or
 // nothing of it.
 std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
@@ -236,7 +226,7 @@ std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
   if (opened.mapped()) {
     const auto port = mappings_.take(opened);
     if (!port) {
-      tell_of_ports(port.error(), opened, now);
+      events_.add(Event::no_port(port.error(), opened.client_device, opened.client, now));
       return std::unexpected(port.error());
     }
     opened.stand_in_port = *port;

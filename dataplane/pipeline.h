@@ -85,7 +85,6 @@ class Pipeline {
   [[gnu::noinline]] void fragment(BoundPacket&& packet, Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
-  void tell_of_ports(Drop reason, const Flow& refused, Instant now) noexcept;
   std::expected<Flow*, Drop> place(Flow& opened, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;

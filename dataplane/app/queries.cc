@@ -185,7 +185,8 @@ std::string event_json(const Event& event, const QueryContext& context) {
 }
 
 std::string link_event_json(std::string_view port, std::int64_t wall_ns) {
-  return Json{{"port", port}, {"time", static_cast<double>(wall_ns / 1'000'000) / 1000.0}}.dump();
+  const std::int64_t wall_ms = wall_ns / 1'000'000;
+  return Json{{"port", port}, {"time", static_cast<double>(wall_ms) / 1000.0}}.dump();
 }
 
 }  // namespace sallyport::dataplane

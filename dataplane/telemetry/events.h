@@ -10,6 +10,7 @@
 
 #include "dataplane/cache_line.h"
 #include "dataplane/headers.h"
+#include "policy/base/drop_reasons.h"
 #include "policy/base/units.h"
 
 namespace sallyport::dataplane {
@@ -36,6 +37,16 @@ struct Event {
   MacAddress mac;
   IpAddress address;
   Instant when;
+  // `reason` is kNatPortsExhausted or kNatDeviceLimit.
+  static Event no_port(Drop reason, DeviceSlot device, const IpAddress& client, Instant now) {
+    Event out;
+    out.kind = reason == Drop::kNatPortsExhausted ? EventKind::kNatPortsExhausted
+                                                  : EventKind::kNatDeviceLimit;
+    out.device = device;
+    out.address = client;
+    out.when = now;
+    return out;
+  }
 };
 
 class Events {

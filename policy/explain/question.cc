@@ -90,8 +90,8 @@ struct Reader {
     if (!parsed)
       return wrong(key, value, size ? "a number up to 65535" : "a number up to 4294967295");
     if (size) question.size = static_cast<std::uint16_t>(*parsed);
-    if (key == "sequence") question.sequence = *parsed;
-    if (key == "acknowledgement") question.acknowledgement = *parsed;
+    if (key == "sequence") question.sequence = parsed;
+    if (key == "acknowledgement") question.acknowledgement = parsed;
     return {};
   }
 

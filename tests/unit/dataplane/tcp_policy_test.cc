@@ -51,7 +51,7 @@ TEST_P(TcpPolicy, WhatLiesOutsideTheWindowsIsRefusedAndEndsNothing) {
     expect_drop(send("plc", blind(kFar, 1001).tcp(flags)), Drop::kBadTcpWindow);
   // An acknowledgement of what nobody sent, and one from long ago.
   expect_drop(send("plc", blind(1001, 1002).payload({1}).tcp(kTcpAck)), Drop::kBadTcpWindow);
-  expect_drop(send("plc", blind(1001, 1001 - 2 * 65535 - 1).payload({1}).tcp(kTcpAck)),
+  expect_drop(send("plc", blind(1001, 1001U - 2 * 65535U - 1).payload({1}).tcp(kTcpAck)),
               Drop::kBadTcpWindow);
   EXPECT_EQ(world_.pipeline().flows().size(), 1U);
   expect_out(send("plc", packet("plc", 502, "scada", 40000).payload({1}).tcp(kTcpAck)), "lan3");
