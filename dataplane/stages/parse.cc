@@ -249,8 +249,10 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
   return std::nullopt;
 }
 
-// `most`: bytes behind the link layer.
-[[gnu::always_inline]] inline Reason parse_any(ConstBytes frame, std::size_t most, Headers& out) {
+}  // namespace
+
+[[gnu::flatten]] std::optional<Drop> parse_headers(ConstBytes frame, std::size_t most,
+                                                   Headers& out) noexcept {
   static constexpr Headers kNothing;
   out = kNothing;
   if (frame.size() < kEthernetSize) return Drop::kRunt;
@@ -274,18 +276,12 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
   }
 }
 
-}  // namespace
-
-[[gnu::flatten]] std::optional<Drop> parse_headers(ConstBytes frame, Headers& out) noexcept {
-  return parse_any(frame, kMtu, out);
-}
-
 std::optional<Drop> parse_fragment(ConstBytes frame, Headers& out) noexcept {
   return out.version() == IpVersion::k4 ? parse_fragment4(frame, out) : parse_fragment6(frame, out);
 }
 
 std::optional<Drop> parse_datagram(ConstBytes frame, Headers& out) noexcept {
-  if (auto bad = parse_any(frame, kMaxDatagram, out)) return bad;
+  if (auto bad = parse_headers(frame, kMaxDatagram, out)) return bad;
   return out.is_neighbour() || out.is_for_router() ? Reason(Drop::kFragment) : std::nullopt;
 }
 

@@ -17,14 +17,15 @@
 
 namespace sallyport::dataplane {
 
-// Steps of parse_frame(). The first says kFragment with IP's part of `out` filled in, so that whole
-// packets do not pay for fragments.
-[[gnu::noinline]] std::optional<Drop> parse_headers(ConstBytes frame, Headers& out) noexcept;
+// Steps of parse_frame(). The first takes `most` bytes behind the link layer and says kFragment
+// with IP's part of `out` filled in, so that whole packets do not pay for fragments.
+[[gnu::noinline]] std::optional<Drop> parse_headers(ConstBytes frame, std::size_t most,
+                                                    Headers& out) noexcept;
 [[gnu::noinline]] std::optional<Drop> parse_fragment(ConstBytes frame, Headers& out) noexcept;
 
 // Nothing on success; `out` is meaningful only then.
 inline std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
-  const auto bad = parse_headers(frame, out);
+  const auto bad = parse_headers(frame, kMtu, out);
   return bad != Drop::kFragment ? bad : parse_fragment(frame, out);
 }
 
