@@ -63,11 +63,11 @@ class Daemon {
   Result<os::Outgoing> start_capture(const wire::Query& request, std::uint64_t id);
   Result<os::Outgoing> capture(const wire::Query& request, std::uint64_t id);
 
+  Events events_;
   DaemonOptions options_;
   std::optional<std::vector<os::PortSpec>> ports_;
   std::optional<PacketPool> pool_;
   std::optional<PacketPool> datagrams_;
-  Events events_;
   std::vector<std::unique_ptr<EthPort>> devices_;
   // Of each of devices_, as last seen; setup raises it only after a start.
   enum class Link : std::uint8_t { kNotYetUp, kUp, kDown };
