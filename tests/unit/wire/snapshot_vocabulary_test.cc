@@ -1,7 +1,7 @@
 // What a well-formed snapshot may not say: presence, counts, slots, names and references
 // (policy/wire/verify_meaning.cc). One case for each way of failing each check, and cases at the
-// bounds that must pass, so that no check can be removed or moved by one unseen. One list, one
-// file.
+// bounds that must pass, so that no check can be removed or moved by one unseen. As long as that
+// list.
 #include <gtest/gtest.h>
 
 #include "tests/support/policy/draft_tables.h"
