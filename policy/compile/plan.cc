@@ -257,6 +257,16 @@ void Planner::plan_from_gateway(Work& work) {
   check_plaintext(work, true, true, std::nullopt);
 }
 
+void Planner::check_nat_ports(const model::Conduit& conduit, std::size_t segment, PortRange ports) {
+  if (!input_.gateway.segments[segment].napt44 || ports.first > wire::kLastNatPort ||
+      ports.last < wire::kFirstNatPort)
+    return;
+  error(conduit, "nat-ports",
+        fmt::format("ports {} to {} of segment {} stand for inside addresses (`napt44:`)",
+                    wire::kFirstNatPort, wire::kLastNatPort, input_.gateway.segments[segment].name),
+        "choose ports outside that range");
+}
+
 void Planner::plan_to_gateway(Work& work) {
   const PortRange ports = work.conduit.service.ports;
   if (!is_echo(work.conduit.service) && ports.first <= wire::kLastListenerPort &&
@@ -272,6 +282,7 @@ void Planner::plan_to_gateway(Work& work) {
             fmt::format("the gateway has no address on segment {}",
                         input_.gateway.segments[segment].name),
             "give the segment an `address`");
+    if (!is_echo(work.conduit.service)) check_nat_ports(work.conduit, segment, ports);
     add_box(rule, set, input_.geography.own(segment));
   }
   check_plaintext(work, true, true, std::nullopt);

@@ -215,12 +215,7 @@ void Planner::claim_listener(const Work& work, std::size_t segment, const Addres
               fmt::format("ports {} to {} of the gateway are the terminator's",
                           wire::kFirstListenerPort, wire::kLastListenerPort),
               "listen on a port outside that range");
-      if (place.gateway && input_.gateway.segments[segment].napt44 && to_address(n).is_v4() &&
-          wire::is_nat_port(port))
-        error(c, "nat-ports",
-              fmt::format("ports {} to {} of {} stand for inside addresses (`napt44:`)",
-                          wire::kFirstNatPort, wire::kLastNatPort, to_address(n).to_string()),
-              "listen on a port outside that range");
+      if (place.gateway && to_address(n).is_v4()) check_nat_ports(c, segment, {port, port});
       const auto [at, fresh] = listeners_.emplace(std::tuple(segment, n, c.service.protocol, port),
                                                   Claim{&c, is_inbound_listener(c)});
       if (fresh || (!at->second.inbound && !is_inbound_listener(c))) continue;

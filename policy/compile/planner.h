@@ -37,6 +37,8 @@ class Planner {
   void plan_direct(Work& work);
   void plan_from_gateway(Work& work);
   void plan_to_gateway(Work& work);
+  // Of an uplink's own IPv4 addresses, NAPT44 answers at some ports for inside addresses.
+  void check_nat_ports(const model::Conduit& conduit, std::size_t segment, PortRange ports);
   void note_resolver(const Work& work);
   void plan_services(const model::Segment& segment, std::size_t index);
 

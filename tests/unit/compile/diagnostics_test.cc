@@ -111,6 +111,12 @@ const Case kCases[] = {
        terminated(g, segment("uplink"), device("press4"), inbound(20000));
      },
      "nat-ports", 100, "10240 to 32767"},
+    {"a service of the gateway among the ports of NAPT44",
+     [](Gateway& g) {
+       g.segments[0].napt44 = true;
+       conduit(g, segment("uplink"), device("gateway"), tcp(32000, 33000));
+     },
+     "nat-ports", 100, "10240 to 32767"},
     {"two default routes",
      [](Gateway& g) {
        g.segments[2].role = model::Role::kUplink;
