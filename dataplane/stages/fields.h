@@ -64,6 +64,11 @@ T bytes_at(ConstBytes b, std::size_t at) {
 inline std::uint16_t u16_at(ConstBytes b, std::size_t at) {
   return std::byteswap(bytes_at<std::uint16_t>(b, at));
 }
+inline void put16(MutableBytes b, std::size_t at, std::uint16_t value) {
+  SALLYPORT_CHECK(at <= b.size() && sizeof value <= b.size() - at);
+  value = std::byteswap(value);
+  std::memcpy(b.data() + at, &value, sizeof value);
+}
 inline MacAddress mac_at(ConstBytes b, std::size_t at) {
   return MacAddress(bytes_at<std::array<std::uint8_t, 6>>(b, at));
 }

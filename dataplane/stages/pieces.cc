@@ -20,15 +20,11 @@ struct Part {
   bool more;
 };
 
-void put16(MutableBytes b, std::size_t at, std::size_t value) {
-  b[at] = static_cast<std::uint8_t>(value >> 8);
-  b[at + 1] = static_cast<std::uint8_t>(value);
-}
-
 void head4(MutableBytes ip, const Part& part) {
-  put16(ip, 2, kIpv4Size + part.size);
+  put16(ip, 2, static_cast<std::uint16_t>(kIpv4Size + part.size));
   put16(ip, 6,
-        (u16_at(ip, 6) & kDoNotFragment) | part.offset / 8 | (part.more ? kMoreFragments : 0U));
+        static_cast<std::uint16_t>((u16_at(ip, 6) & kDoNotFragment) | part.offset / 8 |
+                                   (part.more ? kMoreFragments : 0U)));
   put16(ip, 10, 0);
   InternetSum sum;
   sum.add(ConstBytes(ip).first(kIpv4Size));
@@ -36,14 +32,14 @@ void head4(MutableBytes ip, const Part& part) {
 }
 
 void head6(MutableBytes ip, const Part& part, std::uint32_t id) {
-  put16(ip, 4, kFragmentHeaderSize + part.size);
+  put16(ip, 4, static_cast<std::uint16_t>(kFragmentHeaderSize + part.size));
   const MutableBytes extension = ip.subspan(kIpv6Size, kFragmentHeaderSize);
   extension[0] = ip[6];
   extension[1] = 0;
   ip[6] = 44;
-  put16(extension, 2, part.offset | (part.more ? 1U : 0U));
-  put16(extension, 4, id >> 16);
-  put16(extension, 6, id & 0xffff);
+  put16(extension, 2, static_cast<std::uint16_t>(part.offset | (part.more ? 1U : 0U)));
+  put16(extension, 4, static_cast<std::uint16_t>(id >> 16));
+  put16(extension, 6, static_cast<std::uint16_t>(id));
 }
 
 Packet piece(const Packet& whole, const Part& part, PacketPool& pool) {

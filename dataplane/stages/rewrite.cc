@@ -1,6 +1,5 @@
 #include "dataplane/stages/rewrite.h"
 
-#include <bit>
 #include <cstring>
 
 #include "dataplane/checksum.h"
@@ -10,11 +9,6 @@ namespace sallyport::dataplane {
 namespace {
 
 constexpr std::size_t kIpv4Sum = 10;
-
-void put16(MutableBytes b, std::size_t at, std::uint16_t value) {
-  value = std::byteswap(value);
-  std::memcpy(b.subspan(at, sizeof value).data(), &value, sizeof value);
-}
 
 // Offset of the transport sum; 0 when there is none to keep (a quote may end before it).
 std::size_t sum_offset(ConstBytes frame, const Headers& h) {
