@@ -32,6 +32,7 @@ void Storm::begin_attempt(std::uint32_t c) {
   client.sent = 0;
   client.started = wheel_.now();
   client.state = State::kConnecting;
+  if (patience_ != kNever) late_.push_back({too_late(c), c, client.attempt});
   go_on_connecting(c);
 }
 
@@ -136,6 +137,13 @@ void Storm::on_notice(std::uint32_t c, std::uint32_t attempt) {
     return;
   }
   give_up(c);
+}
+
+void Storm::notice_who_is_late() {
+  for (; !late_.empty() && late_.front().when <= wheel_.now(); late_.pop_front()) {
+    const Late& late = late_.front();
+    if (clients_[late.client].attempt == late.attempt) stop_waiting(late.client);
+  }
 }
 
 void Storm::stop_waiting(std::uint32_t c) {

@@ -18,7 +18,7 @@ void Storm::send_syn(std::uint32_t c) {
   if (!gateway_up_) return;
   const Slot now = wheel_.now();
   measure_.syn();
-  if (!std::exchange(client.waiting, true)) measure_.wants(segment_[c], 1);
+  if (now < too_late(c) && !std::exchange(client.waiting, true)) measure_.wants(segment_[c], 1);
   if (!std::exchange(client.seen, true)) measure_.arrived(now, client.resumed, segment_[c]);
   switch (scenario_.policy) {
     case Policy::kNone:

@@ -15,6 +15,7 @@ void Storm::mishap_begins() {
       return;
     case Mishap::kSlowMachine:
       server_.set_capacity(quarter, kAloneS * 4);
+      flight_ += seconds(kAloneS * 3);
       measure_.capacity_changes(now, quarter);
       return;
     case Mishap::kServerSilent:

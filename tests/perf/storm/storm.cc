@@ -87,7 +87,10 @@ Result Storm::run() {
     wheel_.advance([&](const Event& event) { fire(event); });
     if (server_up()) server_step();
     if (wheel_.now() % kSlotsPerMs == 0) tick();
-    if (wheel_.now() % ms(100) == 0) measure_.sample(wheel_.now());
+    if (wheel_.now() % ms(100) == 0) {
+      notice_who_is_late();
+      measure_.sample(wheel_.now());
+    }
   }
   Result result = measure_.result(scenario_);
   result.events = events_;

@@ -51,7 +51,12 @@ class Storm {
     State state = State::kOff;
     bool resumed = false;
     bool seen = false;     // since the measurement began
-    bool waiting = false;  // as far as the gateway can know
+    bool waiting = false;  // and could still finish
+  };
+  // From `when` on a client that has not had its turn cannot finish before it gives up.
+  struct Late {
+    Slot when;
+    std::uint32_t client, attempt;
   };
   struct Queued {
     std::uint32_t client, attempt;
@@ -82,6 +87,10 @@ class Storm {
   void on_reset(std::uint32_t c, std::uint32_t attempt);
   void on_notice(std::uint32_t c, std::uint32_t attempt);
   void stop_waiting(std::uint32_t c);
+  Slot too_late(std::uint32_t c) const {
+    return patience_ == kNever ? kNever : clients_[c].started + patience_ - flight_;
+  }
+  void notice_who_is_late();
 
   // Gateway and server.
   void send_syn(std::uint32_t c);
@@ -124,6 +133,8 @@ class Storm {
   std::uint32_t in_service_ = 0;
   std::uint32_t max_in_service_ = 0;
   Slot patience_ = kNever;
+  Slot flight_ = kLeastFlight;  // the least that a handshake takes
+  std::deque<Late> late_;       // by time
   Slot app_timeout_ = kNever;
   std::uint32_t connected_ = 0;
   std::uint32_t wanted_;  // clients that mean to connect
