@@ -19,13 +19,17 @@ using namespace sallyport;
 
 struct Options {
   bool model = false, list = false, quick = false;
+  unsigned seeds = 0;  // 0: as many as the catalogue says
   std::string json, report, only;
 };
 
 std::vector<storm::Case> chosen(const Options& options) {
   std::vector<storm::Case> out;
-  for (storm::Case& c : storm::catalogue(options.quick))
-    if (c.name.find(options.only) != std::string::npos) out.push_back(std::move(c));
+  for (storm::Case& c : storm::catalogue(options.quick)) {
+    if (c.name.find(options.only) == std::string::npos) continue;
+    if (options.seeds > 0) c.seeds = options.seeds;
+    out.push_back(std::move(c));
+  }
   return out;
 }
 
@@ -74,6 +78,8 @@ int main(int argc, char** argv) {
                "play the modelled storms (needed: there is no other kind)");
   app.add_flag("--list", options.list, "print the names of all cases and run nothing");
   app.add_flag("--quick", options.quick, "no storm of more than 10 000 clients, one seed each");
+  app.add_option("--seeds", options.seeds, "play each storm with this many seeds, the worst counts")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--only", options.only, "storms whose name contains TEXT")->type_name("TEXT");
   app.add_option("--json", options.json, "write the results for machines")->type_name("FILE");
   app.add_option("--report", options.report, "write storm-model.md and its pictures")
