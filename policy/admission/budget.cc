@@ -220,7 +220,8 @@ void Budget::credit(Conduit& conduit, const CostLedger::Settlement& settled) {
 bool Budget::may_start(const Conduit& conduit, Instant now) const {
   if (conduit.unheard > 0 || conduit.in_flight >= conduit.config.inflight) return false;
   if (conduit.capacity.probe_due(now)) return true;
-  return conduit.tokens >= kTurn && conduit.in_flight - conduit.slow < conduit.capacity.window();
+  return conduit.tokens >= kTurn && conduit.in_flight - conduit.slow < conduit.capacity.window() &&
+         conduit.capacity.may_start(now);
 }
 
 // While others wait too, a lane holds at most its share of the bound: connections that hang in one

@@ -30,7 +30,7 @@ class Budget {
   static constexpr Duration kPollSlack = std::chrono::milliseconds(2);
   // Turns that came back unused are given again at this fraction of the rate on top of it, so that
   // many at once do not become a burst.
-  static constexpr std::int64_t kRepayShare = 16;
+  static constexpr std::int64_t kRepayShare = 14;
   static constexpr Duration kRepayWithin = std::chrono::milliseconds(100);  // of the rate
 
   Budget(std::size_t max_conduits, std::size_t max_lanes, WorkerId workers);
@@ -162,6 +162,7 @@ void Budget::poll(Instant now, Give&& give, Room&& room) {
     Conduit& conduit = conduits_[active_[i]];
     fill(conduit, now);
     conduit.capacity.tick(conduit.in_flight, conduit.in_flight - conduit.slow, now);
+    fill(conduit, now);  // the rate may be another now
     while (conduit.demand > 0 && room() && may_start(conduit, now)) {
       const LaneId lane = next_lane(conduit);
       if (lane == kNoLane) break;
@@ -174,6 +175,7 @@ void Budget::poll(Instant now, Give&& give, Room&& room) {
       conduit.capacity.held_back();
     } else {
       conduit.repay = 0;  // nobody misses them
+      conduit.capacity.starved();
     }
     if (conduit.demand == 0 && conduit.in_flight == 0) {
       conduit.active = false;

@@ -1,7 +1,6 @@
 #include "policy/admission/capacity.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace sallyport::admission {
 
@@ -9,56 +8,18 @@ namespace {
 
 using std::chrono::seconds;
 
-// To begin with. A ceiling is what somebody measured, so it paces from the first turn on; that it
-// was wrong shows in the replies, before which no more than this starts.
+// What a server without a configured maximum that was lost before it was known begins with anew.
 constexpr double kFirstRate = 200;
-constexpr double kFirstReplyS = 0.02;
 constexpr double kMostReplyS = 0.1;
-constexpr double kFirstWindow = 8, kMostFirstWindow = 12;
 constexpr double kNoCeiling = 1e6;
-constexpr double kMinRate = 4;
-constexpr double kMinWindow = 2;
 
-// Growth: a second while nothing is known (and at most in one round), per calm round after that (at
-// most kBold), and per calm round close to what was delivered in the last overload.
-constexpr double kRampPerS = 1.5, kMostRamp = 0.25;
-constexpr double kBold = 1.1;
-constexpr double kBolder = 0.02;
-constexpr double kTimid = 0.002;
-constexpr double kCloseBelow = 0.95, kCloseAbove = 1.1;
-// Only a rate that is used that much says something about the server.
-constexpr double kUsedRamp = 0.75, kUsedSteady = 0.95;
-constexpr double kHeadroom = 1.05;  // of the rate over what was delivered
-constexpr double kSpareWindow = 1.25;
-constexpr double kSpareFlight = 1.1;
-
-constexpr double kAtBase = 1.15;     // slowness up to which the server is idle enough to take more
-constexpr double kCongested = 1.35;  // and from which it is asked for too much
-// A queue this short is chance, not congestion.
-constexpr double kQueueUs = 15'000;
-constexpr double kQueueTurns = 4;
-// An overload that delivered what the rate is, give or take chance, lowers it by this only.
-constexpr double kLower = 0.97;
-constexpr double kMostChance = 0.35;
-// Two measurements of one thing.
-constexpr double kAlike = 0.15;
-// Of the window, at the server, without being suspicious.
-constexpr double kMostInside = 0.5;
-
-constexpr double kSmoothUp = 0.5;  // of the delivered rate, per round
-constexpr double kSmoothDown = 0.2;
 constexpr std::uint32_t kRampReplies = 8;
 constexpr std::uint32_t kRoundReplies = 16;
-constexpr std::uint32_t kDrainRounds = 3;
-constexpr std::uint32_t kWarmRounds = 6;
 constexpr Duration kBaseEpoch = seconds(10);
 constexpr Duration kDeadAfter = seconds(1);
 constexpr std::uint32_t kDeadTurns = 3;
 constexpr std::int32_t kDeadHellos = 3;
 constexpr double kLongestTickS = 0.01;
-
-double in_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
-Duration microseconds(double us) { return Duration(static_cast<std::int64_t>(us * 1e3)); }
 
 }  // namespace
 
@@ -67,9 +28,10 @@ Capacity::Capacity(std::uint32_t ceiling, std::uint32_t bound,
     : ceiling_(ceiling == 0 ? kNoCeiling : ceiling),
       bound_(bound),
       cost_(cost),
-      rate_(ceiling == 0 ? kFirstRate : ceiling),
-      window_(std::min(first_window(kFirstReplyS), kMostFirstWindow)),
-      sound_rate_(rate_),
+      rate_(ceiling_),
+      window_(bound_),
+      sound_rate_(ceiling == 0 ? kFirstRate : ceiling),
+      seeking_(bound),
       ticked_(now),
       epoch_end_(now + kBaseEpoch),
       hold_until_(now),
@@ -88,6 +50,7 @@ void Capacity::granted(std::uint32_t n, Instant now) {
   }
   if (since_sign_ == 0) sign_ = now;
   since_sign_ += n;
+  if (phase_ == Phase::kSeek) seeking_.granted(n, now);
 }
 
 void Capacity::learn(const Sample& sample, Instant now) {
@@ -105,9 +68,13 @@ void Capacity::learn(const Sample& sample, Instant now) {
   if (signs) since_sign_ = 0;
   if (unanswered_ == 0 || replied) hello_ = now;
   unanswered_ = replied ? 0 : std::max(unanswered_ + sample.hellos, 0);
+  inside_now_ = static_cast<std::uint32_t>(
+      std::max(static_cast<std::int32_t>(inside_now_ - sample.replies.total()) + sample.hellos, 0));
   // Who refused and now accepts is back; who was silent may accept and still be hung.
   if (phase_ == Phase::kDead && (replied || (signs && refused_))) {
     revive(now);
+  } else if (replied && phase_ == Phase::kSeek) {
+    seek(sample, now);
   } else if (replied && phase_ != Phase::kDead) {
     open_window(sample.replies);
   }
@@ -117,10 +84,36 @@ void Capacity::learn(const Sample& sample, Instant now) {
 // one more start.
 void Capacity::open_window(const Replies& replies) {
   const double needed = std::min(needed_window(), bound_);
-  if (draining_ || drain_rounds_ > 0 || window_ >= needed || !time_.within(kAtBase, replies))
+  if (draining_ || drain_rounds_ > 0 || window_ >= needed ||
+      !time_.within(ServerTime::kAtBase, replies))
     return;
   window_ = std::min(window_ + replies.total(), needed);
   publish();
+}
+
+void Capacity::seek(const Sample& sample, Instant now) {
+  Seeking::Answers answers;
+  answers.replies = sample.replies;
+  answers.cost = full_handshakes(sample.replies);
+  answers.reply_us = static_cast<double>(sample.reply_time_us);
+  answers.inside = inside_now_;
+  seeking_.learn(answers, now);
+}
+
+void Capacity::found(double rate, Instant now) {
+  phase_ = rate < ceiling_ ? Phase::kRamp : Phase::kSteady;
+  sustained_ = delivered_ = rate;
+  rate_ = std::clamp(delivered_ * kEven, kMinRate, ceiling_);
+  window_ = std::min(needed_window(), bound_);
+  hold_until_ = now + from_us(reply_us_);
+  publish();
+}
+
+double Capacity::full_handshakes(const Replies& replies) const {
+  double out = 0;
+  for (std::size_t k = 0; k < kHandshakes; ++k)
+    out += static_cast<double>(replies.count[k]) * cost_[k] / kFullCost;
+  return out;
 }
 
 double Capacity::needed_window() const {
@@ -133,8 +126,19 @@ double Capacity::first_window(double reply_s) const {
 }
 
 void Capacity::tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now) {
-  if (fresh > 0 && now > ticked_) busy_s_ += std::min(in_seconds(now - ticked_), kLongestTickS);
+  if (fresh > 0 && now > ticked_) busy_s_ += std::min(seconds_of(now - ticked_), kLongestTickS);
   ticked_ = now;
+  inside_now_ = std::min(inside_now_, in_flight);
+  if (phase_ == Phase::kSeek) {
+    seeking_.tick(in_flight, waits_);
+    if (const auto capacity = seeking_.judge(time_, now)) {
+      found(*capacity, now);
+    } else {
+      window_ = std::min(seeking_.window(flight_us_ * 1e-6), bound_);
+      publish();
+    }
+  }
+  waits_ = false;
   most_in_flight_ = std::max(most_in_flight_, fresh);
   look_for_death(in_flight, now);
   if (now < round_end_) return;
@@ -147,7 +151,7 @@ void Capacity::tick(std::uint32_t in_flight, std::uint32_t fresh, Instant now) {
 void Capacity::look_for_death(std::uint32_t in_flight, Instant now) {
   if (in_flight == 0 && round_.failed == 0) since_sign_ = unanswered_ = 0;  // nobody waits for it
   if (phase_ == Phase::kDead) return;
-  const Duration within = std::max(kDeadAfter, microseconds(4 * reply_us_));
+  const Duration within = std::max(kDeadAfter, from_us(4 * reply_us_));
   const bool ignored = since_sign_ >= kDeadTurns;
   const bool silent = ignored && now - sign_ > within;
   const bool hung = unanswered_ >= kDeadHellos && now - hello_ > within;
@@ -159,8 +163,9 @@ void Capacity::look_for_death(std::uint32_t in_flight, Instant now) {
 
 void Capacity::begin_round(Instant now, Duration length) {
   round_ = Sample{};
+  inside_before_ = inside_now_;
   busy_s_ = 0;
-  held_back_ = false;
+  held_back_ = starved_ = false;
   round_start_ = now;
   round_end_ = now + length;
 }
@@ -178,169 +183,14 @@ void Capacity::end_round(std::uint32_t fresh, Instant now) {
       if (!time_.end_epoch()) start_drain(now);
     }
   }
-  begin_round(now, phase_ == Phase::kRamp
-                       ? kMinRound
-                       : std::clamp(microseconds(reply_us_), kMinRound, kMaxRound));
+  begin_round(now, phase_ == Phase::kRamp ? kMinRound
+                                          : std::clamp(from_us(reply_us_), kMinRound, kMaxRound));
   most_in_flight_ = fresh;
   publish();
 }
 
-Capacity::Reading Capacity::read(Instant now) const {
-  Reading out;
-  out.time = time_.distance(round_.replies);
-  out.replies = round_.replies.total();
-  for (std::size_t k = 0; k < kHandshakes; ++k)
-    out.cost += static_cast<double>(round_.replies.count[k]) * cost_[k] / kFullCost;
-  out.seconds = std::clamp(busy_s_, 1e-3, std::max(1e-3, in_seconds(now - round_start_)));
-  out.delivered = out.cost / out.seconds;
-  out.inside = out.replies / out.seconds * out.time.mean_us * 1e-6;
-  return out;
-}
-
-void Capacity::smooth(const Reading& reading) {
-  reply_us_ += (static_cast<double>(round_.reply_time_us) / reading.replies - reply_us_) / 4;
-  turns_per_full_ += (reading.replies / reading.cost - turns_per_full_) / 4;
-  if (round_.established > 0) {
-    const double flight = static_cast<double>(round_.flight_time_us) / round_.established;
-    flight_us_ += (std::max(flight - reading.time.excess_us, 1'000.0) - flight_us_) / 4;
-  }
-  if (reading.delivered > delivered_) {
-    delivered_ += (reading.delivered - delivered_) * (delivered_ == 0 ? 1 : kSmoothUp);
-  } else if (held_back_) {  // what the clients' absence kept low is not the server's fault
-    delivered_ += (reading.delivered - delivered_) * kSmoothDown;
-  }
-}
-
-void Capacity::judge(const Reading& reading, std::uint32_t fresh, Instant now) {
-  smooth(reading);
-  if (draining_) {
-    overload_.add(reading);
-    if (fresh <= window_turns_) settle(now);
-    return;
-  }
-  if (round_start_ < hold_until_) return;
-  const bool failing = round_.failed * 10.0 > reading.replies;
-  if (!failing) sound_rate_ = rate_;
-  if (round_.failed > reading.replies) {  // an outage says nothing about what the server can do
-    window_ = std::max(window_ / 2, kMinWindow);
-    return;
-  }
-  const double chance_us = std::max(kQueueUs, kQueueTurns * 1e6 / std::max(delivered_, 1.0));
-  if (failing || (reading.time.slowness > kCongested && reading.time.excess_us > chance_us)) {
-    decrease(reading);
-    return;
-  }
-  cut_ = false;
-  // Most of what is in flight is at the server: that may be its way, or a queue that stood from the
-  // first reply on and passes for it.
-  if (!sure_of_base_ && held_back_ && drain_rounds_ == 0 &&
-      reading.inside > kMostInside * window_ && now >= next_drain_) {
-    start_drain(now);
-    return;
-  }
-  if (reading.time.slowness > kAtBase) {
-    warm(reading, now);
-    return;
-  }
-  warm_ = 0;
-  if (!held_back_ || drain_rounds_ > 0) return;
-  inside_ += (reading.inside - inside_) / 4;
-  increase(reading, now);
-}
-
-// A little above its base: no more than it gives. As slow as congestion for long without being a
-// queue to speak of: is it a queue at all?
-void Capacity::warm(const Reading& reading, Instant now) {
-  calm_ = 0;
-  phase_ = Phase::kSteady;
-  warm_ = reading.time.slowness > kCongested ? warm_ + 1 : 0;
-  if (warm_ >= kWarmRounds && drain_rounds_ == 0 && now >= next_drain_) start_drain(now);
-  if (held_back_) rate_ = std::min(rate_, std::max(delivered_ * kHeadroom, kMinRate));
-}
-
-void Capacity::increase(const Reading& reading, Instant now) {
-  ++calm_;
-  const bool close = rate_ > kCloseBelow * sustained_ && rate_ < kCloseAbove * sustained_;
-  const bool ramp = phase_ == Phase::kRamp;
-  if (ramp && reading.time.excess_us > 0) return;  // the first sign of a queue
-  const double growth = ramp && !close
-                            ? 1 + std::min(kRampPerS * in_seconds(now - round_start_), kMostRamp)
-                            : std::min(kBold, 1 + (close ? kTimid : kBolder) * calm_);
-  // A window that does not bind is no larger than what would follow at once if the server fell
-  // behind.
-  const double used = most_in_flight_;
-  window_ = used < 0.8 * window_
-                ? std::max(std::min(window_, first_window(kFirstReplyS)), used * kSpareWindow + 2)
-                : std::max(window_ * growth, window_ + 1);
-  window_ = std::min(window_, bound_);
-  const double seen = std::max(delivered_, reading.delivered);
-  if (seen >= (ramp ? kUsedRamp : kUsedSteady) * rate_) rate_ = std::min(rate_ * growth, ceiling_);
-  if (ramp && rate_ >= ceiling_) phase_ = Phase::kSteady;
-}
-
-void Capacity::decrease(const Reading& reading) {
-  calm_ = 0;
-  // Right after a decrease no more is at the server than it bore at its base, and it does less.
-  if (cut_ && reading.delivered < kCloseBelow * sustained_ && reading.inside < 1.2 * inside_) {
-    if (time_has_changed(reading)) {
-      time_.scale(reading.time.slowness);
-      flight_us_ += reading.time.excess_us;
-      cut_ = false;
-      phase_ = Phase::kRamp;
-      return;
-    }
-  } else {
-    suspected_us_ = 0;
-  }
-  phase_ = Phase::kSteady;
-  cut_ = true;
-  overload_ = Overload{};
-  overload_.add(reading);
-  bound_by_overload();
-  rate_ = std::max(rate_ * kLower, kMinRate);
-  draining_ = true;
-}
-
-// A slower machine's time is the same in the next round; a queue's is not.
-bool Capacity::time_has_changed(const Reading& reading) {
-  const double before = suspected_us_;
-  suspected_us_ = reading.time.mean_us;
-  return std::abs(suspected_us_ - before) < kAlike * before;
-}
-
-// While the server has more than enough to do, what it delivers is what it can.
-void Capacity::bound_by_overload() {
-  delivered_ = overload_.cost / overload_.seconds;
-  const double chance = std::min(2 / std::sqrt(overload_.replies), kMostChance);
-  if (std::abs(delivered_ - rate_) > rate_ * chance) rate_ = delivered_ * kLower;
-  rate_ = std::clamp(rate_, kMinRate, ceiling_);
-  const double turns = overload_.replies / overload_.seconds;
-  window_ = std::clamp(turns * flight_us_ * 1e-6 * kSpareFlight + 1, kMinWindow,
-                       std::max(window_, kMinWindow));
-}
-
-void Capacity::settle(Instant now) {
-  draining_ = false;
-  window_ = bound_;
-  bound_by_overload();
-  sustained_ = delivered_;
-  hold_until_ = now + microseconds(reply_us_);
-}
-
-void Capacity::start_drain(Instant now) {
-  next_drain_ = now + kBaseEpoch / 2;
-  drain_rounds_ = kDrainRounds;
-  warm_ = 0;
-  time_.forget_epoch();
-}
-
-void Capacity::end_drain() {
-  const double before = time_.mean_base_us();
-  if (time_.renew(kCongested)) phase_ = Phase::kRamp;  // fitted to a server that there is no more
-  sure_of_base_ = time_.mean_base_us() > kCloseBelow * before;
-}
-
 void Capacity::die(Instant now) {
+  if (phase_ == Phase::kSeek) rate_ = sound_rate_;
   phase_ = Phase::kDead;
   next_probe_ = now + kProbeEvery;
   since_sign_ = 0;

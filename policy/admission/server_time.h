@@ -36,6 +36,10 @@ class ServerTime {
  public:
   // What a tick may add to a measurement.
   static constexpr double kSlackUs = 1'000;
+  // Slowness up to which a server is idle enough to take more, and from which on it is asked for
+  // too much.
+  static constexpr double kAtBase = 1.15;
+  static constexpr double kCongested = 1.35;
 
   struct Distance {
     double slowness = 1;   // server time over base, mean over replies
@@ -95,9 +99,10 @@ class ServerTime {
     return true;
   }
 
-  // Everything takes this many times longer from now on.
-  void scale(double factor) {
-    for (double& us : base_us_) us *= factor;
+  // Everything takes from now on as long as what is this slow does.
+  void scale(double slowness) {
+    for (double& us : base_us_)
+      if (us > 0) us = slowness * (us + kSlackUs);
     epoch_us_ = base_us_;
   }
 

@@ -146,6 +146,7 @@ class NaiveEngine : private NaiveFlights {
     if (!active_) return acts;
     books_.fill(now);
     books_.capacity().tick(in_flight_total(), in_flight_total() - books_.slow(), now);
+    books_.fill(now);
     while (books_.demand() > 0 && books_.may_start(in_flight_total(), now)) {
       const auto lane = books_.next_lane();
       if (!lane) break;
@@ -162,6 +163,7 @@ class NaiveEngine : private NaiveFlights {
       books_.capacity().held_back();
     } else {
       books_.forgive();
+      books_.capacity().starved();
     }
     if (books_.demand() == 0 && in_flight_total() == 0) active_ = false;
     return acts;

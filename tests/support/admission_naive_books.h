@@ -70,7 +70,7 @@ class NaiveBooks {
   bool may_start(std::uint32_t in_flight, Instant now) const {
     if (in_flight >= config_.inflight) return false;
     if (capacity_.probe_due(now)) return true;
-    return tokens_ >= kTurn && in_flight - slow() < capacity_.window();
+    return tokens_ >= kTurn && in_flight - slow() < capacity_.window() && capacity_.may_start(now);
   }
 
   void pay(LaneId lane, Instant now) {

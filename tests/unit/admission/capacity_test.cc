@@ -66,7 +66,7 @@ class Shop {
       const auto took = static_cast<std::uint64_t>((now - jobs_[i].begun).count() / 1000);
       ++sample.replies.count[0];
       sample.replies.server_time_us[0] += took;
-      sample.reply_time_us += took + 15'000;
+      sample.reply_time_us += took;
       ++sample.established;
       sample.flight_time_us += took + 60'000;
       ++sample.server_signs;
@@ -92,13 +92,18 @@ class Shop {
     const auto flying = [&] { return static_cast<std::uint32_t>(jobs_.size() + ending_.size()); };
     control_.tick(flying(), flying(), at(now));
     while (clients &&
-           (control_.probe_due(at(now)) || (tokens_ >= 1 && flying() < control_.window()))) {
+           (control_.probe_due(at(now)) ||
+            (tokens_ >= 1 && flying() < control_.window() && control_.may_start(at(now))))) {
       tokens_ -= 1;
       control_.granted(1, at(now));
       jobs_.push_back({now, 1});
       ++started;
     }
-    if (clients) control_.held_back();
+    if (clients) {
+      control_.held_back();
+    } else {
+      control_.starved();
+    }
     began_ = started;
     return started;
   }
