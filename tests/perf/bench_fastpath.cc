@@ -4,16 +4,21 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 
 #include "tests/perf/counted/counted.h"
 #include "tests/perf/fastpath/cases.h"
 #include "tests/perf/fastpath/contenders.h"
 #include "tests/perf/fastpath/document.h"
+#include "tests/perf/fastpath/idle.h"
 #include "tests/perf/fastpath/instructions.h"
+#include "tests/perf/fastpath/latency.h"
 #include "tests/perf/fastpath/lookups.h"
 #include "tests/perf/fastpath/premises.h"
+#include "tests/perf/fastpath/ring_rig.h"
 #include "tests/perf/fastpath/stages.h"
 #include "tests/support/process.h"
 
@@ -25,6 +30,7 @@ using bench::Figure;
 using bench::Rounds;
 
 constexpr double kQuickSeconds = 0.3;
+constexpr const char* kMemoryPerFlow = "memory-per-flow";
 
 struct Options {
   bool list = false, quick = false;
@@ -153,18 +159,24 @@ void print(const Figure& f) {
   std::fflush(stdout);
 }
 
-// A figure's name must do for the case's: all are played together.
-bool wants_lookups(const Options& options) {
-  return options.only.empty() || std::ranges::any_of(bench::kLookupNames, [&](const char* name) {
-           return std::string_view(name).find(options.only) != std::string_view::npos;
-         });
+// Figures that are measured together: one that is asked for brings the others.
+bool wanted(const Options& options, std::span<const char* const> names) {
+  return std::ranges::any_of(names, [&](const char* name) {
+    return std::string_view(name).find(options.only) != std::string_view::npos;
+  });
 }
 
-std::vector<Figure> lookups(const Options& options) {
+// What a child prints that measures `what`.
+std::string child(const Options& options, const char* what) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  return bench::lookup_figures(
-      testing::run({program, "--child", bench::kLookups, options.quick ? "--quick" : "--no-quick"})
-          .output);
+  return testing::run({program, "--child", what, "--seconds", fmt::format("{}", options.seconds),
+                       options.quick ? "--quick" : "--no-quick"})
+      .output;
+}
+std::vector<std::string> rounds(const Options& options, const char* what) {
+  std::vector<std::string> out;
+  for (int r = 0; r < options.rounds(); ++r) out.push_back(child(options, what));
+  return out;
 }
 
 int measure(const Options& options, const std::vector<Case>& chosen, const std::string& folder,
@@ -177,9 +189,12 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
   Contest contest(options, folder);
   for (const Case& c : chosen) add(contest.hold(c));
   add(contest.compare());
-  if (wants_lookups(options)) add(lookups(options));
-  if (std::string_view("memory-per-flow").find(options.only) != std::string_view::npos)
-    add({bench::memory_per_flow()});
+  if (wanted(options, bench::kLookupNames))
+    add(bench::lookup_figures(child(options, bench::kLookups)));
+  if (wanted(options, bench::kLatencyNames))
+    add(bench::latency_figures(rounds(options, bench::kLatency)));
+  if (wanted(options, bench::kIdleNames)) add(bench::idle_figures(rounds(options, bench::kIdle)));
+  if (wanted(options, std::array{kMemoryPerFlow})) add({bench::memory_per_flow()});
   if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
       (!options.report.empty() &&
        !bench::write_fastpath_report(options.report, occasion, figures))) {
@@ -209,10 +224,12 @@ int main(int argc, char** argv) {
   app.add_option("--capture", options.capture)->group("");
   app.add_option("--stage", options.stage)->group("");
   CLI11_PARSE(app, argc, argv);
-  if (options.child == bench::kLookups) return bench::run_lookups(options.quick);
-  std::vector<Case> chosen;
-  std::uint32_t memory = 0;
   if (options.quick) options.seconds = std::min(options.seconds, kQuickSeconds);
+  if (options.child == bench::kLookups) return bench::run_lookups(options.quick);
+  if (options.child == bench::kLatency) return bench::run_latency(options.seconds);
+  if (options.child == bench::kIdle) return bench::run_idle(options.quick);
+  std::vector<Case> chosen;
+  std::uint32_t memory = bench::kRingRigMemoryMb;
   for (Case c : bench::cases()) {
     if (options.quick) c = bench::shortened(c);
     if (options.list) fmt::print("{}\n", c.name);
@@ -225,7 +242,16 @@ int main(int argc, char** argv) {
     chosen.push_back(c);
     memory = std::max(memory, memory_for(c));
   }
-  if (options.list) return 0;
+  if (options.list) {
+    const auto print_all = [](std::span<const char* const> names) {
+      for (const char* name : names) fmt::print("{}\n", name);
+    };
+    print_all(bench::kLookupNames);
+    print_all(bench::kLatencyNames);
+    print_all(bench::kIdleNames);
+    print_all(std::array{kMemoryPerFlow});
+    return 0;
+  }
   if (!options.instructions.empty() || !options.write_instructions.empty()) return count(options);
   const bench::Premises premises(memory + 64);
   return premises.run([&] {

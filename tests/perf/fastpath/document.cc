@@ -19,6 +19,19 @@ max are of the rounds. The machine is shared: compare ratios.
 * `snapshot-swap-*`: the capture while ten revisions a second come into force, in each of which another hundredth of the
   conduits means something else; by the rate before and after. `-lost`: packets that did not come out meanwhile.
 * `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
+* `added-latency-50-load-*`: in one process, two pairs of DPDK's `net_ring` ports; the worker itself (`dataplane/app/worker.h`) on one core
+  polls one port of each, and on another core a thread sends packets of 4,096 open flows into the first pair and receives them from the
+  second. It sends one whenever its time has come by the TSC, at half of the rate that the worker manages when it is flooded in the same
+  round, writes the TSC into the frame's end and reads it there when the frame is back. Then the same at the same rate with testpmd's io engine
+  in the worker's place: `rte_eth_rx_burst` from one port, `rte_eth_tx_burst` to the other, both ways. `dpdk-testpmd` itself is a program
+  of its own, and a ring within a process has no end outside it; so that loop stands for it, as `io-forward`. A figure is the gateway's
+  quantile less the loop's, in microseconds; quantiles are within 1.6 %. `-lost`: sent and not back 50 ms after the last.
+* `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
+  after 60 to 140 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
+* Idle ports with RX interrupts (targets: 2 % of a core, first packet within 200 us) are not measured, because there are none here:
+  of DPDK 22.11's drivers those of NICs on PCI have them, virtio's too; `net_ring`, `net_af_packet` and `net_af_xdp` answer
+  `rte_eth_dev_rx_intr_enable` with ENOTSUP, and the machine's one NIC carries its own traffic. Nor does the worker ask for
+  interrupts: it polls every port.
 * `find-*`, `classify-*`: cycles per lookup, ours in bursts of 32, beside `rte_hash` (one by one and in bulk) on the same keys and
   `rte_acl` on the same conduits; fewer is better. Ours also finds where both ends of a flow live, which `rte_acl` does not.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.

@@ -1,0 +1,30 @@
+// Wires within this process: pairs of DPDK's net_ring ports, and what testpmd does between two.
+// Needs a started EAL.
+//
+// Failures: an error "no-figure" that names what DPDK refused.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "dataplane/dpdk/port.h"
+
+namespace sallyport::bench {
+
+// Two ports; what one sends, the other receives. Each has one thread at a time.
+struct RingWire {
+  std::unique_ptr<dataplane::EthPort> gateway, host;
+  std::uint16_t gateway_id = 0;  // DPDK's
+};
+// Of each direction, as many as a port of ours has descriptors.
+inline constexpr unsigned kRingPackets = 1024;
+// A name is used once per process.
+Result<RingWire> make_ring_wire(const std::string& name, dataplane::PacketPool& pool);
+
+// testpmd's io engine over two ports, in both directions: a burst from one is sent by the other,
+// and what that does not take is freed. Until `stop`; in the calling thread.
+void forward_io(const RingWire& a, const RingWire& b, const std::atomic<bool>& stop) noexcept;
+
+}  // namespace sallyport::bench

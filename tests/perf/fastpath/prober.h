@@ -1,0 +1,61 @@
+// A host on both sides of a gateway: sends frames into one wire, meets them on the other, and reads
+// off each how long it was on its way. The time of sending travels in a frame's last eight bytes,
+// which a gateway does not touch; it is taken and read by the same thread, so one clock decides.
+//
+// Thread: one, best alone on its core: it never sleeps but in one_by_one(). No allocation while it
+// sends. Every call ends by itself.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/dpdk/port.h"
+#include "tests/perf/fastpath/traffic.h"
+#include "tests/perf/timing/histogram.h"
+
+namespace sallyport::bench {
+
+// What became of what was sent.
+struct Passage {
+  Histogram cycles;  // from just before sending until it was received
+  std::uint64_t sent = 0;
+  std::uint64_t refused = 0;   // of them, those for which the wire had no room
+  std::uint64_t given_up = 0;  // not sent: the sender came too late for them
+  double seconds = 0;          // while it sent
+  std::uint64_t lost() const { return sent - cycles.count(); }
+  double returned_per_second() const {
+    return seconds == 0 ? 0 : static_cast<double>(cycles.count()) / seconds;
+  }
+};
+
+class Prober {
+ public:
+  // Frames have payload enough for a time; all of it outlives the prober.
+  Prober(dataplane::PacketPool& pool, dataplane::PortDriver& out, dataplane::PortDriver& back,
+         const std::vector<FrameBytes>& frames);
+
+  // So many packets a second, one at a time as they are due (timing/pacer.h).
+  Passage paced(double packets_per_second, double seconds);
+  // As many as the wire takes. What comes back in `seconds` is what the gateway manages.
+  Passage flood(double seconds);
+  // `count` packets, each after a pause of kShortestPause to kLongestPause in which this thread
+  // sleeps too.
+  Passage one_by_one(std::size_t count);
+  static constexpr Duration kShortestPause = std::chrono::milliseconds(60);
+  static constexpr Duration kLongestPause = std::chrono::milliseconds(140);
+
+ private:
+  void send(std::size_t count, Passage& passage) noexcept;
+  std::size_t receive(Passage& passage) noexcept;
+  // Until everything that was sent is back or has had time enough.
+  void await(Passage& passage) noexcept;
+
+  dataplane::PacketPool& pool_;
+  dataplane::PortDriver& out_;
+  dataplane::PortDriver& back_;
+  const std::vector<FrameBytes>& frames_;
+  std::size_t next_ = 0;
+  std::uint64_t began_ = 0;
+};
+
+}  // namespace sallyport::bench

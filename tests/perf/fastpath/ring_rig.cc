@@ -1,0 +1,142 @@
+#include "tests/perf/fastpath/ring_rig.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "dataplane/dpdk/eal.h"
+#include "policy/os/clock.h"
+#include "tests/perf/fastpath/subject.h"
+
+namespace sallyport::bench {
+namespace {
+
+using dataplane::Packet;
+using dataplane::PacketPool;
+using dataplane::Pipeline;
+
+// What four full rings, three threads' caches and the bursts between them hold, and as much again.
+constexpr std::uint32_t kPackets = 16'383;
+// As in established-ipv4-64b-4k.
+constexpr TrafficCase kRingTraffic{
+    {.devices = 100, .conduits = 300}, Load::kEstablished, IpVersion::k4, 4096};
+
+// The first two that this process may run on.
+struct Cores {
+  int gateway = 0;
+  int prober = 0;
+};
+std::optional<Cores> two_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return std::nullopt;
+  std::vector<int> found;
+  for (int cpu = 0; cpu < CPU_SETSIZE && found.size() < 2; ++cpu)
+    if (CPU_ISSET(cpu, &set)) found.push_back(cpu);
+  if (found.size() < 2) return std::nullopt;
+  return Cores{found[0], found[1]};
+}
+
+// This thread, and those that it starts from now on.
+void stay_on(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+// Where frames go while flows are opened: the handshakes are not what is measured.
+class Bin final : public dataplane::PortDriver {
+ public:
+  std::size_t transmit(std::span<Packet> burst) noexcept override {
+    for (Packet& packet : burst) packet.reset();
+    return burst.size();
+  }
+  std::size_t receive(std::span<Packet> /*burst*/) noexcept override { return 0; }
+};
+
+dataplane::PipelineOptions options_now() {
+  dataplane::PipelineOptions options;
+  options.flows = kFewFlows;
+  options.hash_secret = kBenchSecret;
+  options.now = os::steady_now();
+  return options;
+}
+
+}  // namespace
+
+struct RingRig::Parts {
+  Parts(const TrafficCase& traffic, Cores its_cores, PacketPool its_pool, PacketPool its_datagrams,
+        RingWire its_in, RingWire its_out)
+      : cores(its_cores),
+        pool(its_pool),
+        datagrams(its_datagrams),
+        in(std::move(its_in)),
+        out(std::move(its_out)),
+        plant(traffic.plant),
+        frames(frames_of(traffic, plant)),
+        pipeline(options_now(), pool, datagrams, events),
+        taps(pool),
+        prober(pool, *in.host, *out.host, frames) {
+    pipeline.set_tables(&plant.tables());
+    Bin bin;
+    for (const char* port : {"in", "out"}) pipeline.exits().attach_port(plant.port(port), bin);
+    open_flows(traffic, plant, pool, pipeline, os::steady_now());
+    pipeline.exits().attach_port(plant.port("in"), *in.gateway);
+    pipeline.exits().attach_port(plant.port("out"), *out.gateway);
+  }
+
+  Cores cores;
+  PacketPool pool, datagrams;
+  RingWire in, out;
+  BuiltPlant plant;
+  std::vector<FrameBytes> frames;
+  dataplane::Events events;
+  Pipeline pipeline;
+  dataplane::TapThread taps;  // not started: no segment has a host stack here
+  Prober prober;
+};
+
+Result<std::unique_ptr<RingRig>> RingRig::make() {
+  const auto cores = two_cores();
+  if (!cores) return fail(ErrorKind::kUnavailable, "no-figure", "two processors are needed");
+  dataplane::EalOptions eal;
+  eal.memory_mb = kRingRigMemoryMb;
+  SALLYPORT_TRY_VOID(dataplane::start_eal(eal));
+  SALLYPORT_TRY(PacketPool pool, dataplane::make_packet_pool(kPackets, kSmallRoom));
+  SALLYPORT_TRY(PacketPool datagrams, dataplane::make_datagram_pool());
+  SALLYPORT_TRY(RingWire in, make_ring_wire("in", pool));
+  SALLYPORT_TRY(RingWire out, make_ring_wire("out", pool));
+  stay_on(cores->prober);
+  return std::unique_ptr<RingRig>(new RingRig(std::make_unique<Parts>(
+      kRingTraffic, *cores, pool, datagrams, std::move(in), std::move(out))));
+}
+
+RingRig::RingRig(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+RingRig::~RingRig() = default;
+
+void RingRig::beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work) {
+  Parts& p = *parts_;
+  dataplane::Worker worker(
+      p.pipeline, p.taps,
+      {{p.plant.port("in"), p.in.gateway.get()}, {p.plant.port("out"), p.out.gateway.get()}});
+  stay_on(p.cores.gateway);
+  worker.start();
+  stay_on(p.cores.prober);
+  work(p.prober, worker);
+}
+
+void RingRig::beside_io(const std::function<void(Prober&)>& work) {
+  Parts& p = *parts_;
+  std::atomic<bool> stop = false;
+  stay_on(p.cores.gateway);
+  std::thread engine([&] { forward_io(p.in, p.out, stop); });
+  stay_on(p.cores.prober);
+  work(p.prober);
+  stop = true;
+  engine.join();
+}
+
+}  // namespace sallyport::bench

@@ -1,0 +1,37 @@
+// A gateway between two wires within this process: the real worker on the real packet path under
+// the usual plant with its flows open, or nothing but testpmd's io engine, on one core; a prober on
+// another. In a process of its own, because DPDK starts once per process.
+//
+// Thread: one, the prober's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "dataplane/app/worker.h"
+#include "tests/perf/dpdk/ring_wire.h"
+#include "tests/perf/fastpath/prober.h"
+
+namespace sallyport::bench {
+
+inline constexpr std::uint32_t kRingRigMemoryMb = 512;
+
+class RingRig {
+ public:
+  // Starts DPDK and opens the flows. Failures: DPDK's, and "no-figure" if there are not two cores.
+  static Result<std::unique_ptr<RingRig>> make();
+  ~RingRig();
+
+  // Runs `work` in this thread while the worker runs on its core.
+  void beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work);
+  // The same with testpmd's io engine in the worker's place.
+  void beside_io(const std::function<void(Prober&)>& work);
+
+ private:
+  struct Parts;
+  explicit RingRig(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sallyport::bench
