@@ -20,6 +20,8 @@
 #include "tests/perf/fastpath/premises.h"
 #include "tests/perf/fastpath/ring_rig.h"
 #include "tests/perf/fastpath/stages.h"
+#include "tests/perf/timing/idle_figures.h"
+#include "tests/perf/timing/latency_figures.h"
 #include "tests/support/process.h"
 
 namespace {

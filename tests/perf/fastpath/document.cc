@@ -27,7 +27,7 @@ max are of the rounds. The machine is shared: compare ratios.
   of its own, and a ring within a process has no end outside it; so that loop stands for it, as `io-forward`. A figure is the gateway's
   quantile less the loop's, in microseconds; quantiles are within 1.6 %. `-lost`: sent and not back 50 ms after the last.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
-  after 60 to 140 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
+  after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
 * Idle ports with RX interrupts (targets: 2 % of a core, first packet within 200 us) are not measured, because there are none here:
   of DPDK 22.11's drivers those of NICs on PCI have them, virtio's too; `net_ring`, `net_af_packet` and `net_af_xdp` answer
   `rte_eth_dev_rx_intr_enable` with ENOTSUP, and the machine's one NIC carries its own traffic. Nor does the worker ask for

@@ -41,8 +41,8 @@ class Prober {
   // `count` packets, each after a pause of kShortestPause to kLongestPause in which this thread
   // sleeps too.
   Passage one_by_one(std::size_t count);
-  static constexpr Duration kShortestPause = std::chrono::milliseconds(60);
-  static constexpr Duration kLongestPause = std::chrono::milliseconds(140);
+  static constexpr Duration kShortestPause = std::chrono::milliseconds(100);
+  static constexpr Duration kLongestPause = std::chrono::milliseconds(200);
 
  private:
   void send(std::size_t count, Passage& passage) noexcept;

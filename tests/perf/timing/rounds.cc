@@ -1,4 +1,4 @@
-#include "tests/perf/fastpath/rounds.h"
+#include "tests/perf/timing/rounds.h"
 
 #include <cstdio>
 #include <sstream>

@@ -1,0 +1,99 @@
+// What rounds come to: each verdict, and that a round that failed is no figure.
+#include <gtest/gtest.h>
+
+#include "tests/perf/timing/idle_figures.h"
+#include "tests/perf/timing/latency_figures.h"
+
+namespace sallyport::bench {
+namespace {
+
+// Adds exactly what may be added.
+LatencyRound latency_round() {
+  LatencyRound r;
+  r.managed = 8e6;
+  r.managed_io = 20e6;
+  r.offered = 4e6;
+  r.gateway = {12, 60, 500, 4e6, 0, 7};
+  r.io = {2, 10, 20, 4e6, 1, 0};
+  return r;
+}
+std::vector<Figure> figures(const LatencyRound& second) {
+  return latency_figures({line_of(latency_round()), "EAL: said something\n" + line_of(second)});
+}
+
+TEST(LatencyFigures, AreWhatTheGatewayAddsInTheSameRound) {
+  LatencyRound second = latency_round();
+  second.gateway.p50 = 5;
+  second.io.p50 = 4;
+  const auto out = figures(second);
+  ASSERT_EQ(out.size(), kLatencyNames.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(out[i].name, kLatencyNames[i]);
+    EXPECT_TRUE(out[i].met) << out[i].name;
+  }
+  EXPECT_EQ(out[0].min, 1);
+  EXPECT_EQ(out[0].max, 10);
+  EXPECT_EQ(out[0].peers.at(0).median, 4);
+  EXPECT_EQ(out[1].max, 50);
+  EXPECT_EQ(out[2].max, 480);
+  EXPECT_EQ(out[3].max, 0);
+}
+
+TEST(LatencyFigures, OneRoundAboveATargetMissesIt) {
+  LatencyRound second = latency_round();
+  second.gateway.p50 += 0.1;
+  EXPECT_FALSE(figures(second)[0].met);
+  EXPECT_TRUE(figures(second)[1].met);
+  second = latency_round();
+  second.io.p99 -= 0.1;
+  EXPECT_TRUE(figures(second)[0].met);
+  EXPECT_FALSE(figures(second)[1].met);
+}
+
+TEST(LatencyFigures, AQuantileThatLostPacketsCouldHideBehindIsMissed) {
+  LatencyRound second = latency_round();
+  second.gateway.lost = 0.01 * second.gateway.sent;
+  EXPECT_TRUE(figures(second)[1].met);
+  EXPECT_FALSE(figures(second)[2].met);
+  second.gateway.lost += 1;
+  EXPECT_FALSE(figures(second)[1].met);
+  EXPECT_TRUE(figures(second)[0].met);
+  EXPECT_EQ(figures(second)[3].max, second.gateway.lost);
+}
+
+TEST(LatencyFigures, AreMissedWithTheReasonIfARoundFailed) {
+  const auto out = latency_figures({line_of(latency_round()), "no-figure: two processors"});
+  ASSERT_EQ(out.size(), kLatencyNames.size());
+  for (const Figure& figure : out) {
+    EXPECT_FALSE(figure.met);
+    EXPECT_NE(figure.note.find("not measured: no-figure: two processors"), std::string::npos);
+  }
+  EXPECT_FALSE(latency_figures({}).at(0).met);
+}
+
+TEST(IdleFigures, HoldProcessorTimeAndTheLatePacketsAgainstTheirTargets) {
+  const IdleRound good{5, 4000, 90, 500, 100, 0};
+  for (const Figure& figure : idle_figures({line_of(good), line_of(good)}))
+    EXPECT_TRUE(figure.met) << figure.name;
+  struct Case {
+    IdleRound round;
+    std::array<bool, 3> met;
+  };
+  for (const Case& c : {Case{{5.1, 4000, 90, 500, 100, 0}, {false, true, true}},
+                        Case{{5, 4000, 90, 500.1, 100, 0}, {true, true, false}},
+                        Case{{5, 4000, 90, 500, 100, 1}, {true, true, false}}}) {
+    const auto out = idle_figures({line_of(good), line_of(c.round)});
+    ASSERT_EQ(out.size(), kIdleNames.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_EQ(out[i].name, kIdleNames[i]);
+      EXPECT_EQ(out[i].met, c.met[i]) << out[i].name;
+    }
+  }
+}
+
+TEST(IdleFigures, AreMissedWithTheReasonIfARoundFailed) {
+  for (const Figure& figure : idle_figures({"idle-round 1 2 3"})) EXPECT_FALSE(figure.met);
+}
+
+}  // namespace
+}  // namespace sallyport::bench
