@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "dataplane/app/pause.h"
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
 #include "policy/os/log.h"
@@ -13,14 +14,10 @@
 namespace sallyport::dataplane {
 namespace {
 
-// Polls without work before the first sleep; sleeps then grow from the shortest to the longest.
-constexpr std::uint32_t kBusyPolls = 64;
-constexpr std::int64_t kShortestSleepNs = 20'000;
-constexpr std::int64_t kLongestSleepNs = 200'000;
 constexpr Duration kLongestLook = std::chrono::milliseconds(500);
 
-void sleep_ns(std::int64_t ns) {
-  const timespec span{0, ns};
+void pause(Duration time) {
+  const timespec span{0, time.count()};
   nanosleep(&span, nullptr);
 }
 
@@ -41,7 +38,7 @@ void Worker::start() {
 void Worker::do_between_bursts(const std::function<void(Pipeline&)>& work) {
   request_.store(&work, std::memory_order_release);
   while (request_.load(std::memory_order_acquire) != nullptr) {
-    sleep_ns(kShortestSleepNs);
+    pause(kShortestPause);
     watch(os::steady_now());
   }
 }
@@ -62,8 +59,14 @@ void Worker::run() {
   prctl(PR_SET_NAME, "worker");
   prctl(PR_SET_TIMERSLACK, 1);
   std::uint32_t idle = 0;
+  Instant busy = os::steady_now();
   while (!stop_.load(std::memory_order_relaxed)) {
-    idle = poller_.poll(os::steady_now()) == 0 ? idle + 1 : 0;
+    const Instant now = os::steady_now();
+    ++idle;
+    if (poller_.poll(now) > 0) {
+      idle = 0;
+      busy = now;
+    }
     if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
     turns_.value.fetch_add(1, std::memory_order_relaxed);
     if (const auto* work = request_.load(std::memory_order_acquire)) {
@@ -71,9 +74,10 @@ void Worker::run() {
       request_.store(nullptr, std::memory_order_release);
       continue;
     }
-    if (idle <= kBusyPolls) continue;
+    const Duration time = pause_after(idle, now - busy);
+    if (time == Duration::zero()) continue;
     ++sleeps_;
-    sleep_ns(std::min(kShortestSleepNs * std::int64_t{idle / kBusyPolls}, kLongestSleepNs));
+    pause(time);
   }
 }
 
