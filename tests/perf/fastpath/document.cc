@@ -25,7 +25,9 @@ max are of the rounds. The machine is shared: compare ratios.
   round, writes the TSC into the frame's end and reads it there when the frame is back. Then the same at the same rate with testpmd's io engine
   in the worker's place: `rte_eth_rx_burst` from one port, `rte_eth_tx_burst` to the other, both ways. `dpdk-testpmd` itself is a program
   of its own, and a ring within a process has no end outside it; so that loop stands for it, as `io-forward`. A figure is the gateway's
-  quantile less the loop's, in microseconds; quantiles are within 1.6 %. `-lost`: sent and not back 50 ms after the last.
+  quantile less the loop's, in microseconds; quantiles are within 1.6 %. The target must hold for the slowest
+  round of the gateway less the fastest of the loop, and a quantile is missed if more packets were lost, or not sent in time, than it leaves out.
+  `-lost`: sent and not back 50 ms after the last.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
 * Idle ports with RX interrupts (targets: 2 % of a core, first packet within 200 us) are not measured, because there are none here:

@@ -52,6 +52,7 @@ TEST(LatencyFigures, OneRoundAboveATargetMissesIt) {
 
 TEST(LatencyFigures, AQuantileThatLostPacketsCouldHideBehindIsMissed) {
   LatencyRound second = latency_round();
+  second.gateway.given_up = 0;
   second.gateway.lost = 0.01 * second.gateway.sent;
   EXPECT_TRUE(figures(second)[1].met);
   EXPECT_FALSE(figures(second)[2].met);
@@ -59,6 +60,21 @@ TEST(LatencyFigures, AQuantileThatLostPacketsCouldHideBehindIsMissed) {
   EXPECT_FALSE(figures(second)[1].met);
   EXPECT_TRUE(figures(second)[0].met);
   EXPECT_EQ(figures(second)[3].max, second.gateway.lost);
+}
+
+TEST(LatencyFigures, ADisturbedRoundOfTheIoEngineFlattersNobody) {
+  LatencyRound second = latency_round();
+  second.gateway.p50 = 20;
+  second.io.p50 = 7000;
+  EXPECT_FALSE(figures(second)[0].met);
+  second = latency_round();
+  second.io.given_up = 0.011 * second.io.sent;
+  EXPECT_TRUE(figures(second)[0].met);
+  EXPECT_FALSE(figures(second)[1].met);
+  EXPECT_NE(figures(second)[1].note.find("disturbed"), std::string::npos);
+  second = latency_round();
+  second.io.lost = 0.6 * second.io.sent;
+  EXPECT_FALSE(figures(second)[0].met);
 }
 
 TEST(LatencyFigures, AreMissedWithTheReasonIfARoundFailed) {

@@ -29,7 +29,8 @@ struct LatencyRound {
 std::string line_of(const LatencyRound& round);
 
 // Of what the rounds printed, in the order of kLatencyNames. A figure is the gateway's less the
-// io engine's in the same round.
+// io engine's in the same round; its target must hold for the slowest gateway less the fastest
+// engine of all rounds, and no round may have been disturbed so much that its quantile is a guess.
 std::vector<Figure> latency_figures(const std::vector<std::string>& printed);
 
 }  // namespace sallyport::bench
