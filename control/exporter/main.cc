@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <prometheus/text_serializer.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
-#include <prometheus/text_serializer.h>
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
@@ -18,6 +16,7 @@
 #include "policy/os/log.h"
 #include "policy/os/notify.h"
 #include "policy/os/sandbox.h"
+#include "policy/os/signals.h"
 #include "policy/os/system_error.h"
 
 namespace sallyport::exporter {
@@ -35,18 +34,6 @@ struct Options {
   std::string user = "sallyport-exporter";
   std::uint16_t port = 9469;
 };
-
-Result<os::UniqueFd> stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0)
-    return fail(os::system_error("signals", "sigprocmask"));
-  os::UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) return fail(os::system_error("signals", "signalfd"));
-  return fd;
-}
 
 // True when the process is to end. Sleeps until then, or the server has something to do, or for a
 // tick.
@@ -164,7 +151,7 @@ Result<int> serve(const Options& options) {
   const os::Notifier notifier;
   ::signal(SIGPIPE, SIG_IGN);
   SALLYPORT_TRY(const os::User user, os::find_user(options.user));
-  SALLYPORT_TRY(const os::UniqueFd stop, stop_signals());
+  SALLYPORT_TRY(const os::UniqueFd stop, os::stop_signals());
   notifier.ready();
   auto place = wait_for_place(options, notifier, stop);
   if (!place) return kEnded;

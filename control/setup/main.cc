@@ -1,12 +1,10 @@
 // sallyport-setup: the small privileged helper. Makes namespaces, TAPs and sockets for the other
 // daemons on request, in fixed-size records (policy/wire/setup_protocol.h), and nothing else.
 #include <fmt/core.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <string>
 
 #include "control/setup/namespaces.h"
@@ -17,6 +15,7 @@
 #include "policy/os/notify.h"
 #include "policy/os/sandbox.h"
 #include "policy/os/seqpacket.h"
+#include "policy/os/signals.h"
 #include "policy/os/system_error.h"
 
 namespace sallyport::setup {
@@ -32,18 +31,6 @@ struct Options {
 
 Error from(const Failure& failure) {
   return os::system_error("setup", failure.subject, failure.error);
-}
-
-Result<os::UniqueFd> stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0)
-    return fail(os::system_error("signals", "sigprocmask"));
-  os::UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) return fail(os::system_error("signals", "signalfd"));
-  return fd;
 }
 
 Result<void> make_folder(const std::string& path) {
@@ -64,7 +51,7 @@ Result<void> clean_up(const Options& options, Operations operations) {
 Result<void> serve(const Options& options, Operations operations) {
   SALLYPORT_TRY(const os::User control, os::find_user(options.control));
   SALLYPORT_TRY(const os::User terminator, os::find_user(options.terminator));
-  SALLYPORT_TRY(os::UniqueFd stop, stop_signals());
+  SALLYPORT_TRY(os::UniqueFd stop, os::stop_signals());
   const os::Notifier notifier;
   SALLYPORT_TRY_VOID(make_folder(options.run_dir));
   SALLYPORT_TRY_VOID(make_folder(options.run_dir + "/setup"));

@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "dataplane/app/daemon.h"
 #include "policy/os/log.h"
 #include "policy/os/notify.h"
+#include "policy/os/signals.h"
 #include "policy/os/system_error.h"
 
 namespace sallyport::dataplane {
@@ -109,13 +109,12 @@ class Service {
 };
 
 int serve_until_told(const Arguments& arguments) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const auto ended = os::stop_signals();
+  if (!ended) {
+    os::log::error(ended.error().code + ": " + ended.error().context);
+    return 1;
+  }
   signal(SIGPIPE, SIG_IGN);
-  const os::UniqueFd ended(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   const os::Notifier notifier;
   auto listener = settle(arguments.daemon);
   if (!listener) {
@@ -126,8 +125,9 @@ int serve_until_told(const Arguments& arguments) {
   Service service(daemon, std::move(*listener), arguments.daemon.control_uid);
   notifier.ready();
   while (true) {
-    std::array<pollfd, 3> wait{
-        {{ended.get(), POLLIN, 0}, {service.listener(), POLLIN, 0}, {service.client(), POLLIN, 0}}};
+    std::array<pollfd, 3> wait{{{ended->get(), POLLIN, 0},
+                                {service.listener(), POLLIN, 0},
+                                {service.client(), POLLIN, 0}}};
     poll(wait.data(), wait.size(), kPollMs);
     notifier.watchdog();
     if ((wait[0].revents & POLLIN) != 0) return 0;

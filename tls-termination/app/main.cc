@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <sched.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "policy/os/notify.h"
 #include "policy/os/sandbox.h"
 #include "policy/os/seqpacket.h"
+#include "policy/os/signals.h"
 #include "policy/os/system_error.h"
 #include "tls-termination/app/control_link.h"
 #include "tls-termination/app/setup_sockets.h"
@@ -51,13 +51,7 @@ std::int64_t wall_seconds() { return os::wall_ns() / kNanoPerSecond; }
 // Ends the loop on SIGTERM and SIGINT.
 class StopSignal : private Watcher {
  public:
-  explicit StopSignal(Loop& loop) : loop_(loop) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-    fd_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  StopSignal(Loop& loop, os::UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {
     loop_.watch(fd_.get(), EPOLLIN, *this);
   }
   ~StopSignal() override { loop_.forget(fd_.get()); }
@@ -100,7 +94,8 @@ Result<void> run(const Options& options) {
   SALLYPORT_TRY_VOID(check_keys(walls.keys));
   SALLYPORT_TRY_VOID(start_library());
   SALLYPORT_TRY(Loop loop, Loop::create(&os::steady_now));
-  StopSignal stop(loop);
+  SALLYPORT_TRY(os::UniqueFd ended, os::stop_signals());
+  StopSignal stop(loop, std::move(ended));
   SALLYPORT_TRY_VOID(build_walls(walls));
 
   SetupSockets sockets(loop, options.run_dir + "/setup/socket");
