@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "policy/base/mtu.h"
 #include "policy/base/net.h"
 #include "policy/base/tcp_flags.h"
 
@@ -25,7 +26,7 @@ inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 
 inline constexpr std::size_t kEthernetSize = 14;
 inline constexpr std::size_t kVlanTagSize = 4;
-inline constexpr std::size_t kMtu = 1500;
+inline constexpr std::size_t kMtu = kMostMtu;
 inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu;
 
 // A datagram made of fragments, without its link layer: what eight full frames can hold, and a

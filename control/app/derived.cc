@@ -62,7 +62,8 @@ json segment_json(const wire::SnapshotView& snapshot, const wire::Segment& segme
           {"gateways", gateways},
           {"services", services_json(segment.services())},
           {"isolated", segment.isolated()},
-          {"napt44", segment.napt44()}};
+          {"napt44", segment.napt44()},
+          {"mtu", segment.mtu()}};
 }
 
 json device_json(const wire::SnapshotView& snapshot, std::uint32_t slot) {

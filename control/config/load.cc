@@ -7,6 +7,7 @@
 #include "control/config/review.h"
 #include "control/config/tree.h"
 #include "control/config/values.h"
+#include "policy/base/mtu.h"
 #include "policy/model/names.h"
 
 namespace sallyport::control {
@@ -56,9 +57,10 @@ model::Segment read_segment(const std::string& name, model::Position at, const N
   model::Segment out;
   out.name = name;
   out.at = at;
-  Fields fields(node, "segment " + quote(name),
-                {"ports", "role", "address", "gateway", "services", "mac", "isolated", "napt44"},
-                problems);
+  Fields fields(
+      node, "segment " + quote(name),
+      {"ports", "role", "address", "gateway", "services", "mac", "isolated", "napt44", "mtu"},
+      problems);
   if (!fields.usable()) return out;
   // Its namespace would be the one that holds the ports.
   if (name == "ports")
@@ -81,6 +83,8 @@ model::Segment read_segment(const std::string& name, model::Position at, const N
     out.mac = read_mac(*mac, label(fields, "mac"), problems);
   out.isolated = fields.yes_no("isolated").value_or(false);
   out.napt44 = fields.yes_no("napt44").value_or(false);
+  out.mtu = static_cast<std::uint16_t>(
+      fields.number("mtu", kLeastMtu, kMostMtu, "mtu: 1400, in bytes of IP").value_or(kMostMtu));
   return out;
 }
 

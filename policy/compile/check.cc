@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "policy/base/mtu.h"
 #include "policy/compile/geography.h"
 #include "policy/model/names.h"
 #include "policy/wire/tables.h"
@@ -82,6 +83,11 @@ void check_addresses(const model::Segment& segment, Report& report) {
                  fmt::format("segment {} has a next hop but is no uplink", segment.name),
                  "remove `gateway:` or write `role: uplink`");
   check_napt44(segment, report);
+  if (segment.mtu < kLeastMtu || segment.mtu > kMostMtu)
+    report.error(segment.at, "bad-mtu",
+                 fmt::format("segment {}: no IP packet of {} bytes at most can be promised there",
+                             segment.name, segment.mtu),
+                 fmt::format("write `mtu:` from {} to {}", kLeastMtu, kMostMtu));
   unsigned versions[2] = {0, 0};
   for (const IpAddress& g : segment.gateways) {
     const bool reachable =

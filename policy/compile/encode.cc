@@ -115,7 +115,7 @@ Offset<wire::Segment> Encoder::segment(std::size_t index) {
   const auto gateways = addresses(s.gateways);
   const wire::Mac mac = mac_of(s);
   return wire::CreateSegment(out_, segment_slot(index), name, static_cast<wire::Role>(s.role), &mac,
-                             own_offset, gateways, s.services, s.isolated, s.napt44);
+                             own_offset, gateways, s.services, s.isolated, s.napt44, s.mtu);
 }
 
 std::vector<wire::Member> Encoder::members() const {

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "policy/base/mtu.h"
 #include "policy/base/net.h"
 
 namespace sallyport::model {
@@ -68,6 +69,7 @@ struct Segment {
   bool isolated =
       false;            // the operator's word that the switch behind each port isolates its devices
   bool napt44 = false;  // uplink only: inside addresses leave as the gateway's first IPv4 address
+  std::uint16_t mtu = kMostMtu;  // IP bytes of the longest packet that every host here takes
   Position at;
 };
 

@@ -96,7 +96,7 @@ bool Parts::same_segment(const model::Segment& should, const wire::Segment& is) 
   const bool fine = should.mac ? mac == *should.mac : (mac.bytes()[0] & 3) == 2;
   return fine && static_cast<model::Role>(is.role()) == should.role && own == meant &&
          list_of(is.gateways()) == should.gateways && is.services() == should.services &&
-         is.isolated() == should.isolated && is.napt44() == should.napt44;
+         is.isolated() == should.isolated && is.napt44() == should.napt44 && is.mtu() == should.mtu;
 }
 
 void Parts::compare_segments() {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/base/mtu.h"
 #include "policy/model/model.h"
 #include "policy/model/names.h"
 #include "policy/wire/verify.h"
@@ -72,6 +73,7 @@ Fault segment_fault(const Segment& segment) {
   }
   if (v4 > 1 || v6 > 1) return wrong("more than one next hop of a version");
   if (v4 + v6 > 0 && segment.role() != Role::Uplink) return wrong("next hop outside an uplink");
+  if (segment.mtu() < kLeastMtu || segment.mtu() > kMostMtu) return wrong("its MTU is out of range");
   if (!segment.napt44()) return std::nullopt;
   if (segment.role() != Role::Uplink) return wrong("NAPT44 outside an uplink");
   const auto is_v4 = [](const InterfaceAddress* a) { return to_ip(a->address()).is_v4(); };

@@ -88,6 +88,10 @@ const Case kCases[] = {
      "next-hop-inside", 11, "field"},
     {"next hop elsewhere", [](Gateway& g) { g.segments[0].gateways = {testing::ip("192.0.3.1")}; },
      "bad-next-hop", 10, "192.0.3.1"},
+    {"an MTU that IPv6 cannot live with", [](Gateway& g) { g.segments[1].mtu = 1279; }, "bad-mtu",
+     11, "1280 to 1500"},
+    {"an MTU that no frame holds", [](Gateway& g) { g.segments[1].mtu = 1501; }, "bad-mtu", 11,
+     "1280 to 1500"},
     {"NAPT44 inside", [](Gateway& g) { g.segments[1].napt44 = true; }, "nat-inside", 11, "field"},
     {"NAPT44 without an IPv4 address",
      [](Gateway& g) {

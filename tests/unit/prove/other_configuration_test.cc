@@ -148,6 +148,8 @@ const Fault kFaults[] = {
      Wrong::kIdentity, "segment field is not as configured"},
     {"NAPT44 that nobody asked for", nothing, [](Gateway& g) { g.segments[0].napt44 = true; },
      Wrong::kIdentity, "segment uplink is not as configured"},
+    {"another MTU", nothing, [](Gateway& g) { g.segments[0].mtu = 1400; }, Wrong::kIdentity,
+     "segment uplink is not as configured"},
     {"a service told to the host stack", nothing,
      [](Gateway& g) { g.segments[1].services &= static_cast<std::uint16_t>(~model::kDhcp); },
      Wrong::kIdentity, "segment field is not as configured"},

@@ -133,6 +133,16 @@ const Case kSegments[] = {
        }
      },
      "too many uplinks have NAPT44"},
+    {"an MTU that IPv6 cannot live with", [](Draft& d) { d.segments[1]->mtu = 1279; },
+     "segment field: its MTU is out of range"},
+    {"an MTU that no frame holds", [](Draft& d) { d.segments[1]->mtu = 1501; },
+     "segment field: its MTU is out of range"},
+    {"the least and the greatest MTU",
+     [](Draft& d) {
+       d.segments[0]->mtu = 1280;
+       d.segments[1]->mtu = 1500;
+     },
+     kAccepted},
     {"a next hop inside", [](Draft& d) { d.segments[1]->gateways.push_back(address("10.20.0.9")); },
      "segment field: next hop outside an uplink"},
 };
