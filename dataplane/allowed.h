@@ -26,7 +26,8 @@ namespace sallyport::dataplane {
   X(kRouterQuestion, "builtin:router-question", "router solicitation to the host stack")           \
   X(kMulticastReport, "builtin:multicast-report", "listener report to the host stack")             \
   X(kRestartReset, "builtin:restart-reset", "reset for a flow that a restart forgot")              \
-  X(kIcmpRelated, "builtin:icmp-related", "ICMP error that quotes an allowed flow")
+  X(kIcmpRelated, "builtin:icmp-related", "ICMP error that quotes an allowed flow")                \
+  X(kReport, "builtin:report", "ICMP error to the sender of an allowed packet that cannot go on")
 
 enum class Builtin : std::uint8_t {
 #define SALLYPORT_BUILTIN_ENUM(id, name, help) id,

@@ -1,10 +1,11 @@
 #include "dataplane/pipeline.h"
 
 #include "dataplane/stages/bind.h"
+#include "dataplane/stages/clamp_mss.h"
 #include "dataplane/stages/classify.h"
 #include "dataplane/stages/enforce_policy.h"
 #include "dataplane/stages/icmp_error.h"
-#include "dataplane/stages/reset.h"
+#include "dataplane/stages/pieces.h"
 #include "dataplane/stages/rewrite.h"
 #include "policy/decide/plausible.h"
 
@@ -16,6 +17,11 @@ constexpr std::uint32_t kExpireBudget = 256;
 // Bounded work per call; the daemon polls at least every few hundred microseconds, so a table of
 // any supported size is through well within the second that a revision may take.
 constexpr std::size_t kRecheckBudget = 1024;
+
+inline bool fits(const Packet& packet, const SegmentInfo& out) {
+  const Headers& h = packet.meta().headers;
+  return h.end - h.l3 <= out.mtu;
+}
 
 inline FlowKey key_of(const Headers& h) {
   return {h.source, h.destination, h.source_port, h.destination_port, h.protocol};
@@ -240,26 +246,6 @@ std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
   return std::unexpected(Drop::kFlowTableFull);
 }
 
-// Mid-stream TCP of an allowed direct conduit: for a while after a start it is told so, that it may
-// come back at once; afterwards it is not worth an answer.
-void Pipeline::refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept {
-  const PacketMeta& meta = packet.meta();
-  if (reason == Drop::kMidStream && would_allow && now - started_ < kRestartGrace &&
-      meta.origin == Origin::kWire && police_.pass(PuntClass::kReset, meta, now)) {
-    Packet reset = make_reset(pool_, packet);
-    const SegmentInfo* segment = tables_->segment(meta.segment);
-    if (reset && segment != nullptr) {
-      reset.meta().segment = meta.segment;
-      Allowed allowed = EnforcePolicy::by_builtin(std::move(reset), Builtin::kRestartReset,
-                                                  {Exit::Kind::kPort, meta.port, meta.segment});
-      EnforcePolicy::address_to(allowed, meta.port,
-                                {meta.headers.source_mac, segment->mac, meta.headers.vlan});
-      exits_.originate(std::move(allowed), now);
-    }
-  }
-  drop(std::move(packet), reason, now);
-}
-
 // --- out ---------------------------------------------------------------------------------------
 
 void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept {
@@ -268,49 +254,61 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
   const bool to_stack = (flow.flags & (from_client ? kServerIsHost : kClientIsHost)) != 0;
   meta.stages |= stage_bit(Stage::kFlow);
   ++flow.packets[static_cast<std::size_t>(direction)];
+  const SegmentSlot segment = from_client ? flow.server_segment : flow.client_segment;
+  const SegmentInfo* out = tables_->segment(segment);
 
+  // Before anything of it is changed: its sender may be told.
+  if (!to_stack) {
+    if (out == nullptr) return drop(std::move(packet), Drop::kMartianDestination, now);
+    meta.stages |= stage_bit(Stage::kForward);
+    if (meta.origin == Origin::kWire && meta.headers.ttl <= 1) [[unlikely]]
+      return troubled(std::move(packet), Trouble::kHopLimit, 0, now);
+    if (!fits(packet, *out) && !leaves_in_pieces(packet, out->mtu)) [[unlikely]]
+      return troubled(std::move(packet), Trouble::kTooBig, out->mtu, now);
+  }
   // A host stack judges the sum of what it is given; it must be the sender's, so before rewriting.
   if (to_stack && !transport_sum_right(packet)) {
     return drop(std::move(packet), Drop::kBadTransportChecksum, now);
   }
+  if ((meta.headers.tcp_flags & kTcpSyn) != 0) [[unlikely]]
+    clamp_mss(packet, std::min(mtu_of(flow.client_segment), mtu_of(flow.server_segment)));
   names_.look(packet, flow, direction, *tables_, now);
   if (flow.rewritten()) {
     meta.stages |= stage_bit(Stage::kRewrite);
     rewrite(packet, flow, direction);
   }
-  const SegmentSlot segment = from_client ? flow.server_segment : flow.client_segment;
   if (to_stack) {
     return to_host(
         EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kHostStack, kNoPort, segment}),
         now);
   }
-  meta.stages |= stage_bit(Stage::kForward);
-  if (meta.origin == Origin::kWire && !decrement_ttl(packet)) {
-    return drop(std::move(packet), Drop::kTtlExpired, now);
-  }
+  if (meta.origin == Origin::kWire) decrement_ttl(packet);
   leave(EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kPort, kNoPort, segment}),
-        from_client ? flow.server_device : flow.client_device,
+        *out, from_client ? flow.server_device : flow.client_device,
         from_client ? flow.target() : flow.client, now);
 }
 
+std::uint16_t Pipeline::mtu_of(SegmentSlot slot) const noexcept {
+  const SegmentInfo* segment = tables_->segment(slot);
+  return segment == nullptr ? kLeastMtu : segment->mtu;
+}
+
 // To the device's own port, VLAN and MAC; beyond an uplink to the next hop.
-void Pipeline::leave(Allowed&& allowed, DeviceSlot device_slot, const IpAddress& to,
-                     Instant now) noexcept {
-  const SegmentInfo* segment = tables_->segment(allowed.exit().segment);
-  if (segment == nullptr) return exits_.refuse(std::move(allowed), Drop::kMartianDestination, now);
-  if (segment->devices_only()) {
+void Pipeline::leave(Allowed&& allowed, const SegmentInfo& segment, DeviceSlot device_slot,
+                     const IpAddress& to, Instant now) noexcept {
+  if (segment.devices_only()) {
     const wire::Device* device = tables_->classifier().device(device_slot);
-    if (device == nullptr || device->segment() != segment->slot) {
+    if (device == nullptr || device->segment() != segment.slot) {
       return exits_.refuse(std::move(allowed), Drop::kUnknownDevice, now);
     }
     EnforcePolicy::address_to(allowed, device->port(),
-                              {wire::to_mac(device->mac()), segment->mac, device->vlan()});
+                              {wire::to_mac(device->mac()), segment.mac, device->vlan()});
     return exits_.send(std::move(allowed), now);
   }
-  const std::optional<IpAddress>& gateway = to.is_v4() ? segment->gateway4 : segment->gateway6;
-  const bool near = segment->on_link(to);
+  const std::optional<IpAddress>& gateway = to.is_v4() ? segment.gateway4 : segment.gateway6;
+  const bool near = segment.on_link(to);
   if (!near && !gateway) return exits_.refuse(std::move(allowed), Drop::kMartianDestination, now);
-  neighbours_.resolve(std::move(allowed), *segment, near ? to : *gateway, now);
+  neighbours_.resolve(std::move(allowed), segment, near ? to : *gateway, now);
 }
 
 void Pipeline::to_host(Allowed&& allowed, Instant now) noexcept {
@@ -343,6 +341,11 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
                                              {Exit::Kind::kHostStack, kNoPort, segment}),
                    now);
   }
+  const SegmentInfo* out = tables_->segment(segment);
+  if (out == nullptr) return drop(std::move(raw), Drop::kMartianDestination, now);
+  // No error is ever answered (RFC 1812 §4.3.2.7, RFC 4443 §2.4 e).
+  if (!fits(raw, *out) && !leaves_in_pieces(raw, out->mtu))
+    return drop(std::move(raw), Drop::kTooBig, now);
   if (raw.meta().origin == Origin::kWire && !decrement_ttl(raw)) {
     return drop(std::move(raw), Drop::kTtlExpired, now);
   }
@@ -353,7 +356,7 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   }
   leave(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                   {Exit::Kind::kPort, kNoPort, segment}),
-        found->to_client ? flow.client_device : flow.server_device,
+        *out, found->to_client ? flow.client_device : flow.server_device,
         found->to_client ? flow.client : flow.target(), now);
 }
 

@@ -19,6 +19,7 @@
 #include "dataplane/stages/learn_names.h"
 #include "dataplane/stages/neighbours.h"
 #include "dataplane/stages/police.h"
+#include "dataplane/stages/report.h"
 #include "dataplane/tables.h"
 #include "dataplane/telemetry/counters.h"
 #include "dataplane/telemetry/events.h"
@@ -89,7 +90,12 @@ class Pipeline {
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
-  void leave(Allowed&& allowed, DeviceSlot device, const IpAddress& to, Instant now) noexcept;
+  std::uint16_t mtu_of(SegmentSlot slot) const noexcept;
+  void leave(Allowed&& allowed, const SegmentInfo& segment, DeviceSlot device, const IpAddress& to,
+             Instant now) noexcept;
+  [[gnu::noinline]] void troubled(Packet&& packet, Trouble trouble, std::uint16_t mtu,
+                                  Instant now) noexcept;
+  void answer(const PacketMeta& asked, Packet&& made, Builtin rule, Instant now) noexcept;
   [[gnu::noinline]] void to_host(Allowed&& allowed, Instant now) noexcept;
   void recheck_flows(Instant now) noexcept;
   [[gnu::noinline]] void cut(Flow& flow) noexcept;

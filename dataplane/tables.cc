@@ -31,6 +31,7 @@ std::unique_ptr<SegmentInfo> gather(const wire::Segment& from, const wire::Snaps
   out->services = from.services();
   out->isolated = from.isolated();
   out->napt44 = from.napt44();
+  out->mtu = from.mtu();
   return out;
 }
 

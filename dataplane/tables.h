@@ -26,6 +26,7 @@ struct SegmentInfo {
   SegmentSlot slot = kNoSegment;
   std::string name;
   wire::Role role = wire::Role::Devices;
+  std::uint16_t mtu = kMostMtu;  // bytes of IP
   MacAddress mac;
   IpAddress link_local;
   std::vector<IpAddress> addresses;  // the gateway's own

@@ -46,7 +46,8 @@ struct PacketMeta {
   RxFault fault = RxFault::kNone;
   // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
   std::uint16_t stages = 0;
-  // Of a datagram made of fragments: the largest one's IP bytes. Else 0.
+  // Of a datagram that leaves in pieces: how many IP bytes one may have. Of one made of fragments
+  // that is what the largest had. Else 0.
   std::uint16_t largest_fragment = 0;
   std::uint64_t capture_number = 0;  // 0 = not captured (telemetry/capture.h)
 };

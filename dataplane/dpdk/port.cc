@@ -66,6 +66,8 @@ Result<void> configure(std::uint16_t id, const std::string& device, PacketPool& 
   if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0) {
     return fail(port_error("port-start", device, "one queue pair refused", error));
   }
+  // A device that carries less is its segments' `mtu:`; what the driver refuses, it refuses.
+  static_cast<void>(rte_eth_dev_set_mtu(id, kMtu));
   std::uint16_t rx = kRxDescriptors, tx = kTxDescriptors;
   if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); error != 0) {
     return fail(port_error("port-start", device, "descriptors refused", error));

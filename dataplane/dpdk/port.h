@@ -98,8 +98,8 @@ static_assert(!CanSend<TxPort, Packet> && !CanSend<TxPort, ParsedPacket> &&
 
 class EthPort final : public PortDriver {
  public:
-  // Probes the device and starts it with one queue pair, promiscuous, frames up to kMtu. The link
-  // may still be down.
+  // Probes the device and starts it with one queue pair, promiscuous, frames up to kMtu as far
+  // as the driver can be told. The link may still be down.
   static Result<std::unique_ptr<EthPort>> open(const std::string& device, PacketPool& pool);
   ~EthPort() override;
 

@@ -61,6 +61,16 @@ Packet piece(const Packet& whole, const Part& part, PacketPool& pool) {
 
 }  // namespace
 
+bool leaves_in_pieces(Packet& packet, std::uint16_t mtu) noexcept {
+  PacketMeta& meta = packet.meta();
+  const Headers& h = meta.headers;
+  if (meta.largest_fragment != 0 && meta.largest_fragment <= mtu) return true;
+  if (h.version() == IpVersion::k6 || (u16_at(packet.bytes(), h.l3 + 6U) & kDoNotFragment) != 0)
+    return false;
+  meta.largest_fragment = mtu;
+  return true;
+}
+
 Pieces cut(const Packet& whole, PacketPool& pool) noexcept {
   const Headers& h = whole.meta().headers;
   const bool v4 = h.version() == IpVersion::k4;

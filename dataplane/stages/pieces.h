@@ -1,6 +1,7 @@
 // pieces: a datagram that came in fragments leaves in fragments, none larger than the largest that
-// came: its sender found out what the path bears, or chose it (RFC 8200 §4.5, RFC 791 §3.2). The
-// identifier, and IPv4's "do not fragment", are the sender's.
+// came: its sender found out what the path bears, or chose it (RFC 8200 §4.5, RFC 791 §3.2). So
+// does an IPv4 packet that is too large for where it goes and may be cut. The identifier, and
+// IPv4's "do not fragment", are the sender's.
 #pragma once
 
 #include <array>
@@ -9,6 +10,10 @@
 #include "dataplane/dpdk/packet.h"
 
 namespace sallyport::dataplane {
+
+// For a packet of more than `mtu` bytes of IP: whether it can leave in pieces of no more. Then
+// PacketMeta::largest_fragment says so to cut().
+bool leaves_in_pieces(Packet& packet, std::uint16_t mtu) noexcept;
 
 // Eight fragments came at most; one of odd size may have been the largest.
 inline constexpr std::size_t kMostPieces = 16;

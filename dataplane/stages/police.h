@@ -15,7 +15,15 @@
 
 namespace sallyport::dataplane {
 
-enum class PuntClass : std::uint8_t { kNeighbour, kDhcp, kNewFlow, kReset, kRouter, kIcmpError };
+enum class PuntClass : std::uint8_t {
+  kNeighbour,
+  kDhcp,
+  kNewFlow,
+  kReset,
+  kRouter,
+  kIcmpError,
+  kReport
+};
 
 class Police {
  public:
@@ -34,19 +42,20 @@ class Police {
     Duration spacing;
     std::int64_t burst;
   };
-  static constexpr std::size_t kClasses = 6;
+  static constexpr std::size_t kClasses = 7;
   static constexpr std::size_t kDevicePlaces = 65536;
   static constexpr std::size_t kOtherPlaces = 4096;
   static constexpr std::size_t kPlaces = kDevicePlaces + kOtherPlaces;
   // A device asks for its router about once a minute and for an address once an hour; a restart of
   // either side costs a handful. New flows: more than any field device opens. Errors: a path's MTU
-  // is found in a few.
+  // is found in a few. Reports: RFC 4443 §2.4 (f); a traceroute waits for each of three answers.
   static constexpr std::array<Limit, kClasses> kLimits = {{
       {std::chrono::milliseconds(50), 40},
       {std::chrono::milliseconds(200), 10},
       {std::chrono::milliseconds(5), 200},
       {std::chrono::milliseconds(100), 10},
       {std::chrono::milliseconds(200), 10},
+      {std::chrono::milliseconds(50), 20},
       {std::chrono::milliseconds(50), 20},
   }};
 

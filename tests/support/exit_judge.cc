@@ -47,10 +47,12 @@ void read_transport(ConstBytes rest, ReadFrame& out) {
 // Addresses, protocol and what follows of the IP packet in `ip`; false if it is too short for that.
 bool read_ip(ConstBytes ip, ReadFrame& out) {
   if (ip.size() < 20) return false;
+  out.ip = ip;
   if (ip[0] >> 4 == 4) {
     out.source = v4_of(ip, 12);
     out.destination = v4_of(ip, 16);
     out.protocol = ip[9];
+    out.ttl = ip[8];
     read_transport(ip.subspan(20), out);
     return true;
   }
@@ -58,12 +60,36 @@ bool read_ip(ConstBytes ip, ReadFrame& out) {
   out.source = v6_of(ip, 8);
   out.destination = v6_of(ip, 24);
   out.protocol = ip[6];
+  out.ttl = ip[7];
   ConstBytes rest = ip.subspan(40);
   if (out.protocol == 0 && rest.size() >= 8) {  // a listener report's router alert
     out.protocol = rest[0];
     rest = rest.subspan(8);
   }
   read_transport(rest, out);
+  return true;
+}
+
+std::uint32_t ones_sum(ConstBytes b) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) sum += i % 2 == 0 ? std::uint32_t{b[i]} << 8 : b[i];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum % 0xffff;
+}
+// A SYN's MSS may have been lowered to what 1500 bytes carry; the whole adds up as before.
+bool is_clamped(const ReadFrame& in, ConstBytes out) {
+  const ConstBytes was = in.transport.first(out.size());
+  if (in.protocol != 6 || (was[13] & 0x02) == 0 || ones_sum(was) != ones_sum(out)) return false;
+  const std::uint16_t most = in.source.is_v4() ? 1460 : 1440;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (was[i] == out[i] || i == 16 || i == 17) continue;
+    // One of the two bytes behind "2, 4".
+    const auto lowered = [&](std::size_t at) {
+      return at >= 22 && was[at - 2] == 2 && was[at - 1] == 4 && u16(was, at) > most &&
+             u16(out, at) == most;
+    };
+    if (!lowered(i) && !lowered(i - 1)) return false;
+  }
   return true;
 }
 
@@ -137,10 +163,26 @@ std::string ExitJudge::for_router(const Host& sender, const ReadFrame& in,
   return own ? "" : "a message to the router from somebody else's address";
 }
 
-std::string ExitJudge::opened_before(const ReadFrame& in, const ReadFrame& out,
+// An error of the gateway's own: to the sender of what was allowed and had no hop left.
+std::string ExitJudge::report(const Host& sender, const ReadFrame& in, const ReadFrame& out,
+                              const std::string& where) const {
+  if (where != sender.port || out.destination != in.source ||
+      out.destination_mac != in.source_mac || out.vlan != in.vlan)
+    return "a report to somebody else than the sender";
+  if (is_error(in)) return "an answer to an error";
+  if (in.ttl > 1 || out.icmp_type != (in.source.is_v4() ? 11 : 3)) return "a report about nothing";
+  const ConstBytes quote = out.transport.subspan(8);
+  return quote.size() <= in.ip.size() && std::ranges::equal(quote, in.ip.first(quote.size()))
+             ? ""
+             : "a report that quotes something else";
+}
+
+std::string ExitJudge::opened_before(const Host& sender, const ReadFrame& in, const ReadFrame& out,
                                      const std::string& where) {
   const auto as_answer =
       opened_.find({in.destination, in.source, in.protocol, in.destination_port, in.source_port});
+  if (as_answer != opened_.end() && policy_.place(out.source).gateway)
+    return report(sender, in, out, where);
   if (as_answer != opened_.end())
     return where == as_answer->second ? ""
                                       : "an answer left by another port than its question came";
@@ -178,18 +220,20 @@ std::string ExitJudge::packet(const Host& sender, const ReadFrame& in, const Rea
   asked.port = is_icmp(in.protocol) ? in.icmp_type : in.destination_port;
   const ReferenceVerdict verdict = policy_.judge(asked);
   if (!verdict.allowed || (is_icmp(in.protocol) && in.icmp_type != (v4 ? 8 : 128)))
-    return opened_before(in, out, where);
+    return opened_before(sender, in, out, where);
   opened_[{in.source, in.destination, in.protocol, in.source_port, in.destination_port}] =
       sender.port;
   if (verdict.kind == "leg-a" || verdict.kind == "host")
     return where == stack ? "" : verdict.rule + " leads to the host stack";
+  if (!out.arp && !is_nd(out) && is_error(out)) return report(sender, in, out, where);
   // A question for the next hop may leave in its place.
   const std::string port = port_of(in.destination);
   if (where != port) return verdict.rule + " leads to " + port;
   if (out.arp || is_nd(out)) return port == "wan" ? "" : "a device was asked for its MAC";
   const bool same = out.source == in.source && out.destination == in.destination &&
                     out.protocol == in.protocol && out.transport.size() <= in.transport.size() &&
-                    std::ranges::equal(out.transport, in.transport.first(out.transport.size()));
+                    (std::ranges::equal(out.transport, in.transport.first(out.transport.size())) ||
+                     is_clamped(in, out.transport));
   return same ? "" : "it was changed on its way";
 }
 

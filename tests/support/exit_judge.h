@@ -27,7 +27,9 @@ struct ReadFrame {
   std::uint8_t icmp_type = 0;
   std::uint16_t source_port = 0;  // echo: both the identifier
   std::uint16_t destination_port = 0;
-  ConstBytes transport;  // with its padding
+  std::uint8_t ttl = 0;
+  ConstBytes ip;         // with its padding
+  ConstBytes transport;  // likewise
 };
 std::optional<ReadFrame> read_frame(ConstBytes frame);
 
@@ -46,7 +48,10 @@ class ExitJudge {
   std::string for_router(const Host& sender, const ReadFrame& in, const std::string& where) const;
   std::string packet(const Host& sender, const ReadFrame& in, const ReadFrame& out,
                      const std::string& where);
-  std::string opened_before(const ReadFrame& in, const ReadFrame& out, const std::string& where);
+  std::string report(const Host& sender, const ReadFrame& in, const ReadFrame& out,
+                     const std::string& where) const;
+  std::string opened_before(const Host& sender, const ReadFrame& in, const ReadFrame& out,
+                            const std::string& where);
   std::string port_of(const IpAddress& address) const;
 
   const model::Gateway& gateway_;

@@ -33,6 +33,15 @@ void put_sum(Bytes& b, std::size_t at, std::uint16_t sum) {
   b[at] = static_cast<std::uint8_t>(sum >> 8);
   b[at + 1] = static_cast<std::uint8_t>(sum);
 }
+// What stands behind the sum of an ICMP error: four bytes and the quote.
+Bytes quoting(const Bytes& packet, std::uint32_t word, bool v4) {
+  Bytes out;
+  be32(out, word);
+  const std::size_t ip_at = packet[12] == 0x81 ? 18 : 14;
+  const ConstBytes ip = ConstBytes(packet).subspan(ip_at);
+  append(out, ip.first(std::min<std::size_t>(ip.size(), v4 ? 576 - 28 : 1280 - 48)));
+  return out;
+}
 void append_address(Bytes& out, const IpAddress& a) {
   append(out, a.is_v4() ? ConstBytes(a.bytes()).last(4) : ConstBytes(a.bytes()));
 }
@@ -71,7 +80,7 @@ Bytes PacketBuilder::ip(IpProtocol protocol, Bytes segment, std::size_t sum_at) 
   if (v4) {
     be16(out, 0x4500);
     be16(out, static_cast<unsigned>(20 + segment.size()));
-    be32(out, 0x00004000);
+    be32(out, cut_as_ ? std::uint32_t{*cut_as_} << 16 : 0x00004000);
     out.push_back(ttl_);
     out.push_back(static_cast<std::uint8_t>(protocol));
     be16(out, 0);
@@ -96,10 +105,11 @@ Bytes PacketBuilder::tcp(std::uint8_t flags) const {
   be16(s, to_.port);
   be32(s, seq_.value_or(kFirstSequence + ((flags & 0x02) != 0 ? 0 : 1)));
   be32(s, (flags & 0x10) != 0 ? ack_ : 0);
-  s.push_back(0x50);
+  s.push_back(static_cast<std::uint8_t>((5 + options_.size() / 4) << 4));
   s.push_back(flags);
   be16(s, 65535);
   be32(s, 0);
+  append(s, options_);
   append(s, payload_);
   return ip(IpProtocol::kTcp, s, 16);
 }
@@ -134,6 +144,16 @@ Bytes PacketBuilder::unreachable(const Bytes& packet) const {
   const std::size_t size = std::min<std::size_t>(packet.size() - 14, v4 ? 28 : 48);
   append(s, ConstBytes(packet).subspan(14, size));
   return ip(v4 ? IpProtocol::kIcmp : IpProtocol::kIcmp6, s, 2);
+}
+
+Bytes PacketBuilder::time_exceeded(const Bytes& packet) const {
+  const bool v4 = from_.address.is_v4();
+  return icmp(v4 ? 11 : 3, 0, quoting(packet, 0, v4));
+}
+
+Bytes PacketBuilder::too_big(const Bytes& packet, std::uint16_t mtu) const {
+  const bool v4 = from_.address.is_v4();
+  return icmp(v4 ? 3 : 2, v4 ? 4 : 0, quoting(packet, mtu, v4));
 }
 
 Bytes PacketBuilder::icmp(std::uint8_t type, std::uint8_t code, Bytes body) const {

@@ -34,6 +34,17 @@ class PacketBuilder {
     payload_ = std::move(bytes);
     return *this;
   }
+  // IPv4 without "do not fragment", with this identifier.
+  PacketBuilder& may_be_cut(std::uint16_t id) {
+    cut_as_ = id;
+    return *this;
+  }
+  // TCP's, padded with zeros to a multiple of four; 40 bytes at most.
+  PacketBuilder& options(std::vector<std::uint8_t> bytes) {
+    options_ = std::move(bytes);
+    options_.resize((options_.size() + 3) / 4 * 4);
+    return *this;
+  }
   // Unless given, TCP is as if both sides began with kFirstSequence and sent nothing since.
   static constexpr std::uint32_t kFirstSequence = 1000;
   PacketBuilder& sequence(std::uint32_t seq) {
@@ -54,6 +65,11 @@ class PacketBuilder {
   std::vector<std::uint8_t> echo(bool request) const;
   // The port-unreachable error (RFC 792 type 3, RFC 4443 type 1) that quotes `packet`'s IP bytes.
   std::vector<std::uint8_t> unreachable(const std::vector<std::uint8_t>& packet) const;
+  // Time exceeded in transit; fragmentation needed or packet too big for `mtu` (RFC 792, 1191,
+  // 4443). They quote `packet`'s IP bytes, in 576 and 1280 bytes.
+  std::vector<std::uint8_t> time_exceeded(const std::vector<std::uint8_t>& packet) const;
+  std::vector<std::uint8_t> too_big(const std::vector<std::uint8_t>& packet,
+                                    std::uint16_t mtu) const;
   // Any ICMP message of the addresses' version: type, code, and what follows the sum.
   std::vector<std::uint8_t> icmp(std::uint8_t type, std::uint8_t code,
                                  std::vector<std::uint8_t> body) const;
@@ -78,6 +94,8 @@ class PacketBuilder {
   Party to_;
   std::uint16_t vlan_ = 0;
   std::uint8_t ttl_ = 64;
+  std::optional<std::uint16_t> cut_as_;
+  std::vector<std::uint8_t> options_;
   std::optional<std::uint32_t> seq_;
   std::uint32_t ack_ = kFirstSequence + 1;
   std::vector<std::uint8_t> payload_;

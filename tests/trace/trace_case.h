@@ -4,18 +4,23 @@
 //   name    SENTENCE                       begins a case
 //   only    v4 | v6                        where a case makes sense in one version only
 //   policy  plant | none                   the plant of tests/support/pipeline_world.h (default),
-//   or no snapshot at all apply   plant | without CONDUIT ...    another revision comes into force
-//   here given   A:PORT > B:PORT tcp            a handshake that must pass: an established flow in
-//   A:PORT > B:PORT WHAT [OPTION]  A's frame on A's own wire out     WHERE A:PORT > B:PORT WHAT
-//   [OPTION]   it, and every other line `out`, is exactly what leaves for this `in` expect  drop
-//   REASON | no drop          what became of the last `in` wait    SECONDSs
+//                                          or no snapshot at all
+//   apply   plant | without CONDUIT ... | mtu SEGMENT=BYTES ...
+//                                          another revision comes into force here
+//   given   A:PORT > B:PORT tcp            a handshake that must pass: an established flow
+//   in      A:PORT > B:PORT WHAT [OPTION]  A's frame on A's own wire
+//   out     WHERE A:PORT > B:PORT WHAT [OPTION]
+//                                          it, and every other line `out`, is exactly what leaves
+//                                          for this `in`
+//   expect  drop REASON | no drop          what became of the last `in`
+//   wait    SECONDSs
 //
 // A, B: a host of the plant; gw.SEGMENT is the gateway's address there. PORT may be @CONDUIT: that
 // conduit's listener. WHERE: a port, or host:SEGMENT. WHAT: tcp FLAGS (of SAFRPU), udp,
-// echo-request, echo-reply, who-has, is-at; in `out` also
-// `anything`: some frame, whatever it holds. OPTION: seq=N, ack=N (TCP), ttl=N, vlan=N, on=PORT,
-// mac=HOST, address=HOST (source address of another), to=HOST (destination MAC of another),
-// from-stack.
+// echo-request, echo-reply, who-has, is-at; in `out` also time-exceeded and too-big (mtu=N), which
+// quote the last `in`, and `anything`: some frame, whatever it holds. OPTION: seq=N, ack=N, mss=N
+// (TCP), size=N (payload), cut=ID (IPv4 that may be cut), ttl=N, vlan=N, on=PORT, mac=HOST,
+// address=HOST (source address of another), to=HOST (destination MAC of another), from-stack.
 #pragma once
 
 #include <string>

@@ -94,6 +94,15 @@ void TraceRunner::apply(const Words& words) {
   ASSERT_FALSE(words.empty()) << here();
   model::Gateway gateway = plant();
   for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[0] == "mtu") {
+      const auto at = words[i].find('=');
+      const auto segment =
+          std::ranges::find(gateway.segments, words[i].substr(0, at), &model::Segment::name);
+      const auto mtu = number_of(std::string_view(words[i]).substr(at + 1));
+      ASSERT_TRUE(segment != gateway.segments.end() && mtu) << here();
+      segment->mtu = static_cast<std::uint16_t>(*mtu);
+      continue;
+    }
     const auto removed = std::erase_if(gateway.conduits,
                                        [&](const model::Conduit& c) { return c.name == words[i]; });
     ASSERT_EQ(removed, 1U) << here() << ": no conduit " << words[i];
@@ -117,6 +126,7 @@ void TraceRunner::given(const Words& words) {
 void TraceRunner::in(const Words& words) {
   const auto spec = frame_of(words, "");
   ASSERT_TRUE(spec) << here() << ": cannot be read";
+  came_ = spec->frame;
   seen_ = spec->from_stack ? world_->receive_from_host(spec->port, spec->frame)
                            : world_->receive(spec->port, spec->frame);
   judged_ = false;
@@ -249,12 +259,20 @@ std::optional<std::vector<std::uint8_t>> TraceRunner::build(const Spec& spec, co
   const auto acknowledgement = number_of(option(words, "ack"));
   if (sequence) builder.sequence(*sequence);
   if (acknowledgement) builder.acknowledgement(*acknowledgement);
+  if (const auto mss = number_of(option(words, "mss")))
+    builder.options({2, 4, static_cast<std::uint8_t>(*mss >> 8), static_cast<std::uint8_t>(*mss)});
+  if (const auto id = number_of(option(words, "cut")))
+    builder.may_be_cut(static_cast<std::uint16_t>(*id));
+  builder.payload(std::vector<std::uint8_t>(number_of(option(words, "size")).value_or(0), 7));
   if (what == "tcp" && words.size() > at + 1) return builder.tcp(flags_of(words[at + 1]));
-  if (what == "udp") return builder.payload({1, 2, 3}).udp();
+  if (what == "udp") return builder.udp();
   if (what == "echo-request") return builder.echo(true);
   if (what == "echo-reply") return builder.echo(false);
   if (what == "who-has") return builder.neighbour_question();
   if (what == "is-at") return builder.neighbour_answer();
+  if (what == "time-exceeded") return builder.time_exceeded(came_);
+  if (const auto mtu = number_of(option(words, "mtu")); mtu && what == "too-big")
+    return builder.too_big(came_, static_cast<std::uint16_t>(*mtu));
   if (what == "anything") return std::vector<std::uint8_t>();
   return std::nullopt;
 }

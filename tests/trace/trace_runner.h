@@ -45,7 +45,8 @@ class TraceRunner {
   IpVersion version_;
   unsigned line_ = 0;
   std::optional<PipelineWorld> world_;
-  std::vector<Frame> seen_;  // what left for the last `in`
+  std::vector<std::uint8_t> came_;  // the last `in`
+  std::vector<Frame> seen_;         // what left for the last `in`
   std::vector<Frame> wanted_;
   bool judged_ = true;  // nothing awaits comparison
 };

@@ -15,7 +15,6 @@ using Bytes = std::vector<std::uint8_t>;
 
 // Reasons that no packet can meet yet, and why. An entry whose reason turns up is an error as well.
 const std::map<Drop, std::string_view> kNotProduced = {
-    {Drop::kTooBig, "every port has the same MTU, and what exceeds it arrives as `giant`"},
     {Drop::kNatPortsExhausted, "in nat_test.cc, where the uplink has NAPT44"},
     {Drop::kNatDeviceLimit, "likewise"},
 };
@@ -316,6 +315,13 @@ const Scene::Cases& Scene::cases() {
        [](W& w) {
          const auto hoard = w.world_.exhaust_pool_but_one();
          w.question(w.at("meter"), w.at("plc"), "lan2");
+       }},
+      {Drop::kTooBig,
+       [](W& w) {
+         model::Gateway gateway = plant();
+         for (model::Segment& s : gateway.segments) s.mtu = 1280;
+         w.world_.apply(gateway);
+         w.meter(w.packet("meter", 5000, "plc", 5683).payload(Bytes(1300)).udp());
        }},
       {Drop::kDhcpSpoofed,
        [](W& w) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dataplane/stages/rewrite.h"
+#include "tests/support/fragment_builder.h"
 #include "tests/support/port_mappings_twin.h"
 #include "tests/unit/dataplane/policy_fixture.h"
 
@@ -205,6 +206,66 @@ TEST_F(Nat, AnErrorReachesWhomItConcernsInTheirOwnNumbers) {
                      .unreachable(sent[0].bytes);
   damaged.back() ^= 1;
   expect_drop(world_.receive("wan", damaged), Drop::kBadTransportChecksum);
+}
+
+// RFC 5508 REQ-4: as they sent it, whichever side they are on.
+TEST_F(Nat, WhoSentTooMuchIsToldInTheirOwnNumbers) {
+  const auto narrow = [&](std::string_view segment) {
+    model::Gateway g = mapped_plant();
+    for (model::Segment& s : g.segments)
+      if (s.name == segment) s.mtu = 1400;
+    world_.apply(g);
+  };
+  const std::uint16_t port = mapped(40000);
+  const Bytes much(1472, 7);
+  narrow("uplink");
+  const Bytes out = from_meter("cloud", 40000).payload(much).udp();
+  const auto inside = world_.receive("lan2", out);
+  ASSERT_EQ(inside.size(), 1U);
+  EXPECT_EQ(inside[0].where, "lan2");
+  EXPECT_EQ(inside[0].bytes,
+            PacketBuilder({world_.segment_mac("field"), *IpAddress::parse("10.20.0.1"), 0},
+                          {host("meter").mac, host("meter").v4, 0})
+                .too_big(out, 1400));
+  narrow("field");
+  const Bytes in = from_outside("cloud", 5683, port).payload(much).udp();
+  const auto outside = world_.receive("wan", in);
+  ASSERT_EQ(outside.size(), 1U);
+  EXPECT_EQ(outside[0].where, "wan");
+  EXPECT_EQ(outside[0].bytes, PacketBuilder({world_.segment_mac("uplink"), kOwn, 0},
+                                            {host("cloud").mac, host("cloud").v4, 0})
+                                  .too_big(in, 1400));
+}
+
+// RFC 1191 behind NAPT44: a router on the way speaks of the outside's packet.
+TEST_F(Nat, APathsMtuReachesTheDeviceInItsOwnNumbers) {
+  Bytes sent = from_meter("cloud", 40000).payload(Bytes(300, 7)).udp();
+  const auto went = packets(world_.receive("lan2", sent));
+  ASSERT_EQ(went.size(), 1U);
+  const auto error = world_.receive("wan", PacketBuilder({host("router").mac, host("router").v4, 0},
+                                                         {world_.segment_mac("uplink"), kOwn, 0})
+                                               .too_big(went[0].bytes, 1300));
+  const Headers h = out(error, "lan2");
+  EXPECT_EQ(h.source, host("router").v4);
+  EXPECT_EQ(h.destination, host("meter").v4);
+  EXPECT_EQ(error[0].bytes[h.l4 + 6U] << 8 | error[0].bytes[h.l4 + 7U], 1300);
+  --sent[14 + 8];  // one hop on
+  reseal(sent);
+  EXPECT_TRUE(std::ranges::equal(ConstBytes(error[0].bytes).subspan(h.payload),
+                                 ConstBytes(sent).subspan(14)));
+}
+
+// What is cut on its way out is one datagram's still.
+TEST_F(Nat, PiecesLeaveByTheGatewaysAddress) {
+  model::Gateway g = mapped_plant();
+  for (model::Segment& s : g.segments) s.mtu = s.name == "uplink" ? 1400 : s.mtu;
+  world_.apply(g);
+  const auto frames = world_.receive(
+      "lan2", from_meter("cloud", 40000).may_be_cut(12).payload(Bytes(1472, 7)).udp());
+  ASSERT_EQ(frames.size(), 2U);
+  for (const Frame& frame : frames) EXPECT_EQ(parsed(frame.bytes).source, kOwn);
+  const Bytes whole = put_together({frames[0].bytes, frames[1].bytes});
+  out({{"wan", whole}}, "wan");
 }
 
 // That would be a bridge between devices by way of the uplink's address.
