@@ -84,6 +84,39 @@ def path_mtu_tcp(lab):
         f"{sum(whole)} of 4 transfers whole; segments {sizes}; {dropped} dropped; the longest frame on the uplink {longest}"
 
 
+def refusals_until_learned(sender, size, target):
+    """errno of each refused try to send so much; the kernel refuses once it has learned that it does not fit."""
+    refusals = []
+
+    def refused():
+        try:
+            sender.sendto(bytes(size), target)
+        except OSError as error:
+            refusals.append(error.errno)
+        return bool(refusals)
+    wait.holds(refused, 5)
+    return [errno.errorcode.get(number, number) for number in refusals]
+
+
+def never_cut(one, version=0):
+    """Its datagrams carry "do not fragment", and the kernel refuses what it knows not to fit."""
+    level, option = ((socket.IPPROTO_IP, 10), (socket.IPPROTO_IPV6, 23))[version]  # IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+    one.setsockopt(level, option, 2)  # IP_PMTUDISC_DO
+    return one
+
+
+@check("path-mtu-own-stack", f"the gateway's own stack, whose TAP carries 1500 bytes, learns the uplink's {MTU} from the dataplane, in both IP versions")
+def own_stack(lab):
+    lab.policy(base=BASE)
+    space, refusals = lab.gateway.segment("uplink"), []
+    for version, family in enumerate((socket.AF_INET, socket.AF_INET6)):
+        target = (topology.NAME_SERVER[version], 53)
+        with never_cut(space.inside(lambda: socket.socket(family, socket.SOCK_DGRAM)), version) as one:  # noqa: B023
+            refusals.append(refusals_until_learned(one, 1500 - HEADS[version], target))
+            one.sendto(bytes(MTU - HEADS[version]), target)
+    return refusals == [["EMSGSIZE"]] * 2, f"refused with {refusals}"
+
+
 @check("path-mtu-napt44", f"a host outside that answers a device behind NAPT44 with more than the device's segment carries is told so about its own packet: its kernel "
        f"learns {MTU} and refuses the next one")
 def outside_is_told(lab):
@@ -97,21 +130,13 @@ def outside_is_told(lab):
         return one
     with opened("cloud") as server, opened("camera") as client:
         server.bind((broker, DATAGRAMS))
-        server.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO
+        never_cut(server)
         client.sendto(b"how much?", (broker, DATAGRAMS))
         _, peer = server.recvfrom(100)
-        refusals = []
-
-        def refused():
-            try:
-                server.sendto(bytes(1500 - HEADS[0]), peer)
-            except OSError as error:
-                refusals.append(error.errno)
-            return bool(refusals)
-        learned = wait.holds(refused, 5)
+        refusals = refusals_until_learned(server, 1500 - HEADS[0], peer)
         route = lab.host("cloud").namespace.ip("route", "get", peer[0], "from", broker).stdout
         server.sendto(bytes(MTU - HEADS[0]), peer)
         arrived = len(client.recv(2000))
     forget_paths(lab, "cloud")
-    return learned and refusals == [errno.EMSGSIZE] and arrived == MTU - HEADS[0], \
-        f"refused with {[errno.errorcode.get(number, number) for number in refusals]}; route {' '.join(route.split())}; {arrived} bytes arrived of what fits"
+    return refusals == ["EMSGSIZE"] and arrived == MTU - HEADS[0], \
+        f"refused with {refusals}; route {' '.join(route.split())}; {arrived} bytes arrived of what fits"
