@@ -85,9 +85,9 @@ void check_addresses(const model::Segment& segment, Report& report) {
   check_napt44(segment, report);
   if (segment.mtu < kLeastMtu || segment.mtu > kMostMtu)
     report.error(segment.at, "bad-mtu",
-                 fmt::format("segment {}: no IP packet of {} bytes at most can be promised there",
-                             segment.name, segment.mtu),
-                 fmt::format("write `mtu:` from {} to {}", kLeastMtu, kMostMtu));
+                 fmt::format("segment {}: an MTU of {} is not within {} to {}", segment.name,
+                             segment.mtu, kLeastMtu, kMostMtu),
+                 "write `mtu: 1400`, in bytes of IP, or leave it out");
   unsigned versions[2] = {0, 0};
   for (const IpAddress& g : segment.gateways) {
     const bool reachable =
