@@ -219,8 +219,9 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
 std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
   Flow* gives_way = nullptr;
   if (flows_.full()) {
-    gives_way = flows_.gives_way(silent_for(*tables_, now));
-    if (gives_way == nullptr) return std::unexpected(Drop::kFlowTableFull);
+    const auto found = flows_.gives_way(opened.client_device, silent_for(*tables_, now));
+    if (!found) return std::unexpected(found.error());
+    gives_way = *found;
   }
   const wire::Rule* rule = tables_->classifier().rule(opened.rule);
   if (rule->kind() == wire::RuleKind::Terminate &&

@@ -118,10 +118,16 @@ Looked look(const explain::Question& question, const BetweenBursts& between_burs
         [&](Pipeline& p) { refused = p.mappings().would_refuse(uplink, protocol, device); });
     return refused;
   };
+  out.live.place = [&between_bursts, &context](DeviceSlot device) {
+    std::optional<Drop> refused;
+    between_bursts([&](Pipeline& p) {
+      if (p.tables() != nullptr)
+        refused = p.flows().would_refuse(device, silent_for(*p.tables(), context.now));
+    });
+    return refused;
+  };
   between_bursts([&](Pipeline& p) {
     out.found = find_flow(question, p, context.now);
-    out.live.flow_table_full = p.flows().full() && p.tables() != nullptr &&
-                               !p.flows().would_give_way(silent_for(*p.tables(), context.now));
     p.names().any_class(question.tuple.destination, context.now, [&](std::uint32_t one) {
       out.names.push_back(one);
       return false;

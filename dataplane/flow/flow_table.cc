@@ -10,6 +10,7 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
                      PortMappings* mappings)
     : flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
+      held_(wire::kMaxDevices + 1),
       secret_(secret),
       mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
@@ -79,6 +80,7 @@ Flow* FlowTable::insert(const Flow& flow) noexcept {
   flows_[place] = flow;
   flows_[place].flags |= kLive;
   ++size_;
+  ++held_[row_of(flow.client_device)];
   link(place);
   eviction_.enter(flows_, place);
   return &flows_[place];
@@ -92,10 +94,20 @@ void FlowTable::erase(Flow& flow) noexcept {
   unlink(place);
   eviction_.leave(flows_, place);
   if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
+  --held_[row_of(flow.client_device)];
   flow.flags = 0;
   flow.next = free_;
   free_ = place;
   --size_;
+}
+
+std::optional<Drop> FlowTable::refusal(DeviceSlot device, std::uint32_t place) const noexcept {
+  if (place == 0) return Drop::kFlowTableFull;
+  const std::size_t row = row_of(device);
+  const bool own = row_of(flows_[place].client_device) == row;
+  const std::uint32_t part = row == wire::kMaxDevices ? kShareOfOthers : kShareOfDevice;
+  if (own || held_[row] < std::max(capacity() / part, 1U)) return std::nullopt;
+  return Drop::kFlowDeviceLimit;
 }
 
 void FlowTable::link(std::uint32_t place) noexcept {

@@ -7,7 +7,9 @@
 // wheel looks whether the deadline really has passed, so a hot path never relinks (only a deadline
 // that becomes earlier does). `now` is an argument.
 //
-// Who gives way when it is full: flow/eviction_order.h.
+// Who gives way when it is full: flow/eviction_order.h. Then no device with more than its share of
+// the table (kShareOfDevice) displaces another's flow; who is not enrolled, and the gateway itself,
+// are one device here, with a larger share.
 //
 // The hash is keyed with a secret of the process: which keys collide cannot be known outside.
 // Thread: one. Failures: insert() returns nullptr and changes nothing when the table is full or
@@ -17,17 +19,22 @@
 
 #include <emmintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
+#include "policy/base/drop_reasons.h"
 #include "policy/base/hash.h"
+#include "policy/wire/tables.h"
 
 namespace sallyport::dataplane {
 
@@ -41,6 +48,8 @@ class FlowTable {
  public:
   static constexpr std::size_t kWheelTicks = 1024;
   static constexpr Duration kTick = FlowTime::kTick;
+  // Of the capacity.
+  static constexpr std::uint32_t kShareOfDevice = 8, kShareOfOthers = 2;
 
   // At most `capacity` flows; all memory is taken here. A mapped flow's port is given back to
   // `mappings`, which outlives the table, when the flow ends.
@@ -98,25 +107,28 @@ class FlowTable {
   std::uint32_t expire(Instant now, std::uint32_t budget) noexcept;
 
   bool full() const noexcept { return free_ == 0; }
-  // Of a full table: the flow that gives way to a new one, still in the table; nullptr if none
-  // does. `silent_for(flow)` returns for how long no packet of it came.
+  // Of a full table: the flow that gives way to a new one of `device`, still in the table.
+  // kFlowTableFull: none may go. kFlowDeviceLimit: another's may, and this device has its share.
+  // `silent_for(flow)` returns for how long no packet of it came.
   template <class SilentFor>
-  Flow* gives_way(const SilentFor& silent_for) noexcept {
+  std::expected<Flow*, Drop> gives_way(DeviceSlot device, const SilentFor& silent_for) noexcept {
     const std::uint32_t place = eviction_.choose(flows_, silent_for);
-    return place == 0 ? nullptr : &flows_[place];
+    if (const auto refused = refusal(device, place)) return std::unexpected(*refused);
+    return &flows_[place];
   }
-  // Would one? Changes nothing.
+  // What it would meet. Changes nothing.
   template <class SilentFor>
-  bool would_give_way(const SilentFor& silent_for) const noexcept {
-    return eviction_.peek(flows_, silent_for) != 0;
+  std::optional<Drop> would_refuse(DeviceSlot device, const SilentFor& silent_for) const noexcept {
+    if (!full()) return std::nullopt;
+    return refusal(device, eviction_.peek(flows_, silent_for));
   }
 
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(flows_.size()) - 1; }
-  // What it took from the heap: flows, index, order of eviction.
+  // What it took from the heap: flows, index, order of eviction, shares.
   std::size_t bytes() const noexcept {
     return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
-           eviction_.bytes();
+           eviction_.bytes() + held_.capacity() * sizeof(held_[0]);
   }
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
@@ -146,6 +158,11 @@ class FlowTable {
     return {static_cast<std::uint32_t>(h & mask), static_cast<std::uint32_t>((h >> 24) & mask),
             tag == 0 ? std::uint16_t{1} : tag, 0};
   }
+  static std::size_t row_of(DeviceSlot device) noexcept {
+    return std::min<std::size_t>(device, wire::kMaxDevices);
+  }
+  // Why the flow at `place`, 0 if there is none, does not give way to one of `device`.
+  std::optional<Drop> refusal(DeviceSlot device, std::uint32_t place) const noexcept;
   // To the list of its deadline, which became earlier.
   [[gnu::noinline]] void advance(Flow& flow) noexcept;
   FlowMatch search(const FlowKey& key, const Hash& h) noexcept;
@@ -158,6 +175,7 @@ class FlowTable {
   std::vector<Flow> flows_;
   std::vector<Bucket> buckets_;
   EvictionOrder eviction_;
+  std::vector<std::uint32_t> held_;  // flows, by row_of() their client
   std::array<std::uint64_t, 2> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.

@@ -74,6 +74,7 @@ namespace sallyport {
   X(kIcmpUnrelated, "icmp-unrelated", "ICMP error that quotes no flow of ours")                 \
   /* bounds */                                                                                  \
   X(kFlowTableFull, "flow-table-full", "no place for a new flow")                               \
+  X(kFlowDeviceLimit, "flow-device-limit", "device has its share of a full flow table")         \
   X(kHostStackBusy, "host-stack-busy", "ring to the host stack is full")                        \
   X(kHostStackPoliced, "host-stack-policed", "device's share of punted packets is used up")     \
   X(kNeighbourPending, "neighbour-pending", "next hop's MAC is not known yet")                  \

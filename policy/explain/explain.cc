@@ -260,7 +260,7 @@ std::optional<Drop> Teller::first_packet(const Ingress& ingress, const decide::V
       q_.tuple.source.is_v4() && wire::is_nat_port(q_.tuple.source_port))
     return Drop::kHostStackDenied;
   if (live_ == nullptr) return std::nullopt;
-  if (live_->flow_table_full) return Drop::kFlowTableFull;
+  if (const auto none = live_->place(ingress.device)) return none;
   if (const auto full = admit(verdict.decision)) return full;
   return map(ingress, verdict);
 }

@@ -58,7 +58,8 @@ struct Admission {
 };
 struct Live {
   std::optional<OpenFlow> flow;
-  bool flow_table_full = false;
+  // What a new flow of this device would meet in the flow table.
+  std::function<std::optional<Drop>(std::uint32_t device)> place;
   // Of a rule that terminates, by its slot.
   std::function<Admission(std::uint32_t rule)> admission;
   // NAPT44: what a first packet of this device would meet on its way out through that uplink.

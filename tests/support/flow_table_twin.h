@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <expected>
 #include <list>
 #include <vector>
 
@@ -14,6 +15,8 @@ class FlowTableTwin {
  public:
   using Flow = dataplane::Flow;
   using Standing = dataplane::FlowStanding;
+  using DeviceSlot = dataplane::DeviceSlot;
+  static constexpr DeviceSlot kNoDevice = dataplane::kNoDevice;
   // Its standing as filed, and when in the order of all filings that was.
   struct Entry {
     Flow flow;
@@ -54,9 +57,10 @@ class FlowTableTwin {
     return flow.deadline.instant() + slack <= now;
   }
   // Who gives way. Sorted by standing as filed, then by age of the filing; the first kLooks of them
-  // are looked at until one may go and stands where it belongs. Else the first that may go.
+  // are looked at until one may go and stands where it belongs. Else the first that may go. To a
+  // device that has its share only its own flow gives way.
   template <class SilentFor>
-  Entry* gives_way(const SilentFor& silent_for) {
+  std::expected<Entry*, Drop> gives_way(DeviceSlot device, const SilentFor& silent_for) {
     std::vector<Entry*> order;
     for (Entry& e : entries_) order.push_back(&e);
     std::ranges::sort(order, {}, [](const Entry* e) { return std::pair(e->filed, e->stamp); });
@@ -72,6 +76,12 @@ class FlowTableTwin {
     }
     for (Entry* e : passed_over)
       if (e != chosen) file(*e);
+    if (chosen == nullptr) return std::unexpected(Drop::kFlowTableFull);
+    const auto held = static_cast<std::uint32_t>(std::ranges::count_if(
+        entries_, [&](const Entry& e) { return e.flow.client_device == device; }));
+    const std::uint32_t share = std::max(capacity_ / (device == kNoDevice ? 2 : 8), 1U);
+    if (chosen->flow.client_device != device && held >= share)
+      return std::unexpected(Drop::kFlowDeviceLimit);
     return chosen;
   }
   bool full() const { return entries_.size() == capacity_; }
@@ -111,7 +121,7 @@ class FlowTableDuel {
       case 1: {
         dataplane::Flow fresh = flow;
         fresh.deadline = dataplane::FlowTime::at(now_ + std::chrono::milliseconds(100) * how);
-        if (twin_.full() && how % 4 != 0) make_room();
+        if (twin_.full() && how % 4 != 0) make_room(fresh.client_device);
         const bool made = table_.insert(fresh) != nullptr;
         SALLYPORT_CHECK(made == twin_.insert(fresh));
         break;
@@ -134,7 +144,7 @@ class FlowTableDuel {
         break;
       }
       case 4:
-        make_room();
+        make_room(flow.client_device);
         break;
       case 5: {
         // What a packet does to a flow: to its state at once, to its list at its next deadline.
@@ -156,28 +166,35 @@ class FlowTableDuel {
   }
 
  private:
-  void make_room() {
+  void make_room(dataplane::DeviceSlot device) {
     // As if every flow had been good for so long a silence.
     const auto silent_for = [this](const dataplane::Flow& f) {
       return now_ + std::chrono::seconds(125) - f.deadline.instant();
     };
-    const bool would = table_.would_give_way(silent_for);
-    dataplane::Flow* mine = table_.gives_way(silent_for);
-    const FlowTableTwin::Entry* other = twin_.gives_way(silent_for);
-    SALLYPORT_CHECK((mine != nullptr) == (other != nullptr) && would == (mine != nullptr));
-    if (mine == nullptr) return;
-    const dataplane::FlowKey key = mine->client_key();
-    SALLYPORT_CHECK(key == other->flow.client_key());
-    table_.erase(*mine);
+    const std::optional<Drop> refused = table_.would_refuse(device, silent_for);
+    const bool full = table_.full();
+    const auto mine = table_.gives_way(device, silent_for);
+    const auto other = twin_.gives_way(device, silent_for);
+    SALLYPORT_CHECK(mine.has_value() == other.has_value());
+    SALLYPORT_CHECK(refused == (mine || !full ? std::nullopt : std::optional(mine.error())));
+    if (!mine) {
+      SALLYPORT_CHECK(mine.error() == other.error());
+      return;
+    }
+    const dataplane::FlowKey key = (*mine)->client_key();
+    SALLYPORT_CHECK(key == (*other)->flow.client_key());
+    table_.erase(**mine);
     twin_.erase(key);
   }
   // Few addresses, so that keys collide often; every third flow is rewritten, every fifth UDP.
+  // Three devices, and others.
   static dataplane::Flow make(std::uint8_t who) {
     dataplane::Flow flow;
     flow.client = IpAddress::v4(0x0a000000U + who % 13);
     flow.server = IpAddress::v4(0x0a000000U + who % 7);
     flow.stand_in = who % 3 == 0 ? IpAddress::v4(0x0a0000ffU) : flow.server;
     flow.client_port = static_cast<std::uint16_t>(1000 + who % 11);
+    if (who % 4 != 3) flow.client_device = who % 4;
     flow.server_port = 502;
     flow.stand_in_port = who % 3 == 0 ? 40000 : 502;
     flow.protocol = who % 5 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;

@@ -261,6 +261,13 @@ const Scene::Cases& Scene::cases() {
          small.receive("lan3", w.packet("scada", 1, "plc", 502).tcp(kTcpAck));
          small.receive("lan3", w.packet("scada", 2, "plc", 502).tcp(kTcpSyn));
        }},
+      {Drop::kFlowDeviceLimit,
+       [](W& w) {
+         PipelineWorld& small = w.fresh(plant(), 2);
+         small.receive("lan2", w.packet("meter", 1, "plc", 5683).udp());
+         small.receive("lan3", w.packet("scada", 1, "plc", 502).tcp(kTcpSyn));
+         small.receive("lan3", w.packet("scada", 2, "plc", 502).tcp(kTcpSyn));
+       }},
       {Drop::kHostStackBusy,
        [](W& w) {
          w.world_.pipeline().exits().detach_host_stack(w.world_.segment_slot("uplink"));

@@ -54,13 +54,61 @@ TEST(FlowTable, AnAnsweredUdpFlowIsJudgedAsOpenWhereverItStands) {
   ++answered->packets[1];
   Duration silence = std::chrono::seconds(1);
   const auto silent_for = [&](const Flow&) { return silence; };
-  EXPECT_EQ(table.gives_way(silent_for), unanswered);
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for), unanswered);
   ++unanswered->packets[1];
-  EXPECT_EQ(table.gives_way(silent_for), nullptr);
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for), std::unexpected(Drop::kFlowTableFull));
   silence = EvictionOrder::kGivesWayAfter;
-  EXPECT_EQ(table.gives_way(silent_for), unanswered) << "passed over first, so filed first";
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for), unanswered)
+      << "passed over first, so filed first";
   table.erase(*unanswered);
-  EXPECT_EQ(table.gives_way(silent_for), answered);
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for), answered);
+}
+
+// Who fills a table keeps what he has, and takes nobody's place beyond his share.
+TEST(FlowTable, OfADeviceWithItsShareOnlyItsOwnFlowsGiveWay) {
+  constexpr std::uint32_t kCapacity = 16;
+  constexpr DeviceSlot kModest = 1, kGreedy = 2;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  const auto silent_for = [](const Flow&) { return Duration(0); };
+  Flow flow;
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+  const auto open = [&](DeviceSlot device) {
+    flow.client = IpAddress::v4(flow.client.v4_value() + 1);
+    flow.client_device = device;
+    return table.insert(flow);
+  };
+  flow.client = IpAddress::v4(0x0b000000);
+  Flow* const modest = open(kModest);
+  while (!table.full()) ASSERT_NE(open(kGreedy), nullptr);
+  EXPECT_EQ(table.would_refuse(kGreedy, silent_for), Drop::kFlowDeviceLimit);
+  EXPECT_EQ(table.gives_way(kGreedy, silent_for), std::unexpected(Drop::kFlowDeviceLimit));
+  EXPECT_EQ(table.would_refuse(kModest, silent_for), std::nullopt);
+  EXPECT_EQ(table.gives_way(kModest, silent_for), modest) << "the oldest";
+  // Its own oldest goes for the greedy one's next, and for anybody else's.
+  table.erase(*modest);
+  ASSERT_NE(open(kModest), nullptr);
+  EXPECT_EQ(table.gives_way(kGreedy, silent_for).value()->client_device, kGreedy);
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for).value()->client_device, kGreedy);
+}
+
+// Half of the table for all who are not enrolled.
+TEST(FlowTable, OthersAreOneDeviceWithALargerShare) {
+  constexpr std::uint32_t kCapacity = 16;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  const auto silent_for = [](const Flow&) { return Duration(0); };
+  Flow flow;
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+  for (std::uint32_t i = 0; i < kCapacity; ++i) {
+    flow.client = IpAddress::v4(0x0b000000 + i);
+    flow.client_device = i < 9 ? 1 : kNoDevice;
+    ASSERT_NE(table.insert(flow), nullptr);
+  }
+  EXPECT_EQ(table.would_refuse(kNoDevice, silent_for), std::nullopt) << "they hold 7";
+  table.erase(*table.gives_way(kNoDevice, silent_for).value());
+  flow.client = IpAddress::v4(0x0c000000);
+  flow.client_device = kNoDevice;
+  ASSERT_NE(table.insert(flow), nullptr);
+  EXPECT_EQ(table.would_refuse(kNoDevice, silent_for), Drop::kFlowDeviceLimit);
 }
 
 TEST(FlowTable, LooksAtNoMoreThanItSaysPerNewFlow) {
@@ -81,7 +129,7 @@ TEST(FlowTable, LooksAtNoMoreThanItSaysPerNewFlow) {
   };
   Flow* found = nullptr;
   while (found == nullptr && asked < kCapacity) {
-    found = table.gives_way(silent_for);
+    found = table.gives_way(kNoDevice, silent_for).value_or(nullptr);
     EXPECT_LE(looked, EvictionOrder::kLooks * ++asked);
   }
   ASSERT_NE(found, nullptr);
