@@ -134,20 +134,22 @@ def trace_stages(lab):
             def answered():
                 number = next(ports)
                 sender.send(syn(scada, gateway, 802, source_port=number), syn(scada, gateway, 9999, source_port=number))
-                return any("[SA]" in one["packet"] for one in tracing.packets())
-            wait.until(answered, 10, "an answer is in the trace")
+                # A trace that begins between the two has the answer alone.
+                told = [one["packet"] for one in tracing.packets()]
+                return all(any(flags in packet for packet in told) for flags in ("[S]", "[SA]"))
+            wait.until(answered, 10, "a SYN and an answer are in the trace")
         traffic.provoke(lab, ["camera", "rogue"])
     finally:
         status, packets = tracing.end()
-    stages = [[step["stage"] for step in one["steps"]] for one in packets]
-    first = packets[0] if packets else {"packet": "", "out": "", "rule": ""}
-    forth = first["rule"] == "scada-reads-plc" and first["out"] == "host:office" and "[S]" in first["packet"] and \
-        {"parse", "bind", "classify", "flow", "rewrite", "host-stack"} <= set(stages[0])
+    first = next((one for one in packets if "[S]" in one["packet"]), {"packet": "", "out": "", "rule": "", "steps": []})
+    stages = [step["stage"] for step in first["steps"]]
+    forth = first["rule"] == "scada-reads-plc" and first["out"] == "host:office" and \
+        {"parse", "bind", "classify", "flow", "rewrite", "host-stack"} <= set(stages)
     back = any(one["in"] == "host:office" and "[SA]" in one["packet"] for one in packets)
     others = [one["packet"] for one in packets if "802" not in one["packet"] and one["in"] != "host:office"]
     free = wait.holds(lambda: lab.gateway.ctl("trace", scada.v4, gateway, "--seconds", "0.1", check=False).returncode == 0, 5)
     return status == 0 and forth and back and not others and free, \
-        f"{len(packets)} packets; {first['packet']}: {' '.join(stages[0]) if stages else 'nothing'}; the answer is {'there' if back else 'missing'}; " \
+        f"{len(packets)} packets; {first['packet']}: {' '.join(stages) or 'nothing'}; the answer is {'there' if back else 'missing'}; " \
         f"others: {others[:2] or 'none'}; exit status {status}"
 
 
