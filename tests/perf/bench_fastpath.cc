@@ -122,6 +122,7 @@ int count(const Options& options) {
       {"established-ipv6-4k", {"parse", "bind", "find", "whole"}},
       {"napt44-both-ways-64k", {"whole"}},
       {"deny-unknown-mac", {"whole"}},
+      {"deny-spoofed-address", {"whole"}},
       {"deny-random-tuples-10000-conduits", {"whole"}},
   };
   bench::Instructions counted;
