@@ -40,9 +40,12 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
     key.destination_port = h.service_port();
     key.destination = h.destination;
   }
-  records_.record(key, {h.source, h.source_port, h.vlan, h.tcp_flags, revision_}, now);
+  const auto example = [&] {
+    return DropExample{h.source, h.source_port, h.vlan, h.tcp_flags, revision_};
+  };
+  records_.record(key, example, now);
   if (observer_ != nullptr) observer_->ended(gone.packet, gone.reason);
-  gone.packet.reset();
+  gone_.take(std::move(gone.packet));
 }
 
 void Exits::send(Allowed&& allowed, Instant now) noexcept {
@@ -97,6 +100,7 @@ void Exits::flush_port(TxPort& port, Instant now) noexcept {
 
 void Exits::flush(Instant now) noexcept {
   for (const PortSlot slot : present_ports_) flush_port(ports_[slot], now);
+  gone_.empty();
 }
 
 void Exits::attach_port(PortSlot slot, PortDriver& driver) {

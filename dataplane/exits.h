@@ -65,7 +65,7 @@ class Exits {
     ++counters_.consumed;
     packet.reset();
   }
-  // Hands what was collected to the drivers.
+  // Hands what was collected to the drivers, and the buffers of what was dropped to their pools.
   void flush(Instant now) noexcept;
 
   void attach_port(PortSlot slot, PortDriver& driver);
@@ -98,6 +98,7 @@ class Exits {
   Counters& counters_;
   Volumes& volumes_;
   DropRecords records_;
+  PacketBin gone_;
   PacketPool* pieces_ = nullptr;
   VerdictObserver* observer_ = nullptr;
   std::uint64_t revision_ = 0;

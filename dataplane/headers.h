@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "policy/base/mtu.h"
 #include "policy/base/net.h"
@@ -34,6 +36,22 @@ inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu
 inline constexpr std::size_t kMaxDatagram = 12'000;
 
 using enum sallyport::TcpFlag;
+
+// MacAddress::word() of a MAC in memory, also a snapshot's, as two loads: of its casts g++ 12 makes
+// moves to the stack.
+template <class Mac>
+std::uint64_t mac_word(const Mac& mac) noexcept {
+  static_assert(sizeof mac == 6 && std::is_trivially_copyable_v<Mac>);
+  std::uint32_t first;
+  std::uint16_t last;
+  std::memcpy(&first, &mac, sizeof first);
+  std::memcpy(&last, reinterpret_cast<const char*>(&mac) + sizeof first, sizeof last);
+  return first | std::uint64_t{last} << 32;
+}
+template <class A, class B>
+bool same_mac(const A& a, const B& b) noexcept {
+  return mac_word(a) == mac_word(b);
+}
 
 // What a frame carries, as far as the pipeline tells messages apart.
 enum class Message : std::uint8_t {

@@ -118,6 +118,12 @@ class Pipeline {
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;
+  // By port: did its last burst bring senders whom nobody enrolled? Then the next one's are looked
+  // for before flows, which cannot be theirs. A hint: what becomes of a packet does not depend on
+  // it.
+  std::array<bool, 256> strangers_{};
+  bool look_for_strangers_ = false;
+  bool saw_stranger_ = false;
   std::size_t recheck_ = 0;  // places still to be held against new tables
   Fragments fragments_;
 };

@@ -58,6 +58,10 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
     out->segments_[segment->slot()] = gather(*segment, snapshot);
   }
+  out->device_ports_.set();
+  for (const auto& segment : out->segments_)
+    if (segment != nullptr && !segment->devices_only())
+      for (const wire::Member& member : segment->members) out->device_ports_.reset(member.port());
   for (const wire::Rule& rule : snapshot.rules()) {
     if (rule.valid() != 0 && rule.kind() == wire::RuleKind::Terminate) {
       out->listener_ports_.set(rule.listener_port());

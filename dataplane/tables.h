@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dataplane/enrolled_filter.h"
 #include "dataplane/headers.h"
 #include "policy/base/result.h"
 #include "policy/decide/classifier.h"
@@ -58,6 +59,12 @@ class Tables {
   std::uint32_t revision_mark() const noexcept { return static_cast<std::uint32_t>(revision()); }
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
+  const EnrolledFilter& enrolled() const noexcept { return enrolled_; }
+  // Is this sender surely nobody's: only enrolled devices may send on the wire of this port, and it
+  // is none of them? Bind refuses it, and no flow has it as an end (stages/bind.cc).
+  bool is_stranger(PortSlot port, const MacAddress& mac) const noexcept {
+    return port < device_ports_.size() && device_ports_[port] && !enrolled_.may_be(mac);
+  }
   const decide::Names& names() const noexcept { return names_; }
   const SegmentInfo* segment(SegmentSlot slot) const noexcept;
   std::span<const std::unique_ptr<SegmentInfo>> segments() const noexcept { return segments_; }
@@ -82,14 +89,17 @@ class Tables {
         view_(view),
         revision_(view.revision()),
         classifier_(view),
+        enrolled_(view),
         names_(view) {}
   std::shared_ptr<const void> keep_alive_;
   wire::SnapshotView view_;
   std::uint64_t revision_;
   decide::Classifier classifier_;
+  EnrolledFilter enrolled_;
   decide::Names names_;
   std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes
   std::bitset<65536> listener_ports_;
+  std::bitset<wire::kMaxPorts> device_ports_;      // all of their segments are devices'
   std::vector<std::uint32_t> terminated_classes_;  // sorted
   std::unordered_map<std::uint64_t, std::uint32_t> name_classes_;
 };

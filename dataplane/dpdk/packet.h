@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -131,6 +132,30 @@ class Packet {
 };
 static_assert(sizeof(Packet) == sizeof(void*));
 static_assert(!std::is_copy_constructible_v<Packet> && !std::is_copy_assignable_v<Packet>);
+
+// Packets that have ended, whose buffers go back to their pools together: a flood that is dropped
+// pays for a burst, not for each. Its owner empties it once per poll, so that at most kRoom buffers
+// are kept from their pools, and no longer than that.
+class PacketBin {
+ public:
+  static constexpr std::size_t kRoom = 32;
+  PacketBin() noexcept = default;
+  PacketBin(const PacketBin&) = delete;
+  PacketBin& operator=(const PacketBin&) = delete;
+  ~PacketBin() { empty(); }
+
+  void take(Packet&& packet) noexcept {
+    if (used_ == kRoom) empty();
+    gone_[used_++] = packet.release();
+  }
+  void empty() noexcept {
+    if (used_ != 0) rte_pktmbuf_free_bulk(gone_.data(), std::exchange(used_, 0));
+  }
+
+ private:
+  std::array<rte_mbuf*, kRoom> gone_{};
+  unsigned used_ = 0;
+};
 
 // Where packets come from. One per process; alloc() may be called by any thread.
 class PacketPool {

@@ -80,6 +80,7 @@ Flow* FlowTable::insert(const Flow& flow) noexcept {
   flows_[place] = flow;
   flows_[place].flags |= kLive;
   ++size_;
+  ++insertions_;
   ++held_[row_of(flow.client_device)];
   link(place);
   eviction_.enter(flows_, place);

@@ -58,11 +58,13 @@ class FlowTable {
 
   FlowMatch find(const FlowKey& key) noexcept { return find(key, hash(key)); }
   // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
-  // then approach() each, then find() each. Flows may come and go between the steps.
+  // then approach() each, then find() each. Flows may come and go between the steps, fewer than
+  // 65,536 of them.
   struct Hash {
     std::uint32_t first;
     std::uint32_t second;
     std::uint16_t tag;
+    std::uint16_t as_of;   // insertions when approach() looked; counts round
     std::uint32_t likely;  // a reference to look at first; 0 = none
   };
   Hash prepare(const FlowKey& key) const noexcept {
@@ -72,6 +74,7 @@ class FlowTable {
     return h;
   }
   void approach(Hash& h) const noexcept {
+    h.as_of = insertions_;
     unsigned found = ways(buckets_[h.first], h.tag);
     const Bucket& bucket = buckets_[found != 0 ? h.first : h.second];
     if (found == 0) found = ways(bucket, h.tag);
@@ -86,6 +89,8 @@ class FlowTable {
       Flow& flow = flows_[h.likely >> 1];
       const auto direction = static_cast<Direction>(h.likely & 1);
       if (flow.live() && flow.is(key, direction)) return {&flow, direction};
+    } else if (h.as_of == insertions_) {
+      return {};  // neither bucket had the tag, and nothing came since
     }
     return search(key, h);
   }
@@ -156,7 +161,7 @@ class FlowTable {
     const std::size_t mask = buckets_.size() - 1;
     const auto tag = static_cast<std::uint16_t>(h >> 48);
     return {static_cast<std::uint32_t>(h & mask), static_cast<std::uint32_t>((h >> 24) & mask),
-            tag == 0 ? std::uint16_t{1} : tag, 0};
+            tag == 0 ? std::uint16_t{1} : tag, static_cast<std::uint16_t>(insertions_ - 1), 0};
   }
   static std::size_t row_of(DeviceSlot device) noexcept {
     return std::min<std::size_t>(device, wire::kMaxDevices);
@@ -183,9 +188,10 @@ class FlowTable {
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
   std::uint32_t free_ = 0;                          // head of free places, through Flow::next
   std::uint32_t size_ = 0;
-  std::uint32_t tick_ = 0;    // the next tick to be looked at
-  std::uint32_t cursor_ = 0;  // where a tick that ran out of budget goes on
-  bool walking_ = false;      // is the list of tick_ half walked?
+  std::uint16_t insertions_ = 0;  // counts round; a burst has few
+  std::uint32_t tick_ = 0;        // the next tick to be looked at
+  std::uint32_t cursor_ = 0;      // where a tick that ran out of budget goes on
+  bool walking_ = false;          // is the list of tick_ half walked?
 };
 
 }  // namespace sallyport::dataplane

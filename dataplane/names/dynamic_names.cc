@@ -41,6 +41,7 @@ void DynamicNames::install(const IpAddress& address, std::uint64_t name,
       place = &entry;
   }
   *place = Entry{address, name, now + life, destination_class};
+  none_ = false;
 }
 
 std::size_t DynamicNames::size(Instant now) const noexcept {

@@ -36,6 +36,7 @@ class DynamicNames {
   // true.
   template <class Use>
   bool any_class(const IpAddress& address, Instant now, Use&& use) const noexcept {
+    if (none_) return false;
     for (const Entry& entry : buckets_[bucket(address)]) {
       if (entry.destination_class != 0 && entry.expires > now && entry.address == address &&
           use(entry.destination_class)) {
@@ -49,11 +50,13 @@ class DynamicNames {
   // gone are forgotten.
   template <class ClassOf>
   void rebind(ClassOf&& class_of) noexcept {
+    none_ = true;
     for (auto& ways : buckets_) {
       for (Entry& entry : ways) {
         if (entry.destination_class == 0) continue;
         const std::optional<std::uint32_t> next = class_of(entry.name);
         entry.destination_class = next.value_or(0);
+        if (entry.destination_class != 0) none_ = false;
       }
     }
   }
@@ -70,6 +73,7 @@ class DynamicNames {
   };
   static std::size_t bucket(const IpAddress& address) noexcept;
   std::array<std::array<Entry, kWays>, kBuckets> buckets_{};
+  bool none_ = true;  // no entry, so that policies without names do not pay for them
 };
 
 }  // namespace sallyport::dataplane

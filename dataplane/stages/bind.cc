@@ -31,8 +31,8 @@ bool before_address(const Headers& h) {
   }
 }
 
-Drop stolen(const PacketMeta& meta, const Tables& tables, DeviceSlot owner, Events& events,
-            Instant now) {
+[[gnu::noinline]] Drop stolen(const PacketMeta& meta, const Tables& tables, DeviceSlot owner,
+                              Events& events, Instant now) {
   const wire::Device* home = tables.classifier().device(owner);
   events.add({.kind = EventKind::kStolenIdentity,
               .device = owner,
@@ -45,17 +45,28 @@ Drop stolen(const PacketMeta& meta, const Tables& tables, DeviceSlot owner, Even
   return Drop::kStolenIdentity;
 }
 
+// An enrolled device's listed address, of which device; kNoDevice if it is none.
+DeviceSlot owner_of(const IpAddress& address, const Tables& tables) {
+  if (!tables.enrolled().may_be(address)) return kNoDevice;
+  const decide::Location place = tables.classifier().locate(address);
+  return place.is_device() ? place.device : kNoDevice;
+}
+
+DeviceSlot device_of(const MacAddress& mac, const Tables& tables) {
+  return tables.enrolled().may_be(mac) ? tables.classifier().device_by_mac(mac) : kNoDevice;
+}
+
 // The MAC may be anybody's, also the thief's own: then the address tells.
 Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Instant now) {
   const Headers& h = meta.headers;
   const decide::Classifier& classifier = tables.classifier();
-  const DeviceSlot slot = classifier.device_by_mac(h.source_mac);
-  const wire::Device* device = classifier.device(slot);
-  if (device == nullptr) {
-    const decide::Location place = classifier.locate(h.source);
-    return place.is_device() ? stolen(meta, tables, place.device, events, now)
-                             : Drop::kUnknownDevice;
-  }
+  const auto unless_stolen = [&](Drop reason) {
+    const DeviceSlot owner = owner_of(h.source, tables);
+    return owner != kNoDevice ? stolen(meta, tables, owner, events, now) : reason;
+  };
+  const DeviceSlot slot = device_of(h.source_mac, tables);
+  const wire::Device* device = slot == kNoDevice ? nullptr : classifier.device(slot);
+  if (device == nullptr) return unless_stolen(Drop::kUnknownDevice);
   if (device->port() != meta.port || device->vlan() != h.vlan ||
       device->segment() != meta.segment) {
     return stolen(meta, tables, slot, events, now);
@@ -69,8 +80,7 @@ Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Insta
   if (h.source.is_unspecified()) {
     return before_address(h) ? std::nullopt : Reason(spoofed(h));
   }
-  const decide::Location place = classifier.locate(h.source);
-  return place.is_device() ? stolen(meta, tables, place.device, events, now) : spoofed(h);
+  return unless_stolen(spoofed(h));
 }
 
 Reason bind_uplink(const PacketMeta& meta, const SegmentInfo& segment, const Tables& tables) {
@@ -96,7 +106,8 @@ Reason bind_wire(PacketMeta& meta, const Tables& tables, Events& events, Instant
   meta.segment = tables.classifier().segment_of(meta.port, h.vlan);
   const SegmentInfo* segment = tables.segment(meta.segment);
   if (segment == nullptr) return Drop::kSegmentMismatch;
-  if (h.source_mac == segment->mac || h.source_mac == kFixedMac) return Drop::kBadSourceMac;
+  if (same_mac(h.source_mac, segment->mac) || same_mac(h.source_mac, kFixedMac))
+    return Drop::kBadSourceMac;
   const Reason unknown = segment->devices_only() ? bind_device(meta, tables, events, now)
                                                  : bind_uplink(meta, *segment, tables);
   if (unknown) return unknown;
@@ -106,7 +117,7 @@ Reason bind_wire(PacketMeta& meta, const Tables& tables, Events& events, Instant
         !(h.destination.is_v4() && h.destination.v4_value() == 0xffffffff)) {
       return Drop::kNoBroadcast;
     }
-  } else if (h.destination_mac != segment->mac) {
+  } else if (!same_mac(h.destination_mac, segment->mac)) {
     return Drop::kNotEnforceable;
   }
   return std::nullopt;
@@ -157,16 +168,17 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
   const SegmentInfo* segment = tables.segment(slot);
   if (flow.revision != tables.revision_mark() || segment == nullptr ||
       (flow.flags & (from_client ? kClientIsHost : kServerIsHost)) != 0 ||
-      parsed.meta().origin != Origin::kWire || h.destination_mac != segment->mac)
+      parsed.meta().origin != Origin::kWire || !same_mac(h.destination_mac, segment->mac))
     return std::nullopt;
   const DeviceSlot end = from_client ? flow.client_device : flow.server_device;
   if (end != kNoDevice) {
     const wire::Device* device = tables.classifier().device(end);
-    if (device == nullptr || wire::to_mac(device->mac()) != h.source_mac ||
+    if (device == nullptr || !same_mac(device->mac(), h.source_mac) ||
         device->port() != parsed.meta().port || device->vlan() != h.vlan ||
         device->segment() != slot)
       return std::nullopt;
-  } else if (segment->devices_only() || h.source_mac == segment->mac || h.source_mac == kFixedMac ||
+  } else if (segment->devices_only() || same_mac(h.source_mac, segment->mac) ||
+             same_mac(h.source_mac, kFixedMac) ||
              tables.classifier().segment_of(parsed.meta().port, h.vlan) != slot) {
     return std::nullopt;
   }

@@ -43,7 +43,13 @@ std::uint16_t u16(Fixed<N> header) {
 }
 template <std::size_t At, std::size_t N>
 MacAddress mac(Fixed<N> header) {
-  return MacAddress(field<std::array<std::uint8_t, 6>, At>(header));
+  return field<MacAddress, At>(header);
+}
+// Straight to where it is kept, without a copy between.
+template <std::size_t At, std::size_t N>
+[[gnu::always_inline]] inline void read_mac(Fixed<N> header, MacAddress& out) {
+  static_assert(At + sizeof out <= N && std::is_trivially_copyable_v<MacAddress>);
+  std::memcpy(&out, header.data() + At, sizeof out);
 }
 template <std::size_t At, std::size_t N>
 IpAddress v4(Fixed<N> header) {

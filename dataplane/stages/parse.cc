@@ -1,6 +1,7 @@
 #include "dataplane/stages/parse.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/checksum.h"
 #include "dataplane/stages/fields.h"
@@ -254,13 +255,17 @@ Reason parse_vlan(ConstBytes frame, std::uint16_t& type, Headers& out) {
 [[gnu::flatten]] std::optional<Drop> parse_headers(ConstBytes frame, std::size_t most,
                                                    Headers& out) noexcept {
   static constexpr Headers kNothing;
-  out = kNothing;
+  // Moves of sixteen bytes; of an assignment g++ 12 makes `rep stos`, which costs more than
+  // parsing.
+  std::memcpy(&out, &kNothing, sizeof out);
   if (frame.size() < kEthernetSize) return Drop::kRunt;
   if (frame.size() > kEthernetSize + kVlanTagSize + most) return Drop::kGiant;
   const auto ethernet = fixed<kEthernetSize>(frame, 0);
-  out.destination_mac = mac<0>(ethernet);
-  out.source_mac = mac<6>(ethernet);
-  if (out.source_mac.is_group() || out.source_mac.is_zero()) return Drop::kBadSourceMac;
+  read_mac<0>(ethernet, out.destination_mac);
+  read_mac<6>(ethernet, out.source_mac);
+  // The sender's MAC, its first byte lowest; behind it stand two bytes of the type.
+  const std::uint64_t sender = field<std::uint64_t, 6>(ethernet) & 0xffff'ffff'ffff;
+  if ((sender & 1) != 0 || sender == 0) return Drop::kBadSourceMac;
   std::uint16_t type = u16<12>(ethernet);
   if (auto bad = parse_vlan(frame, type, out)) return bad;
   if (frame.size() - out.l3 > most) return Drop::kGiant;

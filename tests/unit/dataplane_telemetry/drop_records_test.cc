@@ -3,14 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <random>
+#include <tuple>
 
 namespace sallyport::dataplane {
 namespace {
 
 constexpr auto at(std::int64_t ms) { return Instant::from_ns(ms * 1'000'000); }
 
-DropExample from(std::uint32_t address, std::uint16_t port) {
-  return {.source = IpAddress::v4(address), .source_port = port};
+auto from(std::uint32_t address, std::uint16_t port) {
+  return [=] { return DropExample{.source = IpAddress::v4(address), .source_port = port}; };
 }
 
 DropKey key_of(std::uint32_t device, std::uint32_t destination, std::uint16_t port) {
@@ -64,6 +67,66 @@ TEST(DropRecords, AnEnrolledDevicesTenSecondFloodLeavesAnOlderDropOfAnother) {
   std::uint64_t counted = 0;
   for (const DropRecord& r : kept) counted += r.key.device == 4 ? r.packets : 0;
   EXPECT_EQ(counted, flood) << "what exceeds the share is counted, not lost";
+}
+
+DropKey flood(std::uint32_t device, std::uint32_t i, Drop reason, std::uint8_t protocol) {
+  DropKey key = key_of(device, i * 2654435761U, static_cast<std::uint16_t>(i));
+  key.reason = reason;
+  key.protocol = protocol;
+  return key;
+}
+
+// Not whoever asks, but whoever floods, loses detail.
+TEST(DropRecords, ARepeatOfARecordedOneIsCountedThereInTheMiddleOfItsSourcesFlood) {
+  DropRecords records(1024);
+  const DropKey wanted = key_of(3, 0x0a000001, 502);
+  records.record(wanted, from(3, 1), at(0));
+  for (std::uint32_t i = 1; i <= 10'000; ++i) {
+    records.record(flood(3, i, Drop::kDefaultDeny, 6), from(3, 1), at(i / 20));
+    if (i % 100 == 0) records.record(wanted, from(3, 1), at(i / 20));
+  }
+  const auto kept = records.snapshot();
+  const auto found = std::ranges::find(kept, wanted, &DropRecord::key);
+  ASSERT_NE(found, kept.end());
+  EXPECT_EQ(found->packets, 101U);
+}
+
+// As many records a second as the header says, and every packet in one of them, whatever reasons,
+// protocols and sources come in whatever order.
+TEST(DropRecords, CountsEachReasonOfEachSourceExactly) {
+  DropRecords records(32'768);
+  std::mt19937 random(1);
+  constexpr Drop kReasons[] = {Drop::kDefaultDeny, Drop::kMidStream, Drop::kSpoofedSource,
+                               Drop::kUnknownDevice, Drop::kStolenIdentity};
+  constexpr std::uint8_t kProtocols[] = {1, 6, 17, 58};
+  // 3 and 1027 share a budget.
+  constexpr std::uint32_t kSources[] = {3, 1027, 7, kNoDevice};
+  using Kind = std::tuple<std::uint32_t, Drop, std::uint8_t>;
+  std::map<Kind, std::uint64_t> sent, counted;
+  std::map<std::uint32_t, std::size_t> named, rest;
+  constexpr std::uint32_t kPackets = 100'000, kSeconds = 4;
+  for (std::uint32_t i = 0; i < kPackets; ++i) {
+    const Kind kind{kSources[random() % 4], kReasons[random() % 5], kProtocols[random() % 4]};
+    ++sent[kind];
+    records.record(flood(std::get<0>(kind), static_cast<std::uint32_t>(random() % 1000),
+                         std::get<1>(kind), std::get<2>(kind)),
+                   from(1, 1), at(i / (kPackets / kSeconds / 1000)));
+  }
+  for (const DropRecord& r : records.snapshot()) {
+    counted[{r.key.device, r.key.reason, r.key.protocol}] += r.packets;
+    ++(r.overflow ? rest : named)[r.key.device];
+    if (r.overflow) {
+      EXPECT_TRUE(r.key.destination.is_unspecified());
+    }
+    EXPECT_EQ(r.first.ns() / 1'000'000'000, r.last.ns() / 1'000'000'000);
+  }
+  EXPECT_EQ(counted, sent);
+  EXPECT_EQ(named[7], kSeconds * DropRecords::kRecordsPerSource);
+  EXPECT_EQ(named[kNoDevice], kSeconds * DropRecords::kRecordsPerSource);
+  EXPECT_EQ(named[3] + named[1027], kSeconds * DropRecords::kRecordsPerSource);
+  for (const std::uint32_t source : {3U, 1027U, 7U})
+    EXPECT_EQ(rest[source], kSeconds * 20) << "one for each reason and protocol";
+  EXPECT_EQ(rest[kNoDevice], kSeconds * 20) << "without their MACs";
 }
 
 TEST(DropRecords, SnapshotIsEmptyAtFirst) { EXPECT_TRUE(DropRecords(64).snapshot().empty()); }

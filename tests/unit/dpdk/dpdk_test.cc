@@ -90,5 +90,22 @@ TEST(Port, WhatADriverDoesNotHandUpWholeSaysSo) {
   EXPECT_EQ(test_pool().free_count(), before);
 }
 
+// Of what has ended only a burst is kept from its pool, and of an ended bin nothing.
+TEST(PacketBin, GivesBuffersBackInBursts) {
+  const std::uint32_t before = test_pool().free_count();
+  {
+    PacketBin bin;
+    for (std::size_t i = 0; i < 3 * PacketBin::kRoom + 1; ++i) {
+      bin.take(test_pool().alloc());
+      EXPECT_GE(test_pool().free_count() + PacketBin::kRoom, before);
+    }
+    EXPECT_LT(test_pool().free_count(), before);
+    bin.empty();
+    EXPECT_EQ(test_pool().free_count(), before);
+    bin.take(test_pool().alloc());
+  }
+  EXPECT_EQ(test_pool().free_count(), before);
+}
+
 }  // namespace
 }  // namespace sallyport::dataplane
