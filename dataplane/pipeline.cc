@@ -49,9 +49,7 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
                                           Instant now) noexcept {
   SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
   for (Packet& packet : burst) packet.prefetch();
-  bool& strangers = strangers_[port % strangers_.size()];
-  look_for_strangers_ = strangers;
-  saw_stranger_ = false;
+  strangers_.begin_burst(port);
   Waiting waiting;
   for (Packet& packet : burst) {
     packet.meta().port = port;
@@ -59,14 +57,13 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
     enter(std::move(packet), waiting, now);
   }
   flow_packets(waiting, now);
-  strangers = saw_stranger_;
 }
 
 void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
   packet.meta().segment = segment;
   packet.meta().origin = Origin::kHostStack;
   ++counters_.from_host;
-  look_for_strangers_ = false;
+  strangers_.begin_burst(kNoPort);
   Waiting waiting;
   enter(std::move(packet), waiting, now);
   flow_packets(waiting, now);
@@ -87,7 +84,7 @@ void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
 
   const Headers& h = parsed->headers();
   if ((h.message != Message::kTcp && h.message != Message::kUdp) || Dhcp::might_concern(h) ||
-      (look_for_strangers_ && tables_->is_stranger(parsed->meta().port, h.source_mac)))
+      (strangers_.expected() && tables_->is_stranger(parsed->meta().port, h.source_mac)))
     return by_sender(*std::move(parsed), nullptr, now);
   waiting.hashes[waiting.count] = flows_.prepare(key_of(h));
   waiting.packets[waiting.count++].emplace(*std::move(parsed));
@@ -119,10 +116,7 @@ void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant 
   auto bound = Bind::run(std::move(packet), *tables_, events_, now);
   const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
   if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
-  if (!bound) {
-    saw_stranger_ |= bound.error().reason == Drop::kUnknownDevice;
-    return exits_.drop(std::move(bound).error(), now);
-  }
+  if (!bound) return exits_.drop(strangers_.note(std::move(bound).error()), now);
   if (bound->headers().is_fragment()) return fragment(*std::move(bound), now);
   this->bound(*std::move(bound), match, now);
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "dataplane/exits.h"
 #include "dataplane/flow/credits.h"
@@ -77,6 +78,25 @@ class Pipeline {
     std::array<FlowTable::Hash, kMaxBurst> hashes;
     std::size_t count = 0;
   };
+  // Did a port's last burst bring senders whom nobody enrolled? Then the next one's are looked for
+  // before flows, which cannot be theirs. A hint: what becomes of a packet does not depend on it.
+  class Strangers {
+   public:
+    void begin_burst(PortSlot port) noexcept {
+      port_ = port % seen_.size();
+      expected_ = std::exchange(seen_[port_], false);
+    }
+    bool expected() const noexcept { return expected_; }
+    Dropped&& note(Dropped&& gone) noexcept {
+      seen_[port_] |= gone.reason == Drop::kUnknownDevice;
+      return std::move(gone);
+    }
+
+   private:
+    std::array<bool, wire::kMaxPorts> seen_{};
+    std::size_t port_ = 0;
+    bool expected_ = false;
+  };
   void enter(Packet&& packet, Waiting& waiting, Instant now) noexcept;
   void flow_packets(Waiting& waiting, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
@@ -118,12 +138,7 @@ class Pipeline {
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;
-  // By port: did its last burst bring senders whom nobody enrolled? Then the next one's are looked
-  // for before flows, which cannot be theirs. A hint: what becomes of a packet does not depend on
-  // it.
-  std::array<bool, 256> strangers_{};
-  bool look_for_strangers_ = false;
-  bool saw_stranger_ = false;
+  Strangers strangers_;
   std::size_t recheck_ = 0;  // places still to be held against new tables
   Fragments fragments_;
 };

@@ -44,28 +44,6 @@ TEST_P(Identity, EveryOtherPortOrVlanIsWrong) {
   expect_drop(world_.receive("wan", tagged.vlan(7).udp()), Drop::kSegmentMismatch);
 }
 
-// Who comes behind a flood of strangers is judged as if there were none.
-TEST_P(Identity, AFloodOfStrangersChangesNobodysVerdict) {
-  const auto meter = meter_with(host("meter").mac, host("meter").address(version()));
-  const auto strangers = [&] {
-    for (int i = 0; i < 3; ++i)
-      expect_drop(send("rogue", packet("rogue", 5000, "plc", 5683).udp()), Drop::kUnknownDevice);
-  };
-  strangers();
-  expect_out(send("meter", meter.udp()), "lan1");
-  strangers();
-  expect_out(send("meter", meter.udp()), "lan1");
-  strangers();
-  const auto thief = meter_with(host("rogue").mac, host("meter").address(version()));
-  expect_drop(send("rogue", thief.udp()), Drop::kStolenIdentity);
-  strangers();
-  auto tagged = thief;
-  expect_drop(send("rogue", tagged.vlan(8).udp()), Drop::kSegmentMismatch);
-  strangers();
-  expect_drop(send("rogue", packet("rogue", 0, "plc", 5683).udp()), Drop::kPortZero);
-  EXPECT_EQ(world_.pipeline().flows().size(), 1U);
-}
-
 TEST_P(Identity, AnotherVlanOfTheSameSegmentIsWrongAsWell) {
   model::Gateway gateway = plant();
   gateway.segments[0].members.push_back({"lan2", 9});

@@ -73,6 +73,10 @@ DropKey flood(std::uint32_t device, std::uint32_t i, Drop reason, std::uint8_t p
   DropKey key = key_of(device, i * 2654435761U, static_cast<std::uint16_t>(i));
   key.reason = reason;
   key.protocol = protocol;
+  // A stranger is another one each time.
+  if (device == kNoDevice)
+    key.mac =
+        MacAddress({2, 1, 0, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
   return key;
 }
 
