@@ -1,9 +1,9 @@
 // Who is surely nobody enrolled: a filter over the MACs and listed addresses of a snapshot's
 // devices. A flood of strangers is told from devices by a bit, not by a search.
 //
-// "No" is certain; "maybe" must be looked up, and is the answer for at most one stranger in sixteen.
-// Choosing addresses that meet a device's bit gains a search, and no other verdict. Built aside,
-// with its Tables; then immutable. A default-constructed one knows nobody.
+// "No" is certain; "maybe" must be looked up, and is the answer for at most one stranger in
+// sixteen. Choosing addresses that meet a device's bit gains a search, and no other verdict. Built
+// aside, with its Tables; then immutable. A default-constructed one knows nobody.
 #pragma once
 
 #include <cstdint>

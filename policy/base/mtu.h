@@ -1,5 +1,5 @@
-// Bounds of a segment's MTU, in bytes of IP in one packet: what every link of IPv6 carries (RFC 8200
-// §5), and what an Ethernet frame holds (RFC 894, RFC 2464 §2).
+// Bounds of a segment's MTU, in bytes of IP in one packet: what every link of IPv6 carries (RFC
+// 8200 §5), and what an Ethernet frame holds (RFC 894, RFC 2464 §2).
 #pragma once
 
 #include <cstdint>

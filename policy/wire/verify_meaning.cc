@@ -73,7 +73,8 @@ Fault segment_fault(const Segment& segment) {
   }
   if (v4 > 1 || v6 > 1) return wrong("more than one next hop of a version");
   if (v4 + v6 > 0 && segment.role() != Role::Uplink) return wrong("next hop outside an uplink");
-  if (segment.mtu() < kLeastMtu || segment.mtu() > kMostMtu) return wrong("its MTU is out of range");
+  if (segment.mtu() < kLeastMtu || segment.mtu() > kMostMtu)
+    return wrong("its MTU is out of range");
   if (!segment.napt44()) return std::nullopt;
   if (segment.role() != Role::Uplink) return wrong("NAPT44 outside an uplink");
   const auto is_v4 = [](const InterfaceAddress* a) { return to_ip(a->address()).is_v4(); };
