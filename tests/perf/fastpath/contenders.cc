@@ -16,7 +16,7 @@ namespace {
 // first one holds the start.
 Result<double> play_testpmd(const Match& match) {
   const std::string printed = run_for(
-      match.seconds + 2.5, {"dpdk-testpmd", "--lcores=0@0,1@1", "--no-telemetry", "--in-memory",
+      match.seconds + 4.5, {"dpdk-testpmd", "--lcores=0@0,1@1", "--no-telemetry", "--in-memory",
                             "--no-pci", fmt::format("-m{}", match.memory_mb), "--log-level=5",
                             fmt::format("--vdev=net_pcap0,rx_pcap={},infinite_rx=1", match.capture),
                             "--vdev=net_null0,no-rx=1", "--", "--forward-mode=io", "--nb-cores=1",
