@@ -154,6 +154,7 @@ bool Budget::take_report(const LaneReport& report, Instant now) {
     sample.failed = report.failed - before.failed;
     sample.server_signs = report.server_signs - before.server_signs;
     sample.hellos = static_cast<std::int32_t>(report.hellos - before.hellos);
+    sample.absent = report.absent - before.absent;
     sample.taken = report.taken - before.taken;
     sample.due = report.due - before.due;
     conduit.capacity.learn(sample, now);

@@ -73,7 +73,7 @@ void Capacity::learn(const Sample& sample, Instant now) {
   // Who refused and now accepts is back; who was silent may accept and still be hung.
   if (phase_ == Phase::kDead && (replied || (signs && refused_))) {
     revive(now);
-  } else if (replied && phase_ == Phase::kSeek) {
+  } else if ((replied || sample.absent > 0) && phase_ == Phase::kSeek) {
     seek(sample, now);
   } else if (replied && phase_ != Phase::kDead) {
     open_window(sample.replies);
@@ -96,6 +96,7 @@ void Capacity::seek(const Sample& sample, Instant now) {
   answers.replies = sample.replies;
   answers.cost = full_handshakes(sample.replies);
   answers.reply_us = static_cast<double>(sample.reply_time_us);
+  answers.absent = sample.absent;
   answers.inside = inside_now_;
   seeking_.learn(answers, now);
 }

@@ -60,9 +60,10 @@ class Capacity {
     std::uint64_t flight_time_us = 0;  // over `established`: turn to end
     std::uint32_t failed = 0;          // by the server's fault
     std::uint32_t server_signs = 0;
-    std::int32_t hellos = 0;  // ClientHellos, less those whose clients left unanswered
-    std::uint32_t taken = 0;  // turns that became handshakes
-    std::int64_t due = 0;     // what handshakes turned out to cost more than foreseen, sixteenths
+    std::int32_t hellos = 0;   // ClientHellos, less those whose clients left unanswered
+    std::uint32_t absent = 0;  // turns whose clients do not come
+    std::uint32_t taken = 0;   // turns that became handshakes
+    std::int64_t due = 0;      // what handshakes turned out to cost more than foreseen, sixteenths
   };
   void learn(const Sample& sample, Instant now);
   // `n` turns were given.

@@ -101,7 +101,7 @@ bool Shard::finished(PlaceId id, std::uint32_t generation, Outcome outcome, Hand
         static_cast<std::uint8_t>((head.attempt_flags & ~Place::kKindMask) |
                                   ((static_cast<unsigned>(kind) + 1) << Place::kKindShift));
   }
-  if (!works(place.state)) ledger.spare += place.expected;  // the server spent nothing on it
+  if (!works(place.state)) spare(lane, place);
   end_flight(lane, id);
   switch (outcome) {
     case Outcome::kEstablished:
@@ -182,6 +182,13 @@ void Shard::end_flight(Lane& lane, PlaceId id) {
   ++lane.returned;
 }
 
+// The server spent nothing on it.
+void Shard::spare(Lane& lane, Place& place) {
+  if (place.expected == 0) return;  // known already
+  lane.ledger.spare += std::exchange(place.expected, std::uint8_t{0});
+  if (place.state == PlaceState::kAnswered) ++lane.ledger.absent;
+}
+
 // Those that take much longer than usual leave the window to others.
 void Shard::set_slow_aside(LaneId id, Tick now) {
   Lane& lane = lanes_[id];
@@ -193,10 +200,8 @@ void Shard::set_slow_aside(LaneId id, Tick now) {
       from.remove(places_, oldest);
       lane.slow.push(places_, oldest);
       place.attempt_flags |= Place::kSlow;
-      if (place.state == PlaceState::kAnswered) {
-        // Whoever is not there yet has cost nothing, and is charged anew if it comes after all.
-        lane.ledger.spare += std::exchange(place.expected, std::uint8_t{0});
-      }
+      // Whoever is not there yet is charged anew if it comes after all.
+      if (place.state == PlaceState::kAnswered) spare(lane, place);
       mark(id);
     }
   };
@@ -234,7 +239,7 @@ void Shard::take_back(LaneId id, PlaceId place_id, Cut why, Tick now) {
   const PairId pair = pair_of(place_id);
   Place& head = places_[pair];
   ++stats_.cut;
-  if (!works(place.state)) lane.ledger.spare += place.expected;
+  if (!works(place.state)) spare(lane, place);
   end_flight(lane, place_id);
   place.state = PlaceState::kFree;
   if (why == Cut::kUnanswered) {

@@ -103,7 +103,7 @@ void Shard::unbind(PairId pair) {
   for (unsigned i = 0; i < parallel; ++i) {
     Place& place = places_[pair + i];
     if (in_flight(place.state)) {
-      if (!works(place.state)) lane.ledger.spare += place.expected;
+      if (!works(place.state)) spare(lane, place);
       end_flight(lane, pair + i);
       ++stats_.cut;
     }

@@ -22,7 +22,7 @@ void Seeking::granted(std::uint32_t n, Instant now) {
   if (given_ == 0) {
     left_ = now;
     before_ = unanswered_;
-    met_ = early_ = inside_ = 0;
+    met_ = early_ = inside_ = absent_ = 0;
     train_ = {};
     proven_ = 0;
   }
@@ -45,7 +45,17 @@ double Seeking::way_us(const Answers& answers) const {
   return (answers.reply_us - server_us) / answers.replies.total();
 }
 
+// Who was called first is missed first.
+void Seeking::came_to_nothing(std::uint32_t n) {
+  n = std::min(n, unanswered_);
+  unanswered_ -= n;
+  const std::uint32_t early = std::min(n, before_);
+  before_ -= early;
+  absent_ += n - early;
+}
+
 void Seeking::learn(const Answers& answers, Instant now) {
+  came_to_nothing(answers.absent);
   const std::uint32_t replies = answers.replies.total();
   if (replies == 0) return;
   add(judged_, answers.replies);
@@ -74,30 +84,42 @@ void Seeking::learn(const Answers& answers, Instant now) {
 
 bool Seeking::answered() const {
   const std::uint32_t ours = train_.replies.total() - early_;
-  return ours >= kLeast && ours * 2 >= size_;
+  return ours >= kLeast && 2 * ours + absent_ >= size_;
 }
 
 bool Seeking::over(Instant now) const {
   const std::uint32_t ours = train_.replies.total() - early_;
-  return 2 * inside_ <= ours && (ours >= size_ || now - replied_ > kSilence);
+  return 2 * inside_ <= ours && (ours + absent_ >= size_ || now - replied_ > kSilence);
 }
 
-void Seeking::next_train() {
-  size_ = std::clamp(2 * given_, std::min(kFirst, most_), most_);
+void Seeking::next_train(std::uint32_t size) {
+  size_ = std::clamp(size, std::min(kFirst, most_), most_);
   given_ = 0;
   held_ = false;
-  judged_ = {};
 }
 
 std::optional<double> Seeking::judge(ServerTime& time, Instant now) {
-  if (given_ == 0 || !answered()) return std::nullopt;
+  if (given_ == 0) return std::nullopt;
+  if (!answered()) {
+    if (!spent()) return std::nullopt;
+    if (judged_.total() < kLeast) {  // the next one's answers are added
+      next_train(size_);
+      return std::nullopt;
+    }
+  }
   time.note(judged_);
   if (time.distance(judged_).slowness <= ServerTime::kCongested) {
-    next_train();
+    next_train(2 * given_);
+    judged_ = {};
     return std::nullopt;
   }
   held_ = true;
-  return over(now) ? std::optional(proven_) : std::nullopt;
+  if (proven_ > 0 && over(now)) return proven_;
+  if (proven_ == 0 && spent()) {  // too few of one train came
+    next_train(size_);
+    judged_ = {};
+  }
+  return std::nullopt;
 }
 
 double Seeking::window(double flight_s) const {

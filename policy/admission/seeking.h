@@ -5,6 +5,9 @@
 // borrowed and not given on top. The train that takes the server longer than it usually takes has
 // asked for more than the server can, and what it proves is the capacity.
 //
+// Whose client does not come has asked the server for nothing. A train of which too few came to say
+// anything is followed by one of the same length; their answers are judged together.
+//
 // Who comes when few are on their way is never held back by this.
 //
 // Thread: the owner's. No allocation, no clock.
@@ -36,6 +39,7 @@ class Seeking {
     double cost = 0;           // full handshakes
     double reply_us = 0;       // turn to reply
     std::uint32_t inside = 0;  // ClientHellos that the server has not answered yet
+    std::uint32_t absent = 0;  // turns whose clients do not come
   };
   void learn(const Answers& answers, Instant now);
   // Once per poll. `in_flight`: no more can still be answered; `waits`: somebody was left waiting.
@@ -52,17 +56,21 @@ class Seeking {
 
   double since(Instant now) const { return static_cast<double>((now - left_).count()) * 1e-9; }
   double way_us(const Answers& answers) const;
-  // Half of the train was answered.
+  void came_to_nothing(std::uint32_t n);
+  // Half of the train was answered, those who will not come left out.
   bool answered() const;
+  // Nothing of the train is on its way any more.
+  bool spent() const { return unanswered_ == before_; }
   // All of it was, or nothing has been for a while; and little of it is still inside.
   bool over(Instant now) const;
-  void next_train();
+  void next_train(std::uint32_t size);
 
   std::uint32_t most_;
   std::uint32_t size_;
   std::uint32_t given_ = 0;       // since the train left, those that were paced included
-  std::uint32_t unanswered_ = 0;  // of all turns
+  std::uint32_t unanswered_ = 0;  // of all turns whose clients may still come
   std::uint32_t before_ = 0;      // of these, from before the train
+  std::uint32_t absent_ = 0;      // of the train
   std::uint32_t met_ = 0;         // of those before, answered after the train had arrived
   std::uint32_t early_ = 0;       // of those before, counted in `train_`
   std::uint32_t inside_ = 0;      // of the train

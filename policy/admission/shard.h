@@ -204,6 +204,7 @@ class Shard {
   void note_reply(Lane& lane, Place& place, Handshake kind, Duration server_time, Tick now);
   void note_established(Lane& lane, Place& head, const Place& place, Tick now);
   void learn_gone(Lane& lane, Place& head, Tick age, bool of_lane);
+  void spare(Lane& lane, Place& place);
   void end_flight(Lane& lane, PlaceId id);
   void set_slow_aside(LaneId id, Tick now);
   // Whether the flight must be taken back now, and why.

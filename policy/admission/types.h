@@ -154,6 +154,8 @@ struct LaneReport {
   std::array<std::uint32_t, kHandshakes> replied{};  // first flights seen from the server
   std::uint32_t established = 0;
   std::uint32_t hellos = 0;  // ClientHellos of clients that stayed: the server owes a reply
+  std::uint32_t absent = 0;  // turns that the server answered and the client did not, or not yet
+  std::uint32_t padding = 0;
   std::array<std::uint64_t, kHandshakes> server_time_us{};  // over `replied`: ClientHello to reply
   std::uint64_t reply_time_us = 0;                          // over all replies: turn to reply
   std::uint64_t flight_time_us = 0;                         // over `established`: turn to end
@@ -161,7 +163,7 @@ struct LaneReport {
   std::int64_t due = 0;        // what ended handshakes cost more than foreseen
   std::uint64_t spare = 0;     // foreseen for those that cost the server nothing
 };
-static_assert(sizeof(LaneReport) == 136);
+static_assert(sizeof(LaneReport) == 144);
 
 // Owner to shard. `granted` is cumulative: what is missing between it and what the shard has seen
 // plus `count` was lost on the way, and the shard returns it unused.

@@ -108,7 +108,7 @@ class NaiveEngine : private NaiveFlights {
       attempt->state = PlaceState::kReplied;
       pair->kind = kind;
     }
-    if (!works(attempt->state)) told.spare += attempt->expected;
+    if (!works(attempt->state)) spare(pair->lane, *attempt);
     if (outcome == Outcome::kEstablished) {
       ++told.sample.server_signs;
       ++told.sample.established;

@@ -91,6 +91,12 @@ class NaiveFlights {
     pair.seen_at = std::min(pair.seen_at, code);
   }
 
+  void spare(LaneId lane, NaiveAttempt& attempt) {
+    const bool known = attempt.expected == 0;
+    note(lane).spare += std::exchange(attempt.expected, 0);
+    if (!known && attempt.state == PlaceState::kAnswered) ++note(lane).sample.absent;
+  }
+
   void sweep_flights(Tick at, std::vector<NaiveAct>& acts) {
     for (std::size_t i = 0; i < order_.lanes.size(); ++i) {
       const auto id = static_cast<LaneId>(i);
@@ -101,10 +107,7 @@ class NaiveFlights {
               a->state == PlaceState::kAnswered ? lane.show_after() : lane.slow_after();
           if (tick_diff(at, a->newest) < static_cast<std::int32_t>(after)) break;
           a->slow = true;
-          if (a->state == PlaceState::kAnswered) {
-            note(id).spare += a->expected;
-            a->expected = 0;
-          }
+          if (a->state == PlaceState::kAnswered) spare(id, *a);
           a->joined = order_.next();
           lane.dirty = true;
         }
@@ -159,7 +162,7 @@ class NaiveFlights {
 
   void take_back(NaivePair& pair, NaiveAttempt& a, Cut why, Tick at) {
     const Tick age = a.newest - a.started;
-    if (!works(a.state)) note(pair.lane).spare += a.expected;
+    if (!works(a.state)) spare(pair.lane, a);
     land(pair, a);
     if (why == Cut::kUnanswered) {
       a.state = a.holdable ? PlaceState::kWaiting : PlaceState::kGate;

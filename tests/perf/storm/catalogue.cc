@@ -253,6 +253,23 @@ void add_attack(std::vector<Case>& out, const Fleet& fleet) {
   c.scenario.stall_share = 0.1;
   c.note = "one client in ten acknowledges and never sends a ClientHello";
   out.push_back(c);
+  for (const double share : {0.5, 0.9}) {
+    for (const double ceiling : {1.0, 0.0}) {
+      c = special(Group::kAttack, fleet, share == 0.5 ? "no-shows-half" : "no-shows-9in10");
+      if (ceiling == 0) c.name += "-no-ceiling";
+      c.scenario.stall_share = share;
+      c.scenario.ceiling = ceiling;
+      // Places they hold, turns they get: who comes may wait as long as if all did.
+      c.checks = {stretch(1.10 / (1 - share)), stretch99(1.05 / (1 - share)), peak(), waste(),
+                  allocations()};
+      // Of nine in ten that stay away, six a second come from a segment: chance, not fairness.
+      if (share == 0.5) c.checks.push_back(jain());
+      c.note = share == 0.5 ? "every second client acknowledges and never sends a ClientHello"
+                            : "nine clients in ten acknowledge and never send a ClientHello";
+      if (ceiling == 0) c.note += "; no maximum configured";
+      out.push_back(c);
+    }
+  }
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace sallyport::admission::test {
 namespace {
 
-constexpr Duration kThere = 20ms, kBack = 5ms, kAlone = 20ms;
+constexpr Duration kThere = 20ms, kBack = 5ms, kAlone = 20ms, kMissed = 100ms, kCut = 2s;
 constexpr std::uint32_t kMost = 4096;
 
 struct Kind {
@@ -36,6 +36,7 @@ class Street {
   Duration now = 1s;
   std::deque<Duration> starts;
   bool silent = false;
+  std::size_t one_in = 1;  // of so many who get a turn one comes; 0: nobody
 
  private:
   struct Job {
@@ -77,21 +78,27 @@ class Street {
   std::optional<double> step(bool clients) {
     Seeking::Answers answers;
     serve(answers);
+    for (; !absent_.empty() && absent_.front() + kMissed <= now; absent_.pop_front()) {
+      ++answers.absent;
+      missed_.push_back(absent_.front());
+    }
+    while (!missed_.empty() && missed_.front() + kCut <= now) missed_.pop_front();
     seeking.learn(answers, at(now));
-    const std::size_t out = coming_.size() + inside_.size() + leaving_.size();
+    const std::size_t out =
+        coming_.size() + inside_.size() + leaving_.size() + absent_.size() + missed_.size();
     seeking.tick(static_cast<std::uint32_t>(out), clients);
     if (const auto found = seeking.judge(time_, at(now))) return found;
     while (clients && seeking.may_start(at(now))) {
       seeking.granted(1, at(now));
-      coming_.push_back(now);
       starts.push_back(now);
+      (one_in != 0 && starts.size() % one_in == 0 ? coming_ : absent_).push_back(now);
     }
     return std::nullopt;
   }
 
   Kind kind_;
   ServerTime time_;
-  std::deque<Duration> coming_, left_at_;
+  std::deque<Duration> coming_, absent_, missed_, left_at_;
   std::deque<Job> leaving_;
   std::vector<Job> inside_;
 };
@@ -133,6 +140,32 @@ TEST(Seeking, SendsOneTrainAndNoMoreWhileNothingIsAnswered) {
   street.silent = true;
   EXPECT_FALSE(street.run(5s));
   EXPECT_EQ(street.starts.size(), 8U);
+}
+
+TEST(Seeking, FindsTheCapacityAlthoughHalfDoNotCome) {
+  for (const bool in_turn : {false, true}) {
+    Street street({"", 500, in_turn});
+    street.one_in = 2;
+    const auto found = street.run(2s);
+    ASSERT_TRUE(found) << in_turn;
+    EXPECT_GT(*found, 0.7 * 500) << in_turn;
+    EXPECT_LT(*found, 1.2 * 500) << in_turn;
+  }
+}
+
+TEST(Seeking, IsNotHeldUpByNineInTenWhoDoNotCome) {
+  Street street({"", 500, false});
+  street.one_in = 10;
+  const auto found = street.run(3s);
+  ASSERT_TRUE(found);
+  EXPECT_NEAR(*found, 500, 150);
+}
+
+TEST(Seeking, SendsNoLongerTrainWhileNobodyComes) {
+  Street street({"", 500, false});
+  street.one_in = 0;
+  EXPECT_FALSE(street.run(1s));
+  EXPECT_EQ(street.starts.size(), 80U);
 }
 
 TEST(Seeking, NeverHoldsBackWhoComesAlone) {
