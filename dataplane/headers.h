@@ -97,6 +97,8 @@ struct Headers {
   // Fragments, and datagrams made of them. l4 is where a fragment's own bytes begin.
   std::uint32_t fragment_id = 0;
 
+  friend bool operator==(const Headers&, const Headers&) = default;
+
   bool is_ip() const { return message != Message::kArp; }
   bool is_neighbour() const {
     return message == Message::kArp || message == Message::kNeighbourSolicitation ||

@@ -23,7 +23,7 @@ template <std::size_t N>
 using Fixed = std::span<const std::uint8_t, N>;
 template <std::size_t N>
 [[gnu::always_inline]] inline Fixed<N> fixed(ConstBytes b, std::size_t at) {
-  return Fixed<N>(slice(b, at, N));
+  return Fixed<N>(slice(b, at, N).data(), N);
 }
 
 template <class T, std::size_t At, std::size_t N>

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "dataplane/headers.h"
+#include "dataplane/stages/parse_plain.h"
 #include "policy/base/bytes.h"
 #include "policy/base/drop_reasons.h"
 
@@ -25,6 +26,8 @@ namespace sallyport::dataplane {
 
 // Nothing on success; `out` is meaningful only then.
 inline std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
+  if (parse_plain(frame, out)) [[likely]]
+    return std::nullopt;
   const auto bad = parse_headers(frame, kMtu, out);
   return bad != Drop::kFragment ? bad : parse_fragment(frame, out);
 }

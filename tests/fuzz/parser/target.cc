@@ -1,7 +1,8 @@
-// Target: parse_frame, parse_datagram, parse_quote (dataplane/stages/parse.h).
+// Target: parse_frame, parse_datagram, parse_quote (dataplane/stages/parse.h), parse_plain.
 // Trust: untrusted; every byte comes from a wire.
 // Property: never reads outside the frame (asan), and what it accepts is self-consistent: offsets
-// in order and inside the frame, source and destination of one version.
+// in order and inside the frame, source and destination of one version. What is taken at once is
+// taken step by step, too, and is the same.
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SALLYPORT_CHECK(h.l3 < h.l4 && h.l4 <= h.end && h.end <= size && h.end - h.l3 <= 12'000);
     SALLYPORT_CHECK(!h.is_fragment() && !h.is_neighbour() && !h.is_for_router());
   }
+  if (Headers at_once; parse_plain(frame, at_once))
+    SALLYPORT_CHECK(!parse_headers(frame, kMtu, h) && at_once == h);
   if (parse_frame(frame, h)) return 0;
   SALLYPORT_CHECK(h.l3 >= kEthernetSize && h.end <= size && h.l3 < h.end);
   SALLYPORT_CHECK(h.source.version() == h.destination.version());

@@ -34,6 +34,24 @@ class Parse : public ::testing::TestWithParam<IpVersion> {
     return with(std::move(frame), kIp + (v4() ? 2U : 4U),
                 {static_cast<int>(value >> 8), static_cast<int>(value & 0xff)});
   }
+  static std::vector<Bytes> plain_frames(const PacketBuilder& meter) {
+    PacketBuilder tagged = meter, long_one = meter, with_options = meter;
+    tagged.vlan(20);
+    long_one.payload(Bytes(1200, 7));
+    with_options.options({2, 4, 5, 0xb4});
+    return {PacketBuilder(meter).tcp(dataplane::kTcpAck),
+            PacketBuilder(meter).udp(),
+            tagged.tcp(dataplane::kTcpAck | dataplane::kTcpFin),
+            tagged.udp(),
+            long_one.udp(),
+            with_options.tcp(dataplane::kTcpSyn)};
+  }
+  // What is taken at once is taken step by step, and is the same.
+  static bool agree(const Bytes& frame) {
+    Headers at_once, stepwise;
+    if (!dataplane::parse_plain(frame, at_once)) return true;
+    return !dataplane::parse_headers(frame, dataplane::kMtu, stepwise) && at_once == stepwise;
+  }
   static std::string reason(const Bytes& frame) {
     Headers h;
     const auto drop = dataplane::parse_frame(frame, h);
@@ -41,6 +59,33 @@ class Parse : public ::testing::TestWithParam<IpVersion> {
   }
 };
 SALLYPORT_IN_BOTH_VERSIONS(Parse);
+
+TEST_P(Parse, WhatNearlyAllTrafficIsMadeOfIsTakenAtOnce) {
+  for (const Bytes& frame : plain_frames(meter())) {
+    Headers h;
+    EXPECT_TRUE(dataplane::parse_plain(frame, h)) << frame.size();
+    EXPECT_TRUE(agree(frame)) << frame.size();
+  }
+}
+
+// Every byte of the headers with every value, with a right sum and with a wrong one; every length.
+TEST_P(Parse, WhatIsTakenAtOnceIsTakenStepByStep) {
+  for (const Bytes& frame : plain_frames(meter())) {
+    for (std::size_t at = 0; at < std::min<std::size_t>(frame.size(), 80); ++at) {
+      for (int value = 0; value < 256; ++value) {
+        Bytes other = frame;
+        other[at] = static_cast<std::uint8_t>(value);
+        ASSERT_TRUE(agree(other)) << "byte " << at << " is " << value;
+        reseal(other);
+        ASSERT_TRUE(agree(other)) << "byte " << at << " is " << value << ", resealed";
+      }
+    }
+    for (std::size_t size = 0; size < frame.size(); ++size)
+      ASSERT_TRUE(agree(Bytes(frame.begin(), frame.begin() + static_cast<long>(size)))) << size;
+    Bytes padded = frame;
+    for (; padded.size() < 1530; padded.push_back(0)) ASSERT_TRUE(agree(padded)) << padded.size();
+  }
+}
 
 TEST_P(Parse, LengthsAtTheirEdges) {
   const Bytes tcp = meter().payload(Bytes(10, 7)).tcp(kTcpAck);
