@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""usage: run_tidy.py ROOT BUILD CACHE   clang-tidy 19 over every translation unit of the tree; clean verdicts are remembered."""
+"""usage: run_tidy.py ROOT BUILD CACHE [PLUGIN]   clang-tidy 19 over every translation unit of the tree; clean verdicts are remembered.
+PLUGIN is what .dev/tidy/own_code.cc was compiled to."""
 import os
 import pathlib
 import subprocess
@@ -14,15 +15,19 @@ def profile_of(file, root):
     return "".join((folder / ".clang-tidy").read_text() for folder in folders if (folder / ".clang-tidy").exists())
 
 
-def main(root, build, cache):
+def main(root, build, cache, plugin=None):
     root = os.path.realpath(root)
     commands = tool_cache.compile_commands(build)
-    files = sorted(file for file in commands
-                   if file.endswith(".cc") and os.path.relpath(file, root).startswith(tool_cache.SOURCES))
+    # The largest first, so that none of them is alone at the end.
+    files = sorted((file for file in commands if file.endswith(".cc") and os.path.relpath(file, root).startswith(tool_cache.SOURCES)),
+                   key=lambda file: -os.path.getsize(file))
     if not files:
         print("no translation unit found")
         return 1
     version = subprocess.run(["clang-tidy-19", "--version"], capture_output=True, text=True, check=True).stdout
+    options = [f"--load={plugin}", "--checks=sallyport-own-code"] if plugin else []
+    if plugin:
+        version += pathlib.Path(plugin).name
 
     def work(file):
         directory, words = commands[file]
@@ -30,7 +35,7 @@ def main(root, build, cache):
                                 tool_cache.dependencies(directory, words, file))
 
         def judge():
-            status, out, error, seconds = tool_cache.run(["nice", "clang-tidy-19", "--quiet", "-p", build, file])
+            status, out, error, seconds = tool_cache.run(["nice", "clang-tidy-19", "--quiet", *options, "-p", build, file])
             return status == 0, out or error, seconds
         return key, judge
 
