@@ -25,9 +25,10 @@ cmd_test() {
   need_root test
   require_deps
   if ! build_preset dev; then tally_failure "build preset dev"; tally_finish; return 1; fi
+  ahead_start asan:label_asan-only
   run_ctest dev "unit, trace and lint tests" -LE 'asan-only'
-  test_asan
   test_lab
+  test_asan
   tally_finish
 }
 

@@ -105,5 +105,34 @@ echo '<testsuite><testcase name="a" status="run"/></testsuite>' >"$work/good.xml
 expect "ctest failed without a test that did" $'failed: units\n1 passed, 1 failed' \
   "$(tally_file junit "$work/good.xml" 8 "units"; tally_finish)"
 
+# Whoever waits for a preset that is built ahead finds it and all before it built, in order, each once, also after one failed.
+mkdir -p "$work/.dev"
+cp -r "$root/.dev/build_ahead.sh" "$root/.dev/sh" "$work/.dev/"
+for tool in cmake ninja; do
+  printf '#!/bin/sh\necho "%s $*" >>"%s"\n! [ "$2" = build/tsan ]\n' "$tool" "$work/ahead" >"$work/bin/$tool"
+  chmod +x "$work/bin/$tool"
+done
+seen=$(. "$root/.dev/sh/ahead.sh"
+  export SALLYPORT_JOBS=2
+  PATH=$work/bin:$PATH root=$work
+  ahead_start coverage tsan:label_threads release:products release:bench_fastpath
+  ahead_wait dev
+  ahead_wait release
+  ahead_wait release
+  ahead_wait tsan
+  cat "$work/ahead")
+expect "what is built ahead" "cmake --preset coverage
+ninja -C build/coverage -j2
+cmake --preset tsan
+ninja -C build/tsan -j2 label_threads
+cmake --preset release
+ninja -C build/release -j2 products bench_fastpath" "$seen"
+
+# A folder of another compiler is configured twice: the first time CMake drops what the preset says beside the compiler.
+printf '#!/bin/sh\necho "cmake $*" >>"%s"\n[ -e "%s" ] || echo "variables that require your cache to be deleted" | tee "%s"\n' \
+  "$work/configured" "$work/dropped" "$work/dropped" >"$work/bin/cmake"
+(. "$root/.dev/sh/build.sh"; PATH=$work/bin:$PATH root=$work; configure_preset asan; configure_preset dev) >/dev/null
+expect "configured anew" $'cmake --preset asan\ncmake --preset asan\ncmake --preset dev' "$(cat "$work/configured")"
+
 ((failed)) || echo "the front door holds"
 exit "$failed"
