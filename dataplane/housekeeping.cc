@@ -7,8 +7,9 @@ namespace {
 
 constexpr Duration kTickSpacing = std::chrono::milliseconds(100);
 constexpr std::uint32_t kExpireBudget = 256;
-// Bounded work per call; the daemon polls at least every few hundred microseconds, so a table of
-// any supported size is through well within the second that a revision may take.
+// Bounded work per call; as long as any is left the worker comes round every few hundred
+// microseconds (unfinished()), so a table of any supported size is through well within the second
+// that a revision may take.
 constexpr std::size_t kRecheckBudget = 1024;
 
 }  // namespace

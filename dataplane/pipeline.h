@@ -54,6 +54,11 @@ class Pipeline {
   void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
   // Ageing, repeated questions, credits, re-checking flows after a swap. Call once per poll.
   void housekeeping(Instant now) noexcept;
+  // Housekeeping has something in hand that wants its next call within half a millisecond; else
+  // ten do.
+  bool unfinished() const noexcept {
+    return recheck_ > 0 || flows_.behind() || credits_.any_granted();
+  }
   // Once per poll, after everything: until then packets wait for their burst to be full.
   void flush(Instant now) noexcept { exits_.flush(now); }
 

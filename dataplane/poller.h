@@ -28,6 +28,7 @@ class Poller {
     std::uint64_t rx_packets = 0;
     std::uint64_t rx_bytes = 0;
   };
+  const std::vector<Port>& ports() const { return ports_; }
   // In the order of the ports.
   const std::vector<PortLoad>& loads() const { return loads_; }
 

@@ -116,6 +116,7 @@ Result<void> Daemon::attach_tap(const wire::AttachTap& request,
   stacks_.erase(segment);
   if (request.detach()) return {};
   auto rings = std::make_unique<HostStackRings>();
+  rings->worker = worker_->bell();
   SALLYPORT_TRY_VOID(taps_->attach(segment, std::move(descriptors[0]), *rings));
   worker_->do_between_bursts([&](Pipeline& p) { p.exits().attach_host_stack(segment, *rings); });
   stacks_[segment] = std::move(rings);
@@ -233,6 +234,11 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 void Daemon::tick() {
   if (worker_) worker_->watch(os::steady_now());
   follow_links();
+  if (woken_ != (worker_ && worker_->woken())) {
+    woken_ = !woken_;
+    os::log::info(woken_ ? "ports wake the worker when it sleeps"
+                         : "a port's frames came unannounced: ports are polled from now on");
+  }
   if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;
   os::log::info("a capture that nobody reads is over");
   worker_->do_between_bursts([](Pipeline& p) { p.exits().observe(nullptr); });

@@ -84,6 +84,7 @@ class Daemon {
   std::shared_ptr<const Tables> before_;  // until commit, what abort goes back to
   bool prepared_ = false;
   bool must_end_ = false;
+  bool woken_ = false;  // as last logged
 };
 
 }  // namespace sallyport::dataplane

@@ -145,6 +145,7 @@ std::string Daemon::status() {
               {"free_packets", pool_->free_count()},
               {"polls", polls},
               {"sleeps", sleeps},
+              {"woken", worker_->woken()},
               {"capturing", capture_ != nullptr}}
       .dump();
 }

@@ -57,7 +57,8 @@ std::string counters_json(const Counters& counters, std::uint64_t events_lost,
                      {"rx_errors", health.rx_errors},
                      {"rx_no_buffer", health.rx_no_buffer},
                      {"tx_errors", health.tx_errors},
-                     {"link_up", health.link_up}});
+                     {"link_up", health.link_up},
+                     {"woken_by", health.woken_by}});
   }
   const Json out = {{"received", counters.received},
                     {"from_host", counters.from_host},

@@ -1,6 +1,7 @@
 #include "dataplane/app/walls.h"
 
 #include <linux/if_tun.h>
+#include <linux/vfio.h>
 #include <sys/ioctl.h>
 
 #include "policy/os/sandbox.h"
@@ -21,6 +22,8 @@ Result<void> install_filter() {
   // with sendto and poll, snapshots and answers are memfds.
   filter.allow_when("ioctl", 1, TUNSETVNETHDRSZ).allow_when("ioctl", 1, TUNSETOFFLOAD);
   filter.allow_when("ioctl", 1, SIOCGIFFLAGS);  // is a port's link up?
+  // Unmasks a PCI port's interrupt (INTx), which each one masks.
+  filter.allow_when("ioctl", 1, VFIO_DEVICE_SET_IRQS);
   return filter.install();
 }
 

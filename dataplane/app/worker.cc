@@ -23,11 +23,15 @@ void pause(Duration time) {
 
 }  // namespace
 
-Worker::Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports)
-    : pipeline_(pipeline), taps_(taps), poller_(pipeline, std::move(ports)) {}
+Worker::Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports, Duration longest_doze)
+    : pipeline_(pipeline),
+      taps_(taps),
+      poller_(pipeline, std::move(ports)),
+      doze_(poller_.ports(), longest_doze) {}
 
 Worker::~Worker() {
   stop_ = true;
+  bell()->ring();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -37,6 +41,7 @@ void Worker::start() {
 
 void Worker::do_between_bursts(const std::function<void(Pipeline&)>& work) {
   request_.store(&work, std::memory_order_release);
+  bell()->ring();
   while (request_.load(std::memory_order_acquire) != nullptr) {
     pause(kShortestPause);
     watch(os::steady_now());
@@ -54,6 +59,13 @@ void Worker::watch(Instant now) noexcept {
   std::_Exit(kStalledExit);
 }
 
+bool Worker::turn(Instant now) noexcept {
+  const bool any = poller_.poll(now) > 0;
+  if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
+  turns_.value.fetch_add(1, std::memory_order_relaxed);
+  return any;
+}
+
 void Worker::run() {
   register_dpdk_thread();
   prctl(PR_SET_NAME, "worker");
@@ -63,12 +75,10 @@ void Worker::run() {
   while (!stop_.load(std::memory_order_relaxed)) {
     const Instant now = os::steady_now();
     ++idle;
-    if (poller_.poll(now) > 0) {
+    if (turn(now)) {
       idle = 0;
       busy = now;
     }
-    if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
-    turns_.value.fetch_add(1, std::memory_order_relaxed);
     if (const auto* work = request_.load(std::memory_order_acquire)) {
       (*work)(pipeline_);
       request_.store(nullptr, std::memory_order_release);
@@ -77,7 +87,19 @@ void Worker::run() {
     const Duration time = pause_after(idle, now - busy);
     if (time == Duration::zero()) continue;
     ++sleeps_;
-    pause(time);
+    if (!doze_.possible() || pipeline_.unfinished()) {
+      pause(time);
+      continue;
+    }
+    doze_.begin(poller_.loads());
+    if (turn(os::steady_now())) {
+      idle = 0;  // it came before anybody would have told
+    } else if (!asked() && !stop_.load(std::memory_order_relaxed) && !doze_.wait() &&
+               turn(os::steady_now())) {
+      idle = 0;
+      doze_.overslept(poller_.loads());
+    }
+    doze_.end();
   }
 }
 

@@ -1,7 +1,8 @@
-// The worker thread: polls its ports and host-stack rings, runs the pipeline, sleeps briefly when
-// there is nothing to do. Everything else talks to it by do_between_bursts(), which runs a function
-// on the worker between two bursts: at that moment no packet is in the pipeline, so swapping tables
-// there is a quiescent swap, and reading any of its state is safe.
+// The worker thread: polls its ports and host-stack rings, runs the pipeline, sleeps when there is
+// nothing to do: until a frame arrives if all of its ports can tell (app/doze.h), else briefly.
+// Everything else talks to it by do_between_bursts(), which runs a function on the worker between
+// two bursts: at that moment no packet is in the pipeline, so swapping tables there is a quiescent
+// swap, and reading any of its state is safe.
 //
 // A worker that does not come round any more would leave a gateway that looks alive and forwards
 // nothing, or forwards under yesterday's policy: then the process ends, and its supervisor starts
@@ -16,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/app/doze.h"
 #include "dataplane/cache_line.h"
 #include "dataplane/poller.h"
 #include "dataplane/tap/tap_thread.h"
@@ -26,7 +28,8 @@ class Worker {
  public:
   using Port = Poller::Port;
   // All outlive the worker.
-  Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports);
+  Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports,
+         Duration longest_doze = Doze::kLongest);
   ~Worker();
   void start();
   // Returns when `work` has run. `work` must not block.
@@ -45,8 +48,16 @@ class Worker {
   std::uint64_t polls() const { return turns_.value.load(std::memory_order_relaxed); }
   std::uint64_t sleeps() const { return sleeps_; }
 
+  // Whether it sleeps until it is woken. Any thread.
+  bool woken() const noexcept { return doze_.possible(); }
+  // To be rung by those who leave packets in a ring of the worker's.
+  const std::shared_ptr<Bell>& bell() const noexcept { return doze_.bell(); }
+
  private:
   void run();
+  // One turn; whether anything came in.
+  bool turn(Instant now) noexcept;
+  bool asked() const noexcept { return request_.load(std::memory_order_acquire) != nullptr; }
 
   OwnLine<std::atomic<std::uint64_t>> turns_;
   Pipeline& pipeline_;
@@ -59,6 +70,7 @@ class Worker {
   Duration without_turn_{0};
   std::thread thread_;
   Poller poller_;
+  Doze doze_;
   std::atomic<bool> stop_{false};
 };
 

@@ -75,7 +75,8 @@ std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages
                                   fmt::format("--lcores=0@{}", cpu),
                                   fmt::format("-m{}", options.memory_mb)};
   if (hugepages) {
-    out.emplace_back("--in-memory");
+    // One file for all pages: not a descriptor for each, and ports may share it (vhost-user).
+    out.insert(out.end(), {"--in-memory", "--single-file-segments"});
   } else {
     out.insert(out.end(), {"--no-huge", "--no-shconf"});
   }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <memory>
 
@@ -26,14 +27,16 @@ Error port_error(const char* code, const std::string& device, const char* what, 
           fmt::format("{}: {}: {}", device, what, rte_strerror(error < 0 ? -error : error))};
 }
 
-// Descriptors of this process that are AF_PACKET sockets: DPDK does not say which are a port's.
-std::vector<int> packet_sockets() {
+// Descriptors of this process that are AF_PACKET or AF_XDP sockets: DPDK does not say which are a
+// port's.
+std::vector<int> frame_sockets() {
   constexpr int kHighest = 1024;
   std::vector<int> out;
   for (int fd = 0; fd < kHighest; ++fd) {
     int domain = 0;
     socklen_t size = sizeof domain;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_PACKET) {
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+        (domain == AF_PACKET || domain == AF_XDP)) {
       out.push_back(fd);
     }
   }
@@ -44,25 +47,27 @@ std::vector<int> packet_sockets() {
 Result<std::uint16_t> probe(const std::string& device) {
   if (const auto interface = xdp_interface(device))
     SALLYPORT_TRY_VOID(detach_left_over_program(*interface));
-  // A PCI device that EAL was told of is there already.
-  const std::string arguments = pci_address(device).value_or(device);
-  if (const int error = rte_dev_probe(arguments.c_str()); error != 0 && error != -EEXIST) {
-    return fail(port_error("port-probe", device, "probing failed", error));
-  }
   const std::string name = pci_address(device).value_or(device.substr(0, device.find(',')));
   std::uint16_t id = 0;
+  // A PCI device that EAL was told of is there already.
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
+  const std::string arguments = pci_address(device).value_or(device);
+  if (const int error = rte_dev_probe(arguments.c_str()); error != 0) {
+    return fail(port_error("port-probe", device, "probing failed", error));
+  }
   if (const int error = rte_eth_dev_get_port_by_name(name.c_str(), &id); error != 0) {
     return fail(port_error("port-probe", device, "no port came of it", error));
   }
   return id;
 }
 
-Result<void> configure(std::uint16_t id, const std::string& device, PacketPool& pool) {
+Result<void> start(std::uint16_t id, const std::string& device, PacketPool& pool, bool interrupts) {
   rte_eth_dev_info info{};
   if (const int error = rte_eth_dev_info_get(id, &info); error != 0) {
     return fail(port_error("port-start", device, "no information", error));
   }
   rte_eth_conf conf{};
+  conf.intr_conf.rxq = interrupts ? 1 : 0;
   if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0) {
     return fail(port_error("port-start", device, "one queue pair refused", error));
   }
@@ -87,6 +92,20 @@ Result<void> configure(std::uint16_t id, const std::string& device, PacketPool& 
   // notion (ring, null, pcap) deliver everything anyway.
   static_cast<void>(rte_eth_promiscuous_enable(id));
   return {};
+}
+
+// The descriptor of the queue's RX interrupt; -1 if the driver has none. Some refuse to start with
+// interrupts that their bus cannot give them (virtio without MSI-X); then they start without.
+Result<int> start_with_interrupts(std::uint16_t id, const std::string& device, PacketPool& pool) {
+  if (!start(id, device, pool, true)) {
+    static_cast<void>(rte_eth_dev_stop(id));
+    SALLYPORT_TRY_VOID(start(id, device, pool, false));
+    return -1;
+  }
+  // Who cannot arm an interrupt has none, whatever it said to the configuration.
+  if (rte_eth_dev_rx_intr_enable(id, 0) != 0) return -1;
+  static_cast<void>(rte_eth_dev_rx_intr_disable(id, 0));
+  return rte_eth_dev_rx_intr_ctl_q_get_fd(id, 0);
 }
 
 }  // namespace
@@ -117,14 +136,17 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, Packet
   if (device.empty() || device.size() > 255) {
     return fail(ErrorKind::kInvalid, "port-device", "a PCI address or vdev arguments are needed");
   }
-  const std::vector<int> before = packet_sockets();
+  const std::vector<int> before = frame_sockets();
   SALLYPORT_TRY(const std::uint16_t id, probe(device));
   std::unique_ptr<EthPort> port(new EthPort(id));
   port->interface_ = kernel_interface(device).value_or("");
   if (!port->interface_.empty())
     port->kernel_ = os::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  SALLYPORT_TRY_VOID(configure(id, device, pool));
-  std::ranges::set_difference(packet_sockets(), before, std::back_inserter(port->sockets_));
+  SALLYPORT_TRY(port->arrivals_, start_with_interrupts(id, device, pool));
+  port->interrupts_ = port->arrivals_ >= 0;
+  std::ranges::set_difference(frame_sockets(), before, std::back_inserter(port->sockets_));
+  // One queue pair has one socket, for both directions.
+  if (!port->interrupts_ && port->sockets_.size() == 1) port->arrivals_ = port->sockets_.front();
   return port;
 }
 
@@ -139,6 +161,7 @@ void EthPort::forget_link_errors() const noexcept {
 
 PortHealth EthPort::health() const noexcept {
   PortHealth out;
+  if (arrivals_ >= 0 && trusted_) out.woken_by = interrupts_ ? "interrupt" : "socket";
   rte_eth_stats stats{};
   if (rte_eth_stats_get(id_, &stats) == 0) {
     out.rx_missed = stats.imissed;
@@ -157,6 +180,17 @@ PortHealth EthPort::health() const noexcept {
   out.link_up =
       ::ioctl(kernel_.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & kBoth) == kBoth;
   return out;
+}
+
+void EthPort::arm() noexcept {
+  if (!interrupts_) return;
+  static_cast<void>(rte_eth_dev_rx_intr_enable(id_, 0));
+  // What the driver wrote for the device must be there before the last look at the queue.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void EthPort::disarm() noexcept {
+  if (interrupts_) static_cast<void>(rte_eth_dev_rx_intr_disable(id_, 0));
 }
 
 EthPort::~EthPort() {

@@ -9,10 +9,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/allowed.h"
@@ -35,6 +37,15 @@ class PortDriver {
   // Fills `burst` with frames that arrived; returns how many. One that is not whole says so
   // (PacketMeta::fault).
   virtual std::size_t receive(std::span<Packet> burst) noexcept = 0;
+
+  // A descriptor that becomes readable at each frame that arrives while the port is armed: an edge,
+  // which nobody reads away. -1: this port can only be polled. Constant; any thread.
+  virtual int arrivals() const noexcept { return -1; }
+  // Frames that receive() could have had before arm() are not announced. The port's worker.
+  virtual void arm() noexcept {}
+  virtual void disarm() noexcept {}
+  // It did not keep what arrivals() promises. The port's worker.
+  virtual void distrust() noexcept {}
 };
 
 struct PortCounters {
@@ -52,6 +63,8 @@ struct PortHealth {
   std::uint64_t rx_no_buffer = 0;  // that found no buffer in the pool
   std::uint64_t tx_errors = 0;     // that it did not send although it had taken them
   bool link_up = false;
+  // How an idle worker may learn of a frame: "interrupt", "socket", or "polling".
+  std::string_view woken_by = "polling";
 };
 
 class TxPort {
@@ -106,6 +119,13 @@ class EthPort final : public PortDriver {
   std::size_t transmit(std::span<Packet> burst) noexcept override;
   std::size_t receive(std::span<Packet> burst) noexcept override;
 
+  // The queue's RX interrupt where the driver has one, and where the kernel drives the interface
+  // the socket that the kernel fills.
+  int arrivals() const noexcept override { return arrivals_; }
+  void arm() noexcept override;
+  void disarm() noexcept override;
+  void distrust() noexcept override { trusted_ = false; }
+
   // Any thread. What the driver does not count is 0.
   PortHealth health() const noexcept;
 
@@ -121,7 +141,10 @@ class EthPort final : public PortDriver {
   // the driver does not follow.
   std::string interface_;
   os::UniqueFd kernel_;
-  std::vector<int> sockets_;  // the driver's, borrowed; AF_PACKET ports only
+  std::vector<int> sockets_;  // the driver's, borrowed; of ports over a kernel interface
+  int arrivals_ = -1;         // borrowed from the driver
+  bool interrupts_ = false;   // arrivals_ is an interrupt's, which must be asked for
+  std::atomic<bool> trusted_ = true;
 };
 
 // Makes one whole buffer of what a driver delivered, as far as it can be. Not for the hot path's

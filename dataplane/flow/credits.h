@@ -39,6 +39,7 @@ class Credits {
   bool has_room(RuleSlot rule, std::uint32_t bound, std::uint64_t connection) const noexcept;
   // Takes returns from the ring and reclaims what is overdue; bounded work per call.
   void poll(Instant now) noexcept;
+  bool any_granted() const noexcept { return granted_ > 0; }
   std::uint32_t in_flight(RuleSlot rule) const noexcept {
     return rule < in_flight_.size() ? in_flight_[rule] : 0;
   }

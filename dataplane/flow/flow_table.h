@@ -110,6 +110,7 @@ class FlowTable {
   // Erases flows whose deadline is at or before `now`, looking at `budget` flows at most per call;
   // what is left over is done by the next call.
   std::uint32_t expire(Instant now, std::uint32_t budget) noexcept;
+  bool behind() const noexcept { return walking_; }  // something was left over
 
   bool full() const noexcept { return free_ == 0; }
   // Of a full table: the flow that gives way to a new one of `device`, still in the table.

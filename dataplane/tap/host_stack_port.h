@@ -2,7 +2,10 @@
 // nothing but an Allowed. The TAP thread (tap/tap_thread.h) is at the other end of both rings.
 #pragma once
 
+#include <memory>
+
 #include "dataplane/allowed.h"
+#include "dataplane/bell.h"
 #include "dataplane/tap/spsc_ring.h"
 
 namespace sallyport::dataplane {
@@ -11,6 +14,7 @@ struct HostStackRings {
   static constexpr std::uint32_t kRoom = 1024;
   PacketRing to_host{kRoom};
   PacketRing from_host{kRoom};
+  std::shared_ptr<Bell> worker;  // rung, if there is one, after something was put into from_host
 };
 
 class HostStackPort {

@@ -111,6 +111,7 @@ bool TapThread::pump(Tap& tap) {
     if (!in && !out) break;
     any = true;
   }
+  if (any && tap.rings->worker != nullptr) tap.rings->worker->ring();
   return any;
 }
 

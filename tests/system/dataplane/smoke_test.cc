@@ -352,6 +352,18 @@ TEST_F(Plant, ATaggedFrameIsNeverTakenForAnUntaggedOne) {
   }
 }
 
+// af_packet and AF_XDP have no interrupts of DPDK's; their sockets wake the worker all the same.
+TEST_F(Plant, AnIdleWorkerIsWokenByTheSocketsOfItsPorts) {
+  for (const auto& port : query("counters")["ports"]) EXPECT_EQ(port["woken_by"], "socket") << port;
+  // By itself it comes round a hundred times a second; polling it would do so two thousand times.
+  const auto turns = [&] { return query("status")["polls"].get<std::uint64_t>(); };
+  EXPECT_TRUE(wait_until([&] {
+    const std::uint64_t before = turns();
+    const bool quiet = !os::wait_readable(socket_.get(), milliseconds(500));
+    return quiet && turns() - before < 500;
+  }));
+}
+
 TEST_F(Plant, NothingLeavesOnceItIsKilled) {
   apply();
   attach_taps();

@@ -1,9 +1,22 @@
 """What the gateway says of its ports: links that go and come back, frames that a device had no room for."""
-from . import topology, variants, wait
+import time
+
+from . import stopped, topology, variants, wait
 from .checks import check
 from .devices import connects
 
 PORT_KINDS = {"camera": "lan3", "meter": "lan2"}  # af_packet and AF_XDP
+
+
+QUIET_SECONDS = 3.0
+IDLE_PERCENT = 2.0
+
+
+def worker_seconds(lab):
+    """Processor time that the worker's thread has had."""
+    pid = lab.gateway["dataplane"].pid
+    with open(f"/proc/{pid}/task/{stopped.thread_named(pid, 'worker')}/schedstat", encoding="ascii") as stream:
+        return int(stream.read().split()[0]) / 1e9
 
 
 def port(lab, name):
@@ -37,3 +50,19 @@ def port_link(lab):
         reached[wire] = wait.holds(lambda: lab.host("scada").namespace.inside(lambda: connects([target], 2))[target] == "refused", 20)
     return all(all(one) for one in said.values()) and all(reached.values()), \
         f"down and up told: {said}; devices reached afterwards: {reached}"
+
+
+@check("port-idle", f"with six quiet ports, af_packet and AF_XDP, the worker takes at most {IDLE_PERCENT:.0f} % of a core: their sockets wake it, it does not poll")
+def port_idle(lab):
+    lab.policy()
+    woken_by = {row["port"]: row["woken_by"] for row in lab.gateway.read("show", "counters")["ports"]}
+    percent = []
+
+    def idle():
+        before, start = worker_seconds(lab), time.monotonic()
+        wait.stays(lambda: True, QUIET_SECONDS)
+        percent.append(100 * (worker_seconds(lab) - before) / (time.monotonic() - start))
+        return percent[-1] <= IDLE_PERCENT
+    # What the checks before left running (neighbours asking, connections timing out) may have to end first.
+    met = wait.holds(idle, 4 * QUIET_SECONDS)
+    return met and set(woken_by.values()) == {"socket"}, f"{percent[-1]:.2f} %; woken by {woken_by}"

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <linux/keyctl.h>
+#include <linux/vfio.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -79,6 +80,8 @@ TEST_F(DataplaneWalls, LetThePacketPathWork) {
                          socklen_t size = sizeof error;
                          return ::getsockopt(packet_socket_, SOL_SOCKET, SO_ERROR, &error, &size);
                        }},
+                      {"asking for a PCI port's next interrupt, of what is none", ENOTTY,
+                       [] { return ::ioctl(packet_socket_, VFIO_DEVICE_SET_IRQS, nullptr); }},
                   });
 }
 
@@ -106,6 +109,8 @@ TEST_F(DataplaneWalls, RefuseEverySocketAndEveryFile) {
           {"binding its port's socket elsewhere", EPERM,
            [] { return raw(SYS_bind, packet_socket_, 0, 0); }},
           {"listening", EPERM, [] { return raw(SYS_listen, packet_socket_, 1); }},
+          {"giving a PCI port other memory", EPERM,
+           [] { return ::ioctl(packet_socket_, VFIO_IOMMU_MAP_DMA, nullptr); }},
       });
   expect_attempts(build, attempts);
 }
