@@ -196,7 +196,10 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
     add(bench::lookup_figures(child(options, bench::kLookups)));
   if (wanted(options, bench::kLatencyNames))
     add(bench::latency_figures(rounds(options, bench::kLatency)));
-  if (wanted(options, bench::kIdleNames)) add(bench::idle_figures(rounds(options, bench::kIdle)));
+  if (wanted(options, bench::kIdlePolledNames))
+    add(bench::idle_figures(bench::kPolled, rounds(options, bench::kIdlePolled)));
+  if (wanted(options, bench::kIdleInterruptNames))
+    add(bench::idle_figures(bench::kWoken, rounds(options, bench::kIdleInterrupt)));
   if (wanted(options, std::array{kMemoryPerFlow})) add({bench::memory_per_flow()});
   if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
       (!options.report.empty() &&
@@ -230,7 +233,10 @@ int main(int argc, char** argv) {
   if (options.quick) options.seconds = std::min(options.seconds, kQuickSeconds);
   if (options.child == bench::kLookups) return bench::run_lookups(options.quick);
   if (options.child == bench::kLatency) return bench::run_latency(options.seconds);
-  if (options.child == bench::kIdle) return bench::run_idle(options.quick);
+  if (options.child == bench::kIdlePolled)
+    return bench::run_idle(bench::Wires::kRings, options.quick);
+  if (options.child == bench::kIdleInterrupt)
+    return bench::run_idle(bench::Wires::kVhost, options.quick);
   std::vector<Case> chosen;
   std::uint32_t memory = bench::kRingRigMemoryMb;
   for (Case c : bench::cases()) {
@@ -251,7 +257,8 @@ int main(int argc, char** argv) {
     };
     print_all(bench::kLookupNames);
     print_all(bench::kLatencyNames);
-    print_all(bench::kIdleNames);
+    print_all(bench::kIdlePolledNames);
+    print_all(bench::kIdleInterruptNames);
     print_all(std::array{kMemoryPerFlow});
     return 0;
   }

@@ -46,10 +46,10 @@ void forward(std::uint16_t from, std::uint16_t to) noexcept {
 
 }  // namespace
 
-Result<RingWire> make_ring_wire(const std::string& name, dataplane::PacketPool& pool) {
+Result<ProcessWire> make_ring_wire(const std::string& name, dataplane::PacketPool& pool) {
   SALLYPORT_TRY(rte_ring* const inwards, ring(name + "-inwards"));
   SALLYPORT_TRY(rte_ring* const outwards, ring(name + "-outwards"));
-  RingWire out;
+  ProcessWire out;
   SALLYPORT_TRY(out.gateway, port(name + "-gateway", inwards, outwards, pool));
   SALLYPORT_TRY(out.host, port(name + "-host", outwards, inwards, pool));
   const std::string device = "net_ring_" + name + "-gateway";
@@ -57,7 +57,8 @@ Result<RingWire> make_ring_wire(const std::string& name, dataplane::PacketPool& 
   return out;
 }
 
-void forward_io(const RingWire& a, const RingWire& b, const std::atomic<bool>& stop) noexcept {
+void forward_io(const ProcessWire& a, const ProcessWire& b,
+                const std::atomic<bool>& stop) noexcept {
   dataplane::register_dpdk_thread();
   while (!stop.load(std::memory_order_relaxed)) {
     forward(a.gateway_id, b.gateway_id);

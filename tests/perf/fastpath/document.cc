@@ -30,10 +30,9 @@ max are of the rounds. The machine is shared: compare ratios.
   `-lost`: sent and not back 50 ms after the last.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
-* Idle ports with RX interrupts (targets: 2 % of a core, first packet within 200 us) are not measured, because there are none here:
-  of DPDK 22.11's drivers those of NICs on PCI have them, virtio's too; `net_ring`, `net_af_packet` and `net_af_xdp` answer
-  `rte_eth_dev_rx_intr_enable` with ENOTSUP, and the machine's one NIC carries its own traffic. Nor does the worker ask for
-  interrupts: it polls every port.
+* `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other
+  ends are ports of DPDK's vhost driver in the same process. The driver and what the worker does are those of a virtio NIC on PCI; the
+  interrupt is an eventfd that the other end writes.
 * `find-*`, `classify-*`: cycles per lookup, ours in bursts of 32, beside `rte_hash` (one by one and in bulk) on the same keys and
   `rte_acl` on the same conduits; fewer is better. Ours also finds where both ends of a flow live, which `rte_acl` does not.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.

@@ -8,7 +8,6 @@
 #include <ctime>
 
 #include "dataplane/dpdk/cycles.h"
-#include "tests/perf/fastpath/ring_rig.h"
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/rounds.h"
 
@@ -52,13 +51,15 @@ void pause(time_t seconds) {
 
 }  // namespace
 
-int run_idle(bool quick) {
+int run_idle(Wires wires, bool quick) {
   ::alarm(kTooLong);
-  auto rig = RingRig::make();
+  auto rig = RingRig::make(wires);
   if (!rig) return failed_round(rig.error());
   const Extent extent = quick ? kQuick : kWhole;
   IdleRound r;
+  bool woken = false;
   (*rig)->beside_worker([&](Prober& prober, dataplane::Worker& worker) {
+    woken = worker.woken();
     pause(kSettle);
     const Spent before = spent_by(worker);
     pause(extent.seconds);
@@ -72,6 +73,9 @@ int run_idle(bool quick) {
     r.sent = static_cast<double>(single.sent);
     r.lost = static_cast<double>(single.lost());
   });
+  if (woken != (wires == Wires::kVhost))
+    return failed_round(
+        {ErrorKind::kSystem, "no-figure", "the ports are not of the kind that is measured"});
   fmt::print("{}", line_of(r));
   return 0;
 }

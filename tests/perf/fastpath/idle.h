@@ -1,12 +1,15 @@
 // What an idle gateway costs, and how long a packet waits that meets one: the real worker on the
-// rig of ring_rig.h, whose ports are polled.
+// rig of ring_rig.h, with ports that are polled and with ports whose interrupts wake it.
 #pragma once
+
+#include "tests/perf/fastpath/ring_rig.h"
 
 namespace sallyport::bench {
 
-inline constexpr const char* kIdle = "idle";
+inline constexpr const char* kIdlePolled = "idle-polled";
+inline constexpr const char* kIdleInterrupt = "idle-interrupt";
 
 // One round, in this process. Prints a line that idle_figures() reads; what main() returns.
-int run_idle(bool quick);
+int run_idle(Wires wires, bool quick);
 
 }  // namespace sallyport::bench

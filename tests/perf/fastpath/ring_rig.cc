@@ -3,11 +3,14 @@
 #include <sched.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
+#include "tests/perf/dpdk/vhost_wire.h"
 #include "tests/perf/fastpath/subject.h"
 
 namespace sallyport::bench {
@@ -57,6 +60,25 @@ class Bin final : public dataplane::PortDriver {
   std::size_t receive(std::span<Packet> /*burst*/) noexcept override { return 0; }
 };
 
+// Both ends of a wire have met when it is made; their socket is not needed any longer.
+class SocketFolder {
+ public:
+  SocketFolder() {
+    std::string path = std::filesystem::temp_directory_path() / "sallyport-bench-XXXXXX";
+    if (::mkdtemp(path.data()) != nullptr) path_ = path;
+  }
+  ~SocketFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  SocketFolder(const SocketFolder&) = delete;
+  SocketFolder& operator=(const SocketFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 dataplane::PipelineOptions options_now() {
   dataplane::PipelineOptions options;
   options.flows = kFewFlows;
@@ -69,7 +91,7 @@ dataplane::PipelineOptions options_now() {
 
 struct RingRig::Parts {
   Parts(const TrafficCase& traffic, Cores its_cores, PacketPool its_pool, PacketPool its_datagrams,
-        RingWire its_in, RingWire its_out)
+        ProcessWire its_in, ProcessWire its_out)
       : cores(its_cores),
         pool(its_pool),
         datagrams(its_datagrams),
@@ -90,7 +112,7 @@ struct RingRig::Parts {
 
   Cores cores;
   PacketPool pool, datagrams;
-  RingWire in, out;
+  ProcessWire in, out;
   BuiltPlant plant;
   std::vector<FrameBytes> frames;
   dataplane::Events events;
@@ -99,16 +121,25 @@ struct RingRig::Parts {
   Prober prober;
 };
 
-Result<std::unique_ptr<RingRig>> RingRig::make() {
+Result<std::unique_ptr<RingRig>> RingRig::make(Wires wires) {
   const auto cores = two_cores();
   if (!cores) return fail(ErrorKind::kUnavailable, "no-figure", "two processors are needed");
   dataplane::EalOptions eal;
   eal.memory_mb = kRingRigMemoryMb;
   SALLYPORT_TRY_VOID(dataplane::start_eal(eal));
-  SALLYPORT_TRY(PacketPool pool, dataplane::make_packet_pool(kPackets, kSmallRoom));
+  const bool vhost = wires == Wires::kVhost;
+  if (vhost && !dataplane::eal_uses_hugepages())
+    return fail(ErrorKind::kUnavailable, "no-figure",
+                "virtio and vhost share hugepages, and there are none");
+  SALLYPORT_TRY(PacketPool pool,
+                dataplane::make_packet_pool(kPackets, vhost ? dataplane::kWholeFrame : kSmallRoom));
   SALLYPORT_TRY(PacketPool datagrams, dataplane::make_datagram_pool());
-  SALLYPORT_TRY(RingWire in, make_ring_wire("in", pool));
-  SALLYPORT_TRY(RingWire out, make_ring_wire("out", pool));
+  const SocketFolder folder;
+  const auto wire = [&](const char* name) {
+    return vhost ? make_vhost_wire(name, folder.path(), pool) : make_ring_wire(name, pool);
+  };
+  SALLYPORT_TRY(ProcessWire in, wire("in"));
+  SALLYPORT_TRY(ProcessWire out, wire("out"));
   stay_on(cores->prober);
   return std::unique_ptr<RingRig>(new RingRig(std::make_unique<Parts>(
       kRingTraffic, *cores, pool, datagrams, std::move(in), std::move(out))));

@@ -17,10 +17,15 @@ namespace sallyport::bench {
 
 inline constexpr std::uint32_t kRingRigMemoryMb = 512;
 
+// What the wires are made of: rings, which can only be polled, or virtio and vhost, whose
+// interrupts wake the worker (dpdk/vhost_wire.h).
+enum class Wires : std::uint8_t { kRings, kVhost };
+
 class RingRig {
  public:
-  // Starts DPDK and opens the flows. Failures: DPDK's, and "no-figure" if there are not two cores.
-  static Result<std::unique_ptr<RingRig>> make();
+  // Starts DPDK and opens the flows. Failures: DPDK's, and "no-figure" if there are not two cores
+  // or no hugepages for what needs them.
+  static Result<std::unique_ptr<RingRig>> make(Wires wires = Wires::kRings);
   ~RingRig();
 
   // Runs `work` in this thread while the worker runs on its core.

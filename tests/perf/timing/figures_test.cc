@@ -87,9 +87,9 @@ TEST(LatencyFigures, AreMissedWithTheReasonIfARoundFailed) {
   EXPECT_FALSE(latency_figures({}).at(0).met);
 }
 
-TEST(IdleFigures, HoldProcessorTimeAndTheLatePacketsAgainstTheirTargets) {
+TEST(IdleFigures, HoldProcessorTimeAndTheLatePacketsAgainstTheTargetsOfTheirPorts) {
   const IdleRound good{5, 4000, 90, 500, 100, 0};
-  for (const Figure& figure : idle_figures({line_of(good), line_of(good)}))
+  for (const Figure& figure : idle_figures(kPolled, {line_of(good), line_of(good)}))
     EXPECT_TRUE(figure.met) << figure.name;
   struct Case {
     IdleRound round;
@@ -98,17 +98,27 @@ TEST(IdleFigures, HoldProcessorTimeAndTheLatePacketsAgainstTheirTargets) {
   for (const Case& c : {Case{{5.1, 4000, 90, 500, 100, 0}, {false, true, true}},
                         Case{{5, 4000, 90, 500.1, 100, 0}, {true, true, false}},
                         Case{{5, 4000, 90, 500, 100, 1}, {true, true, false}}}) {
-    const auto out = idle_figures({line_of(good), line_of(c.round)});
-    ASSERT_EQ(out.size(), kIdleNames.size());
+    const auto out = idle_figures(kPolled, {line_of(good), line_of(c.round)});
+    ASSERT_EQ(out.size(), kPolled.names.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
-      EXPECT_EQ(out[i].name, kIdleNames[i]);
+      EXPECT_EQ(out[i].name, kPolled.names[i]);
       EXPECT_EQ(out[i].met, c.met[i]) << out[i].name;
     }
   }
 }
 
 TEST(IdleFigures, AreMissedWithTheReasonIfARoundFailed) {
-  for (const Figure& figure : idle_figures({"idle-round 1 2 3"})) EXPECT_FALSE(figure.met);
+  for (const Figure& figure : idle_figures(kWoken, {"idle-round 1 2 3"})) EXPECT_FALSE(figure.met);
+}
+
+TEST(IdleFigures, WhatIsGoodForPolledPortsIsNotForThoseThatWake) {
+  const auto out = idle_figures(kWoken, {line_of(IdleRound{2.1, 4000, 90, 200.1, 100, 0})});
+  for (const std::size_t i : {0U, 2U}) {
+    EXPECT_EQ(out.at(i).name, kIdleInterruptNames[i]);
+    EXPECT_FALSE(out.at(i).met) << out.at(i).name;
+  }
+  for (const Figure& figure : idle_figures(kWoken, {line_of(IdleRound{2, 100, 90, 200, 100, 0})}))
+    EXPECT_TRUE(figure.met) << figure.name;
 }
 
 }  // namespace

@@ -29,9 +29,9 @@ std::string line_of(const IdleRound& r) {
   return fmt::format("{}{} {} {} {} {} {}\n", kLine, r.cpu, r.turns, r.p50, r.p99, r.sent, r.lost);
 }
 
-std::vector<Figure> idle_figures(const std::vector<std::string>& printed) {
+std::vector<Figure> idle_figures(const IdlePorts& ports, const std::vector<std::string>& printed) {
   const auto rounds = read_rounds<IdleRound>(printed, read);
-  if (!rounds) return missing_figures(kIdleNames, "", rounds.error());
+  if (!rounds) return missing_figures(ports.names, "", rounds.error());
   double sent = 0;
   double lost = 0;
   for (const IdleRound& r : *rounds) {
@@ -41,9 +41,9 @@ std::vector<Figure> idle_figures(const std::vector<std::string>& printed) {
   const std::string packets =
       fmt::format("{:.0f} packets in all, each after a pause; {:.0f} lost", sent, lost);
   std::vector<Figure> out = {
-      figure(kIdleNames[0], "% of a core", *rounds, &IdleRound::cpu, 5),
-      figure(kIdleNames[1], "us", *rounds, &IdleRound::p50, 0),
-      figure(kIdleNames[2], "us", *rounds, &IdleRound::p99, 500),
+      figure(ports.names[0], "% of a core", *rounds, &IdleRound::cpu, ports.cpu),
+      figure(ports.names[1], "us", *rounds, &IdleRound::p50, 0),
+      figure(ports.names[2], "us", *rounds, &IdleRound::p99, ports.late),
   };
   out[0].note =
       fmt::format("the worker's thread with two ports; it comes round {:.0f} times a second",

@@ -11,8 +11,19 @@
 
 namespace sallyport::bench {
 
-inline constexpr auto kIdleNames = std::to_array(
+inline constexpr auto kIdlePolledNames = std::to_array(
     {"idle-polled-cpu", "idle-polled-first-packet-p50", "idle-polled-first-packet-p99"});
+inline constexpr auto kIdleInterruptNames = std::to_array(
+    {"idle-interrupt-cpu", "idle-interrupt-first-packet-p50", "idle-interrupt-first-packet-p99"});
+
+// Ports of one kind, and what an idle gateway with two of them may cost: percent of a core, and
+// microseconds that a packet may wait.
+struct IdlePorts {
+  std::array<const char*, 3> names;
+  double cpu, late;
+};
+inline constexpr IdlePorts kPolled{kIdlePolledNames, 5, 500};
+inline constexpr IdlePorts kWoken{kIdleInterruptNames, 2, 200};
 
 struct IdleRound {
   double cpu = 0;           // of the worker's core, in percent
@@ -22,7 +33,7 @@ struct IdleRound {
 };
 std::string line_of(const IdleRound& round);
 
-// Of what the rounds printed, in the order of kIdleNames. A lost packet misses the last one.
-std::vector<Figure> idle_figures(const std::vector<std::string>& printed);
+// Of what the rounds printed, in the order of the names. A lost packet misses the last one.
+std::vector<Figure> idle_figures(const IdlePorts& ports, const std::vector<std::string>& printed);
 
 }  // namespace sallyport::bench
