@@ -93,7 +93,7 @@ def outside_state():
 def leaked(before, work_dir):
     """What of this lab is left: links and namespaces that bear its names, mounts and processes that name its folder.
     Other labs may come and go on the same machine meanwhile, so a new name alone is no leak."""
-    names = {"gw", "plc", "meter", "camera", "rogue", "scada", "cloud", "lan1", "lan2", "lan3", "lan4", "off1", "wan"}
+    names = {"gw", "pci-plc", "pci-scada", "pci-lan1", "pci-off1", "plc", "meter", "camera", "rogue", "scada", "cloud", "lan1", "lan2", "lan3", "lan4", "off1", "wan"}
     found = []
     for kind, now in outside_state().items():
         found += [f"{kind} {name}" for name in sorted(now - before[kind])

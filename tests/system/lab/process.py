@@ -20,10 +20,11 @@ class Process:
         self.popen = None
         self.started = 0.0
 
-    def start(self):
+    def start(self, keep=()):
+        """`keep`: descriptors that it inherits."""
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          start_new_session=True, env=self.env)
+                                          start_new_session=True, env=self.env, pass_fds=keep)
         self.started = time.monotonic()
         return self
 

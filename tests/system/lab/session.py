@@ -19,6 +19,7 @@ class Session:
         self.log_dir = os.path.join(work_dir, "log")
         self.network = self.captures = self.devices = self.pki = self.gateway = None
         self.bare = None  # bare.BareControl while it stands in for control
+        self.bench = None  # check_pci.Bench once a check has asked for it
         self.programs = []
         self.free_hugepages = 0  # of 2 MiB, before the gateway took its own
 
@@ -77,6 +78,8 @@ class Session:
         """Ends everything; returns what is still there, which should be nothing."""
         for program in self.programs:
             program.stop()
+        if self.bench:
+            self.bench.close()
         if self.bare:
             self.bare.close()
         if self.gateway:

@@ -8,7 +8,8 @@ import tempfile
 
 DAEMONS = ("control", "dataplane", "exporter", "setup", "terminator")
 EXPECTED = (["bin/sallyctl", "share/man/man1/sallyctl.1", "share/bash-completion/completions/sallyctl", "lib/sysusers.d/sallyport.conf",
-             "lib/tmpfiles.d/sallyport.conf", "lib/systemd/system/sallyport-db.service", "lib/sallyport/xdp_default_drop.o",
+             "lib/tmpfiles.d/sallyport.conf", "lib/udev/rules.d/60-sallyport.rules",
+             "lib/systemd/system/sallyport-db.service", "lib/sallyport/xdp_default_drop.o",
              "share/sallyport/grafana/sallyport.json"]
             + [f"sbin/sallyport-{name}" for name in DAEMONS] + [f"share/man/man8/sallyport-{name}.8" for name in DAEMONS]
             + [f"lib/systemd/system/sallyport-{name}.service" for name in DAEMONS])
