@@ -21,7 +21,7 @@ constexpr std::uint16_t folded(std::uint64_t sum) noexcept {
 }
 
 // One's-complement sum in progress. Bytes are added in wire order; every block but the last must
-// have an even size. They are added four at a time in memory order, which RFC 1071 §2(B) allows:
+// have an even size. They are added as larger words in memory order, which RFC 1071 §2(B) allows:
 // swapping the bytes of the sum swaps those of the words.
 class InternetSum {
  public:
@@ -35,6 +35,7 @@ class InternetSum {
             (words[1] >> 32) + last;
   }
   void add(ConstBytes bytes) noexcept {
+    if (bytes.size() >= 2 * sizeof(std::uint64_t)) bytes = add_long(bytes);
     while (bytes.size() >= 4) {
       std::uint32_t word;
       std::memcpy(&word, bytes.data(), sizeof word);
@@ -53,23 +54,46 @@ class InternetSum {
   }
 
  private:
+  // Two words of 64 bits at a time, each carry added where it fell out; returns what is left.
+  ConstBytes add_long(ConstBytes bytes) noexcept {
+    std::array<std::uint64_t, 2> sums{};
+    std::array<std::uint64_t, 2> words;
+    const std::uint8_t* at = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= sizeof words; left -= sizeof words, at += sizeof words) {
+      std::memcpy(words.data(), at, sizeof words);
+      sums[0] += words[0];
+      sums[0] += sums[0] < words[0] ? 1 : 0;
+      sums[1] += words[1];
+      sums[1] += sums[1] < words[1] ? 1 : 0;
+    }
+    for (const std::uint64_t sum : sums) sum_ += (sum & 0xffffffff) + (sum >> 32);
+    return bytes.last(left);
+  }
   std::uint64_t sum_ = 0;
 };
 
-// Sum of a transport header and payload with its pseudo header (RFC 9293 §3.1, RFC 8200 §8.1).
-// 0 when `segment` carries the right sum.
-inline std::uint16_t transport_sum(const IpAddress& source, const IpAddress& destination,
-                                   IpProtocol protocol, ConstBytes segment) noexcept {
+// The pseudo header's part of a transport sum (RFC 9293 §3.1, RFC 8200 §8.1); of `size` bytes.
+inline InternetSum pseudo_sum(const IpAddress& source, const IpAddress& destination,
+                              IpProtocol protocol, std::size_t size) noexcept {
   InternetSum sum;
   const std::size_t skip = source.is_v4() ? 12 : 0;
+  sum.add(ConstBytes(source.bytes()).subspan(skip));
+  sum.add(ConstBytes(destination.bytes()).subspan(skip));
+  sum.add(static_cast<std::uint32_t>(protocol));
+  sum.add(static_cast<std::uint32_t>(size & 0xffff));
+  sum.add(static_cast<std::uint32_t>(size >> 16));
+  return sum;
+}
+
+// Sum of a transport header and payload with its pseudo header. 0 when `segment` carries the right
+// sum.
+inline std::uint16_t transport_sum(const IpAddress& source, const IpAddress& destination,
+                                   IpProtocol protocol, ConstBytes segment) noexcept {
   // ICMP for IPv4 has no pseudo header (RFC 792).
-  if (protocol != IpProtocol::kIcmp) {
-    sum.add(ConstBytes(source.bytes()).subspan(skip));
-    sum.add(ConstBytes(destination.bytes()).subspan(skip));
-    sum.add(static_cast<std::uint32_t>(protocol));
-    sum.add(static_cast<std::uint32_t>(segment.size() & 0xffff));
-    sum.add(static_cast<std::uint32_t>(segment.size() >> 16));
-  }
+  InternetSum sum = protocol == IpProtocol::kIcmp
+                        ? InternetSum{}
+                        : pseudo_sum(source, destination, protocol, segment.size());
   sum.add(segment);
   return sum.finish();
 }

@@ -11,9 +11,12 @@
 namespace sallyport::dataplane {
 
 struct HostStackRings {
-  static constexpr std::uint32_t kRoom = 1024;
-  PacketRing to_host{kRoom};
-  PacketRing from_host{kRoom};
+  // What a stack may have asked for on one connection before it acknowledges any of it: the thread
+  // that would write it may wait for its core for some milliseconds.
+  static constexpr std::uint32_t kToHost = 4096;
+  static constexpr std::uint32_t kFromHost = 1024;
+  PacketRing to_host{kToHost};
+  PacketRing from_host{kFromHost};
   std::shared_ptr<Bell> worker;  // rung, if there is one, after something was put into from_host
 };
 

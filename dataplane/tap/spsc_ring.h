@@ -19,11 +19,17 @@ class PacketRing {
   }
   // False when full: the packet stays the caller's.
   bool push(Packet& packet) noexcept {
+    if (full()) return false;
     const std::uint32_t head = head_.value.load(std::memory_order_relaxed);
-    if (head - tail_.value.load(std::memory_order_acquire) > mask_) return false;
     slots_[head & mask_] = std::move(packet);
     head_.value.store(head + 1, std::memory_order_release);
     return true;
+  }
+  // For the producer: the next push() would fail.
+  bool full() const noexcept {
+    return head_.value.load(std::memory_order_relaxed) -
+               tail_.value.load(std::memory_order_acquire) >
+           mask_;
   }
   // An empty packet when there is none.
   Packet pop() noexcept {

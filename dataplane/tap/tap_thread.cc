@@ -11,25 +11,75 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
+#include <ctime>
+#include <span>
+
+#include "dataplane/dpdk/eal.h"
 
 namespace sallyport::dataplane {
 namespace {
 
-// linux/virtio_net.h's virtio_net_hdr, whose header is no C++ (virtio 1.2 §5.1.6).
-struct VnetHeader {
-  std::uint8_t flags = 0;
-  std::uint8_t gso_type = 0;  // 0: none
-  std::uint16_t header_size = 0;
-  std::uint16_t gso_size = 0;
-  std::uint16_t checksum_start = 0;
-  std::uint16_t checksum_offset = 0;
-};
-static_assert(sizeof(VnetHeader) == 10);
-constexpr int kFramesPerPass = 64;
-constexpr int kLongestSleepMs = 500;
+// One direction of one TAP, before the other gets its turn.
+constexpr int kPacketsPerPass = 256;
+constexpr timespec kLongestSleep{0, 500'000'000};
+// While a worker has no room for more: it empties a ring in about a millisecond.
+constexpr timespec kUntilRoom{0, 100'000};
+
+constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+template <class Bytes>
+iovec part(Bytes bytes) {
+  return {bytes.data(), bytes.size()};
+}
 
 }  // namespace
+
+struct TapThread::Tap final : MergedWriter {
+  Tap(SegmentSlot its_segment, os::UniqueFd its_fd, HostStackRings& its_rings, Counters& all,
+      bool with_offloads)
+      : segment(its_segment),
+        fd(std::move(its_fd)),
+        rings(its_rings),
+        counters(all),
+        offloads(with_offloads) {}
+
+  void write(Merged& merged) noexcept override;
+  bool put(std::span<const iovec> parts) const noexcept {
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): no queue blocks, see attach()
+    return writev(fd.get(), parts.data(), static_cast<int>(parts.size())) > 0;
+  }
+  void put_alone(Packet& packet) noexcept {
+    VnetHeader header{};
+    const std::array parts{iovec{&header, sizeof header}, part(packet.bytes())};
+    ++(put(parts) ? counters.to_host : counters.to_host_failed);
+  }
+
+  SegmentSlot segment;
+  os::UniqueFd fd;
+  HostStackRings& rings;
+  Counters& counters;
+  bool offloads;
+  HostFrame taken;  // of `frame`, what was not handed over yet
+  std::array<std::uint8_t, HostFrame::kMaxSize + 1> frame;  // a longer one shows as too long
+};
+
+void TapThread::Tap::write(Merged& merged) noexcept {
+  if (merged.count == 1) return put_alone(merged.packets.front());
+  MergedHead head = head_of(merged);
+  std::array<iovec, Merged::kMost + 2> parts;
+  parts[0] = {&head.header, sizeof head.header};
+  parts[1] = {head.space.data(), head.size};
+  for (std::size_t i = 0; i < merged.count; ++i) parts[i + 2] = part(payload_of(merged.packets[i]));
+  if (!put(std::span(parts).first(merged.count + 2))) {
+    counters.to_host_failed += merged.count;
+    return;
+  }
+  counters.to_host += merged.count;
+  counters.to_host_merged += merged.count;
+  ++counters.to_host_supers;
+}
 
 TapThread::TapThread(PacketPool& pool) : pool_(pool) {}
 
@@ -49,14 +99,16 @@ Result<void> TapThread::start() {
 Result<void> TapThread::attach(SegmentSlot segment, os::UniqueFd fd, HostStackRings& rings) {
   int header = sizeof(VnetHeader);
   const int flags = fcntl(fd.get(), F_GETFL);
-  if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0 || ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0 ||
-      flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+  const bool offloads = ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) == 0;
+  if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0 ||
+      (!offloads && ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0) || flags < 0 ||
+      fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
     return fail(ErrorKind::kSystem, "tap-attach",
                 fmt::format("not a usable TAP queue: {}", std::strerror(errno)));
   }
   detach(segment);
   const std::scoped_lock hold(lock_);
-  taps_.push_back(std::make_unique<Tap>(Tap{segment, std::move(fd), &rings}));
+  taps_.push_back(std::make_unique<Tap>(segment, std::move(fd), rings, counters_, offloads));
   ring_bell();
   return {};
 }
@@ -68,79 +120,124 @@ void TapThread::detach(SegmentSlot segment) {
 
 void TapThread::ring_bell() noexcept {
   const std::uint64_t one = 1;
-  if (bell_) static_cast<void>(!write(bell_.get(), &one, sizeof one));
+  if (bell_) static_cast<void>(!::write(bell_.get(), &one, sizeof one));
 }
 
-bool TapThread::read_one(Tap& tap) {
-  std::array<std::uint8_t, sizeof(VnetHeader) + 2048> space;
-  // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): no queue here blocks, see attach()
-  const ssize_t size = read(tap.fd.get(), space.data(), space.size());
-  if (size < 0) return false;
-  const auto bytes = ConstBytes(space).first(static_cast<std::size_t>(size));
+// --- from the host stack -----------------------------------------------------------------------
+
+// False when there is none.
+bool TapThread::read_frame(Tap& tap) {
   VnetHeader header{};
-  if (bytes.size() > sizeof header) std::memcpy(&header, bytes.data(), sizeof header);
-  Packet packet;
-  // An offload that we never offered would leave a frame that is not what it says.
-  if (bytes.size() > sizeof header && header.flags == 0 && header.gso_type == 0) {
-    packet = pool_.copy_of(bytes.subspan(sizeof header));
+  const std::array parts{iovec{&header, sizeof header}, part(std::span(tap.frame))};
+  // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): no queue here blocks, see attach()
+  const ssize_t size = readv(tap.fd.get(), parts.data(), parts.size());
+  if (size < 0) {
+    if (errno == EBADFD) tap.fd.reset();  // its device is gone, and would wake us for ever
+    return false;
   }
-  if (packet && tap.rings->from_host.push(packet)) {
-    ++counters_.from_host;
+  const auto bytes = static_cast<std::size_t>(size);
+  const auto taken =
+      bytes < sizeof header
+          ? std::nullopt
+          : HostFrame::of(header, ConstBytes(tap.frame).first(bytes - sizeof header));
+  // An offload that we never asked for would leave a frame that is not what it says.
+  if (taken && (tap.offloads || (header.flags & VnetHeader::kNeedsSum) == 0)) {
+    tap.taken = *taken;
+    if (taken->is_super()) ++counters_.from_host_supers;
   } else {
     ++counters_.from_host_dropped;
   }
   return true;
 }
 
-bool TapThread::write_one(Tap& tap) {
-  Packet packet = tap.rings->to_host.pop();
-  if (!packet) return false;
-  VnetHeader header{};
-  const MutableBytes frame = packet.bytes();
-  std::array<iovec, 2> parts{{{&header, sizeof header}, {frame.data(), frame.size()}}};
-  const ssize_t written = writev(tap.fd.get(), parts.data(), parts.size());
-  ++(written > 0 ? counters_.to_host : counters_.to_host_failed);
-  return true;
+// What is left of the frame that was read, as far as the worker has room; returns how many packets.
+std::uint32_t TapThread::hand_over(Tap& tap) {
+  const bool cut = tap.taken.is_super();
+  std::uint32_t packets = 0;
+  for (; !tap.taken.done() && !tap.rings.from_host.full(); ++packets) {
+    Packet packet = pool_.alloc();
+    if (!packet || !packet.resize(tap.taken.next_size())) {
+      counters_.from_host_dropped += tap.taken.left();
+      tap.taken = {};
+      break;
+    }
+    tap.taken.next(packet.bytes());
+    tap.rings.from_host.push(packet);
+  }
+  if (packets != 0) counters_.from_host += packets;
+  if (packets != 0 && cut) counters_.from_host_cut += packets;
+  return packets;
 }
 
-bool TapThread::pump(Tap& tap) {
+bool TapThread::from_host(Tap& tap) {
   bool any = false;
-  for (int i = 0; i < kFramesPerPass; ++i) {
-    const bool in = read_one(tap);
-    const bool out = write_one(tap);
-    if (!in && !out) break;
+  for (int turn = kPacketsPerPass; turn > 0;) {
+    const bool came = tap.taken.done() && read_frame(tap);
+    const std::uint32_t packets = hand_over(tap);
+    if (!came && packets == 0) break;
     any = true;
+    turn -= std::max(static_cast<int>(packets), 1);
   }
-  if (any && tap.rings->worker != nullptr) tap.rings->worker->ring();
+  if (any && tap.rings.worker != nullptr) tap.rings.worker->ring();
   return any;
 }
 
+// --- into the host stack -----------------------------------------------------------------------
+
+bool TapThread::to_host(Tap& tap) {
+  int packets = 0;
+  for (; packets < kPacketsPerPass; ++packets) {
+    Packet packet = tap.rings.to_host.pop();
+    if (!packet) break;
+    if (tap.offloads) {
+      merger_.add(std::move(packet), tap);
+    } else {
+      tap.put_alone(packet);
+    }
+  }
+  merger_.flush(tap);
+  return packets != 0;
+}
+
+// --- the thread --------------------------------------------------------------------------------
+
+bool TapThread::pump() {
+  const std::scoped_lock hold(lock_);
+  bool any = false;
+  for (const auto& tap : taps_) {
+    any = from_host(*tap) || any;
+    any = to_host(*tap) || any;
+  }
+  return any;
+}
+
+// Until something comes. Announces it, looks once more, then sleeps: a packet put in between rings
+// the bell. A TAP whose frame waits for room is not asked for more, but looked after soon.
+void TapThread::sleep() {
+  sleeping_.exchange(1, std::memory_order_acq_rel);
+  wait_.assign(1, {bell_.get(), POLLIN, 0});
+  bool waiting = false;
+  timespec longest = kLongestSleep;
+  {
+    const std::scoped_lock hold(lock_);
+    for (const auto& tap : taps_) {
+      waiting = waiting || !tap->rings.to_host.empty();
+      const bool full = !tap->taken.done();
+      if (full) longest = kUntilRoom;
+      wait_.push_back({tap->fd.get(), static_cast<short>(full ? 0 : POLLIN), 0});
+    }
+  }
+  if (!waiting) ppoll(wait_.data(), wait_.size(), &longest, nullptr);
+  sleeping_.store(0, std::memory_order_relaxed);
+  std::uint64_t rung = 0;
+  static_cast<void>(!read(bell_.get(), &rung, sizeof rung));
+}
+
 void TapThread::run() {
+  register_dpdk_thread();
   prctl(PR_SET_NAME, "tap");
-  std::vector<pollfd> wait;
   while (!stop_) {
-    bool any = false;
-    wait.assign(1, {bell_.get(), POLLIN, 0});
-    {
-      const std::scoped_lock hold(lock_);
-      for (const auto& tap : taps_) {
-        any = pump(*tap) || any;
-        wait.push_back({tap->fd.get(), POLLIN, 0});
-      }
-    }
-    if (any) continue;
-    // Announce the sleep, look once more, then sleep: a packet put in between rings the bell.
-    sleeping_.exchange(1, std::memory_order_acq_rel);
-    bool waiting = false;
-    {
-      const std::scoped_lock hold(lock_);
-      waiting =
-          std::ranges::any_of(taps_, [](const auto& t) { return !t->rings->to_host.empty(); });
-    }
-    if (!waiting) poll(wait.data(), wait.size(), kLongestSleepMs);
-    sleeping_.store(0, std::memory_order_relaxed);
-    std::uint64_t rung = 0;
-    static_cast<void>(!read(bell_.get(), &rung, sizeof rung));
+    if (!pump()) sleep();
   }
 }
 

@@ -2,19 +2,30 @@
 // frames from the ring into the host stack. The worker never makes a system call for a packet; it
 // only wakes this thread when that sleeps.
 //
+// With the kernel's consent the stack's offloads are on: it hands over TCP in frames of up to 64
+// KiB with unfinished sums, which are cut here (host_frame.h), and gets what was merged here
+// (merge.h). The worker, and with it policy, sees ordinary packets only. A TAP whose kernel does
+// not consent, and frames that need nothing done, go as they are.
+//
+// What the worker has no room for stays in the kernel's queue: the stack waits, and nothing is lost
+// on the way from one to the other.
+//
 // attach/detach are for the control thread; rings live until the thread has let go of them (detach
-// returns then). Frames carry a virtio-net header (IFF_VNET_HDR) with every offload off.
+// returns then).
 #pragma once
+
+#include <poll.h>
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "dataplane/tap/host_frame.h"
 #include "dataplane/tap/host_stack_port.h"
+#include "dataplane/tap/merge.h"
 #include "policy/base/result.h"
 #include "policy/os/fd.h"
 
@@ -36,24 +47,28 @@ class TapThread {
     if (sleeping_.fetch_add(0, std::memory_order_acq_rel) != 0) ring_bell();
   }
 
+  // Packets are as the worker sees them.
   struct Counters {
-    std::atomic<std::uint64_t> to_host{0};
-    std::atomic<std::uint64_t> to_host_failed{0};
-    std::atomic<std::uint64_t> from_host{0};
-    std::atomic<std::uint64_t> from_host_dropped{0};  // ring full, pool empty, or no frame at all
+    std::atomic<std::uint64_t> to_host{0};            // packets that the kernel took
+    std::atomic<std::uint64_t> to_host_merged{0};     // of them, in super-frames
+    std::atomic<std::uint64_t> to_host_supers{0};     // super-frames that the kernel took
+    std::atomic<std::uint64_t> to_host_failed{0};     // packets that it did not take
+    std::atomic<std::uint64_t> from_host{0};          // packets for the worker
+    std::atomic<std::uint64_t> from_host_cut{0};      // of them, out of super-frames
+    std::atomic<std::uint64_t> from_host_supers{0};   // super-frames that were taken
+    std::atomic<std::uint64_t> from_host_dropped{0};  // pool empty, or no frame at all
   };
   const Counters& counters() const noexcept { return counters_; }
 
  private:
-  struct Tap {
-    SegmentSlot segment;
-    os::UniqueFd fd;
-    HostStackRings* rings;
-  };
+  struct Tap;
   void run();
-  bool pump(Tap& tap);
-  bool read_one(Tap& tap);
-  bool write_one(Tap& tap);
+  bool pump();
+  bool from_host(Tap& tap);
+  bool read_frame(Tap& tap);
+  std::uint32_t hand_over(Tap& tap);
+  bool to_host(Tap& tap);
+  void sleep();
   void ring_bell() noexcept;
 
   PacketPool& pool_;
@@ -61,6 +76,8 @@ class TapThread {
   os::UniqueFd bell_;
   std::mutex lock_;  // of taps_: control thread against one pass of the thread, never the worker
   std::vector<std::unique_ptr<Tap>> taps_;
+  Merger merger_;             // empty between two TAPs
+  std::vector<pollfd> wait_;  // the thread's
   std::atomic<std::uint32_t> sleeping_{0};
   std::atomic<bool> stop_{false};
   std::thread thread_;

@@ -1,10 +1,6 @@
 // The worker, the TAP thread and the control thread at once, with a real TAP: what tsan watches.
 // Needs root, for a network namespace of its own.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 
 #include <atomic>
 #include <thread>
@@ -13,6 +9,7 @@
 #include "tests/support/netns.h"
 #include "tests/support/pipeline_world.h"
 #include "tests/support/process.h"
+#include "tests/support/tap_rig.h"
 
 namespace sallyport::testing {
 namespace {
@@ -46,18 +43,6 @@ class BusyWire final : public dataplane::PortDriver {
   std::atomic<std::uint64_t> sent_{0};
 };
 
-os::UniqueFd make_tap(const Namespace& where) {
-  os::UniqueFd tap;
-  where.run([&] {
-    tap.reset(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-    ifreq request{};
-    std::string("tap0").copy(request.ifr_name, IFNAMSIZ - 1);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    if (::ioctl(tap.get(), TUNSETIFF, &request) != 0) tap.reset();
-  });
-  return tap;
-}
-
 std::vector<std::uint8_t> meter_pings_gateway(const PipelineWorld& world) {
   const Host& meter = plant_hosts().at("meter");
   return PacketBuilder({meter.mac, meter.v4, 7},
@@ -88,7 +73,6 @@ TEST(Threads, WorkerTapThreadAndControlThreadShareNothingUnguarded) {
 
   Namespace inside("field");
   os::UniqueFd tap = make_tap(inside);
-  ASSERT_TRUE(tap);
   inside.ip({"link", "set", "tap0", "address", world.segment_mac("field").to_string(), "up"});
   inside.ip({"addr", "add", "10.20.0.1/24", "dev", "tap0"});
   dataplane::TapThread taps(test_pool());
