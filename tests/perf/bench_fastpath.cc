@@ -20,8 +20,10 @@
 #include "tests/perf/fastpath/premises.h"
 #include "tests/perf/fastpath/ring_rig.h"
 #include "tests/perf/fastpath/stages.h"
+#include "tests/perf/fastpath/tap_stream.h"
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/latency_figures.h"
+#include "tests/perf/timing/tap_figures.h"
 #include "tests/support/process.h"
 
 namespace {
@@ -200,6 +202,8 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
     add(bench::idle_figures(bench::kPolled, rounds(options, bench::kIdlePolled)));
   if (wanted(options, bench::kIdleInterruptNames))
     add(bench::idle_figures(bench::kWoken, rounds(options, bench::kIdleInterrupt)));
+  if (wanted(options, bench::kTapNames))
+    add(bench::tap_figures(rounds(options, bench::kTapStream)));
   if (wanted(options, std::array{kMemoryPerFlow})) add({bench::memory_per_flow()});
   if ((!options.json.empty() && !bench::write_json(options.json, occasion, figures)) ||
       (!options.report.empty() &&
@@ -237,6 +241,7 @@ int main(int argc, char** argv) {
     return bench::run_idle(bench::Wires::kRings, options.quick);
   if (options.child == bench::kIdleInterrupt)
     return bench::run_idle(bench::Wires::kVhost, options.quick);
+  if (options.child == bench::kTapStream) return bench::run_tap_stream(options.seconds);
   std::vector<Case> chosen;
   std::uint32_t memory = bench::kRingRigMemoryMb;
   for (Case c : bench::cases()) {
@@ -259,6 +264,7 @@ int main(int argc, char** argv) {
     print_all(bench::kLatencyNames);
     print_all(bench::kIdlePolledNames);
     print_all(bench::kIdleInterruptNames);
+    print_all(bench::kTapNames);
     print_all(std::array{kMemoryPerFlow});
     return 0;
   }

@@ -3,6 +3,7 @@
 
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/latency_figures.h"
+#include "tests/perf/timing/tap_figures.h"
 
 namespace sallyport::bench {
 namespace {
@@ -119,6 +120,28 @@ TEST(IdleFigures, WhatIsGoodForPolledPortsIsNotForThoseThatWake) {
   }
   for (const Figure& figure : idle_figures(kWoken, {line_of(IdleRound{2, 100, 90, 200, 100, 0})}))
     EXPECT_TRUE(figure.met) << figure.name;
+}
+
+TEST(TapFigures, HoldEachDirectionOfEachRoundAgainstItsTarget) {
+  const TapRound good{
+      10, 0.6, {5, 30, 9, 0.1, 0.2, 0.3, 0.4, 0.5}, {6, 20, 9, 0.1, 0.2, 0.3, 0.4, 0.5}};
+  TapRound slow = good;
+  slow.to_host.gbits = 4.9;
+  const auto out = tap_figures({line_of(good), line_of(slow), line_of(good)});
+  ASSERT_EQ(out.size(), kTapNames.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(out[i].name, kTapNames[i]);
+    EXPECT_EQ(out[i].met, i == 0) << out[i].name;
+    EXPECT_EQ(out[i].peers.at(0).median, 10);
+  }
+  EXPECT_EQ(out[0].peers.at(0).ratio, 0.5);
+  EXPECT_EQ(out[1].min, 4.9);
+  EXPECT_EQ(out[1].median, 6);
+}
+
+TEST(TapFigures, AreMissedWithTheReasonIfARoundFailed) {
+  for (const Figure& figure : tap_figures({"tap-round 1 2 3"})) EXPECT_FALSE(figure.met);
+  EXPECT_FALSE(tap_figures({}).at(0).met);
 }
 
 }  // namespace
