@@ -33,6 +33,12 @@ void add_stack(const std::string& name, const HostStack* from, const HostStack& 
     create.mac = to.mac.bytes();
     out.push_back(create);
   }
+  // One that was there before control came may have any.
+  if (from == nullptr || from->mtu != to.mtu) {
+    SetupRequest mtu = setup_request(SetupOp::kMtuSet, name);
+    mtu.value = to.mtu;
+    out.push_back(mtu);
+  }
   for (const auto& [address, length] : to.addresses) {
     if (from != nullptr) {
       const auto had = from->addresses.find(address);
@@ -101,6 +107,7 @@ HostPlan host_plan(const wire::SnapshotView& snapshot) {
     HostStack& stack = plan.stacks[segment->name()->str()];
     stack.slot = segment->slot();
     stack.mac = wire::to_mac(*segment->mac());
+    stack.mtu = segment->mtu();
     for (const wire::InterfaceAddress* address : *segment->addresses())
       stack.addresses[wire::to_ip(address->address())] = address->prefix_length();
     for (const wire::Address* router : *segment->gateways())

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/base/mtu.h"
 #include "policy/base/net.h"
 #include "policy/wire/setup_protocol.h"
 #include "policy/wire/snapshot.h"
@@ -20,6 +21,7 @@ namespace sallyport::control {
 struct HostStack {
   std::uint16_t slot = 0;
   MacAddress mac;
+  std::uint16_t mtu = kMostMtu;
   std::map<IpAddress, std::uint8_t> addresses;  // with their prefix lengths
   std::map<IpAddress, MacAddress> neighbours;   // devices': permanent, never learned
   std::set<IpAddress> routers;                  // default routes of an uplink

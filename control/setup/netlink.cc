@@ -175,6 +175,12 @@ Outcome<void> set_link_mac(unsigned index, const MacAddress& mac) {
   return request(message, "link address", {});
 }
 
+Outcome<void> set_link_mtu(unsigned index, std::uint32_t mtu) {
+  Message message(RTM_NEWLINK, 0, link_header(index));
+  message.attribute(IFLA_MTU, mtu);
+  return request(message, "link MTU", {});
+}
+
 Outcome<void> move_link(unsigned index, int target_namespace) {
   Message message(RTM_NEWLINK, 0, link_header(index));
   message.attribute(IFLA_NET_NS_FD, static_cast<std::uint32_t>(target_namespace));

@@ -28,6 +28,7 @@ Outcome<std::vector<std::string>> link_names();
 // Sets the IFF_* bits of `mask` to those of `flags`.
 Outcome<void> set_link_flags(unsigned index, unsigned flags, unsigned mask);
 Outcome<void> set_link_mac(unsigned index, const MacAddress& mac);
+Outcome<void> set_link_mtu(unsigned index, std::uint32_t mtu);
 Outcome<void> move_link(unsigned index, int target_namespace);
 Outcome<void> delete_link(unsigned index);
 // Takes any XDP program off the link, in either mode; a link without one is fine.

@@ -40,6 +40,8 @@ Outcome<void> Operations::change(const Request& request) {
       return {};
     case SetupOp::kSegmentCreate:
       return make_segment(space, request.mac);
+    case SetupOp::kMtuSet:
+      return on_tap(space, [&](unsigned tap) { return set_link_mtu(tap, request.value); });
     case SetupOp::kSegmentDelete:
       return remove_segment(space);
     case SetupOp::kAddressAdd:

@@ -4,6 +4,8 @@
 #include <optional>
 #include <span>
 
+#include "policy/base/mtu.h"
+
 namespace sallyport::setup {
 namespace {
 
@@ -19,7 +21,8 @@ enum Field : unsigned {
   kMac = 8,
   kLength = 16,
   kSocket = 32,
-  kValue = 64
+  kValue = 64,
+  kMtu = 128
 };
 
 std::optional<unsigned> fields_of(SetupOp op) {
@@ -50,6 +53,8 @@ std::optional<unsigned> fields_of(SetupOp op) {
       return kSegment | kSocket;
     case SetupOp::kSegmentList:
       return kValue;
+    case SetupOp::kMtuSet:
+      return kSegment | kMtu;
     case SetupOp::kRouteLocalAdd:
       return std::nullopt;
   }
@@ -107,7 +112,9 @@ std::optional<std::string> first_wrong_field(const SetupRequest& record, unsigne
     return "socket_type";
   out.family = record.family == 6 ? IpVersion::k6 : IpVersion::k4;
   out.stream = record.socket_type == 1;
-  if ((fields & kValue) == 0 && record.value != 0) return "value";
+  if ((fields & kMtu) != 0 ? record.value < kLeastMtu || record.value > kMostMtu
+                           : (fields & kValue) == 0 && record.value != 0)
+    return "value";
   if (!all_zero(record.reserved) || !all_zero(record.reserved2)) return "reserved";
   return std::nullopt;
 }

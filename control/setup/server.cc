@@ -61,6 +61,8 @@ std::string_view name_of(wire::SetupOp op) {
       return "open-ring";
     case wire::SetupOp::kSegmentList:
       return "segment-list";
+    case wire::SetupOp::kMtuSet:
+      return "mtu-set";
   }
   return "unknown";
 }

@@ -41,6 +41,7 @@ enum class SetupOp : std::uint16_t {
   kOpenRing = 16,     // the handover memfd (policy/wire/handover.h)
   kSegmentList =
       17,  // index in `value`: name of the index-th segment namespace, errno ENOENT past the end
+  kMtuSet = 18,  // name, bytes of IP in `value`: of tap0
 };
 
 struct SetupRequest {

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SALLYPORT_CHECK(record.size() == sizeof(sallyport::wire::SetupRequest));
   SALLYPORT_CHECK(sender == 1 || sender == 2);
   SALLYPORT_CHECK(kClients.may(sender, request->op));
-  SALLYPORT_CHECK(request->op <= SetupOp::kSegmentList);
+  SALLYPORT_CHECK(request->op <= SetupOp::kMtuSet);
   SALLYPORT_CHECK(request->name.size() < 16);
   SALLYPORT_CHECK(request->name.find('/') == std::string::npos);
   SALLYPORT_CHECK(request->name.empty() || request->name[0] != '.');

@@ -105,16 +105,25 @@ def never_cut(one, version=0):
     return one
 
 
-@check("path-mtu-own-stack", f"the gateway's own stack, whose TAP carries 1500 bytes, learns the uplink's {MTU} from the dataplane, in both IP versions")
+def tap_mtu(lab):
+    return lab.gateway.segment("uplink").ip("link", "show", "tap0").stdout.split(" mtu ")[1].split()[0]
+
+
+@check("path-mtu-own-stack", f"the gateway's own stack has a TAP of the uplink's {MTU} bytes and sends nothing longer, in both IP versions; of 1500 before and after")
 def own_stack(lab):
+    lab.policy()
+    taps = [tap_mtu(lab)]
     lab.policy(base=BASE)
+    taps.append(tap_mtu(lab))
     space, refusals = lab.gateway.segment("uplink"), []
     for version, family in enumerate((socket.AF_INET, socket.AF_INET6)):
         target = (topology.NAME_SERVER[version], 53)
         with never_cut(space.inside(lambda: socket.socket(family, socket.SOCK_DGRAM)), version) as one:  # noqa: B023
             refusals.append(refusals_until_learned(one, 1500 - HEADS[version], target))
             one.sendto(bytes(MTU - HEADS[version]), target)
-    return refusals == [["EMSGSIZE"]] * 2, f"refused with {refusals}"
+    lab.policy()
+    taps.append(tap_mtu(lab))
+    return refusals == [["EMSGSIZE"]] * 2 and taps == ["1500", str(MTU), "1500"], f"refused with {refusals}; the TAP carried {', '.join(taps)}"
 
 
 @check("path-mtu-napt44", f"a host outside that answers a device behind NAPT44 with more than the device's segment carries is told so about its own packet: its kernel "

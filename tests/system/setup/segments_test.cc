@@ -1,4 +1,5 @@
 // What setup makes of a segment, seen from inside and outside.
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -118,6 +119,17 @@ TEST_F(SetupDaemon, AnotherMacIsTakenOver) {
   must(with_mac(record(SetupOp::kSegmentCreate, "field"), kDeviceMac));
   EXPECT_NE(segment("field").ip({"link", "show", "tap0"}).find("02:00:00:00:20:05"),
             std::string::npos);
+}
+
+TEST_F(SetupDaemon, TheTapHasTheMtuThatItIsGiven) {
+  make_segment("field");
+  wire::SetupRequest mtu = record(SetupOp::kMtuSet, "field");
+  for (const std::uint32_t value : {1400U, 1280U, 1500U}) {
+    mtu.value = value;
+    must(mtu);
+    EXPECT_NE(segment("field").ip({"link", "show", "tap0"}).find(fmt::format(" mtu {} ", value)),
+              std::string::npos);
+  }
 }
 
 TEST_F(SetupDaemon, KillingItChangesNothingAndARestartAdoptsAll) {

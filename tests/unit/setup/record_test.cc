@@ -43,6 +43,7 @@ SetupRequest good(SetupOp op) {
   if (with_length) out.prefix_length = 24;
   if (op == SetupOp::kSegmentCreate || op == SetupOp::kNeighbourSet)
     out.mac = {2, 0, 0, 0, 0x20, 1};
+  if (op == SetupOp::kMtuSet) out.value = 1400;
   if (op == SetupOp::kOpenSocket) {
     out.family = 4;
     out.socket_type = 1;
@@ -50,7 +51,7 @@ SetupRequest good(SetupOp op) {
   return out;
 }
 
-constexpr SetupOp kLastOp = SetupOp::kSegmentList;
+constexpr SetupOp kLastOp = SetupOp::kMtuSet;
 std::vector<SetupOp> all_operations() {
   std::vector<SetupOp> out;
   for (unsigned op = 0; op <= static_cast<unsigned>(kLastOp); ++op) {
@@ -177,6 +178,9 @@ TEST(SetupRecord, AFieldOutOfRangeIsNamed) {
       {"raw socket", SetupOp::kOpenSocket, [](SetupRequest& r) { r.socket_type = 3; },
        "socket_type"},
       {"value where none belongs", SetupOp::kHello, [](SetupRequest& r) { r.value = 1; }, "value"},
+      {"no MTU", SetupOp::kMtuSet, [](SetupRequest& r) { r.value = 0; }, "value"},
+      {"MTU of 1279", SetupOp::kMtuSet, [](SetupRequest& r) { r.value = 1279; }, "value"},
+      {"MTU of 1501", SetupOp::kMtuSet, [](SetupRequest& r) { r.value = 1501; }, "value"},
       {"reserved", SetupOp::kHello, [](SetupRequest& r) { r.reserved[2] = 1; }, "reserved"},
       {"reserved2", SetupOp::kHello, [](SetupRequest& r) { r.reserved2[7] = 1; }, "reserved"},
   };

@@ -63,6 +63,8 @@ std::string_view op_name(wire::SetupOp op) {
       return "neighbour-delete";
     case wire::SetupOp::kRouteDefaultSet:
       return "route-set";
+    case wire::SetupOp::kMtuSet:
+      return "mtu-set";
     case wire::SetupOp::kTapOpen:
       return "tap-open";
     case wire::SetupOp::kPortTake:
@@ -101,6 +103,8 @@ void FakeSetup::handle(os::Datagram datagram) {
     }
   } else if (request.op == wire::SetupOp::kSegmentCreate) {
     stacks.insert(name);
+  } else if (request.op == wire::SetupOp::kMtuSet) {
+    mtus[name] = request.value;
   } else if (request.op == wire::SetupOp::kSegmentDelete) {
     reply.error = stacks.erase(name) == 0 ? ENOENT : 0;
   } else if (request.op == wire::SetupOp::kTapOpen || request.op == wire::SetupOp::kOpenRing) {

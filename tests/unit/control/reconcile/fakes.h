@@ -41,6 +41,7 @@ class FakeServer {
 class FakeSetup : public FakeServer {
  public:
   using FakeServer::FakeServer;
+  std::map<std::string, std::uint32_t> mtus;
   std::vector<std::string> log;  // "segment-create field", in order
   std::set<std::string> stacks;
   std::set<wire::SetupOp> refuse;  // answered with EPERM

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
+using testing::Pair;
 
 constexpr const char* kOneDevice = R"(
 devices:
@@ -74,6 +75,30 @@ TEST_F(ReconcilerTest, ACommitAddsHostStateBeforeAndRemovesItAfter) {
   ASSERT_TRUE(*apply(target(3, kBase)));
   EXPECT_THAT(fake_setup_->log, ElementsAre("neighbour-delete field", "neighbour-delete field",
                                             "neighbour-delete field"));
+}
+
+std::string narrow_field() {
+  std::string out = kBase;
+  const std::string ports = "field: { ports: [lan1],";
+  return out.replace(out.find(ports), ports.size(), ports + " mtu: 1400,");
+}
+
+TEST_F(ReconcilerTest, ATapHasItsSegmentsMtuAndARefusedOneDoesNotStay) {
+  const auto outcome = apply(target(1, kBase));
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_THAT(fake_setup_->log, Contains("mtu-set field"));
+  EXPECT_THAT(fake_setup_->mtus, ElementsAre(Pair("field", 1500), Pair("uplink", 1500)));
+  ASSERT_TRUE(*apply(target(2, narrow_field())));
+  EXPECT_THAT(fake_setup_->mtus, ElementsAre(Pair("field", 1400), Pair("uplink", 1500)));
+  fake_setup_->log.clear();
+  ASSERT_TRUE(*apply(target(3, kBase)));
+  EXPECT_THAT(fake_setup_->log, ElementsAre("mtu-set field"));
+  EXPECT_THAT(fake_setup_->mtus, ElementsAre(Pair("field", 1500), Pair("uplink", 1500)));
+  fake_dataplane_->refuse["prepare"] = "no";
+  const auto refused = apply(target(4, narrow_field()));
+  ASSERT_TRUE(refused.has_value());
+  ASSERT_FALSE(*refused);
+  EXPECT_TRUE(until([&] { return fake_setup_->mtus["field"] == 1500; }));
 }
 
 TEST_F(ReconcilerTest, ARemovedSegmentIsDetachedAndDeleted) {
