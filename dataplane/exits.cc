@@ -8,7 +8,7 @@
 namespace sallyport::dataplane {
 namespace {
 
-void add(std::vector<std::uint16_t>& slots, std::uint16_t slot) {
+void add(LineVector<std::uint16_t>& slots, std::uint16_t slot) {
   const auto at = std::ranges::lower_bound(slots, slot);
   if (at == slots.end() || *at != slot) slots.insert(at, slot);
 }
@@ -18,6 +18,7 @@ void add(std::vector<std::uint16_t>& slots, std::uint16_t slot) {
 Exits::Exits(Counters& counters, Volumes& volumes)
     : ports_(kMaxSlots),
       host_stacks_(kMaxSlots),
+      ports_elsewhere_(kMaxSlots),
       counters_(counters),
       volumes_(volumes),
       records_(kDropRecords) {}
@@ -53,7 +54,7 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
   if (exit.kind == Exit::Kind::kHostStack) {
     allowed.packet_.meta().stages |= stage_bit(Stage::kHostStack);
     if (exit.segment >= kMaxSlots || !host_stacks_[exit.segment].present()) {
-      return drop({std::move(allowed.packet_), Drop::kHostStackBusy}, now);
+      return to_other(stacks_elsewhere_, std::move(allowed), Drop::kHostStackBusy, now);
     }
     if (observer_ != nullptr) observer_->left(allowed);
     volumes_.left(allowed);
@@ -68,7 +69,8 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
     return;
   }
   if (exit.port >= kMaxSlots || !ports_[exit.port].present()) {
-    return drop({std::move(allowed.packet_), Drop::kPortDown}, now);
+    PermittedRing* const ring = exit.port < kMaxSlots ? ports_elsewhere_[exit.port] : nullptr;
+    return to_other(ring, std::move(allowed), Drop::kPortDown, now);
   }
   if (allowed.meta().largest_fragment != 0) return send_in_pieces(std::move(allowed), now);
   to_port(std::move(allowed), now);
@@ -83,6 +85,37 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
     ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
   }
   port.send(std::move(allowed));
+}
+
+// Its last record is this worker's; where it goes it has none.
+void Exits::to_other(PermittedRing* ring, Allowed&& allowed, Drop otherwise, Instant now) noexcept {
+  if (ring == nullptr) return drop({std::move(allowed.packet_), otherwise}, now);
+  if (observer_ != nullptr) observer_->left(allowed);
+  const std::uint64_t number = std::exchange(allowed.packet_.meta().capture_number, 0);
+  std::optional<Allowed> crossing(std::move(allowed));
+  if (ring->push(crossing)) {
+    ++counters_.handed_over;
+    return;
+  }
+  crossing->packet_.meta().capture_number = number;
+  drop({std::move(crossing->packet_), Drop::kWorkerBusy}, now);
+}
+
+void Exits::send_for_other(Allowed&& allowed, Instant now) noexcept {
+  ++counters_.taken_over;
+  VerdictObserver* const observer = std::exchange(observer_, nullptr);
+  send(std::move(allowed), now);
+  observer_ = observer;
+}
+
+void Exits::hand_over(Packet&& packet, PacketRing& to, Instant now) noexcept {
+  const std::uint64_t number = std::exchange(packet.meta().capture_number, 0);
+  if (!to.push(packet)) {
+    packet.meta().capture_number = number;
+    return drop({std::move(packet), Drop::kWorkerBusy}, now);
+  }
+  if (observer_ != nullptr) observer_->handed_over(number);
+  ++counters_.handed_over;
 }
 
 void Exits::send_in_pieces(Allowed&& whole, Instant now) noexcept {
@@ -107,6 +140,11 @@ void Exits::attach_port(PortSlot slot, PortDriver& driver) {
   SALLYPORT_CHECK(slot < kMaxSlots);
   ports_[slot] = TxPort(driver);
   add(present_ports_, slot);
+}
+
+void Exits::reach_port(PortSlot slot, PermittedRing& ring) {
+  SALLYPORT_CHECK(slot < kMaxSlots);
+  ports_elsewhere_[slot] = &ring;
 }
 
 void Exits::attach_host_stack(SegmentSlot segment, HostStackRings& rings) {

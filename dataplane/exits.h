@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "dataplane/allowed.h"
@@ -34,7 +35,12 @@ class VerdictObserver {
   virtual void left(const Allowed& allowed) noexcept = 0;
   // Permitted, and waits for its next hop's MAC.
   virtual void waits(const Allowed& /*allowed*/) noexcept {}
+  // The packet of this number is another worker's to judge, whose observer sees it arrive again.
+  virtual void handed_over(std::uint64_t /*number*/) noexcept {}
 };
+
+// To the worker whose exit it is.
+using PermittedRing = SpscRing<std::optional<Allowed>>;
 
 class Exits {
  public:
@@ -60,6 +66,10 @@ class Exits {
     if (observer_ != nullptr) observer_->waits(allowed);
   }
   void resume() noexcept { --counters_.held; }
+  // To the worker whose it is; dropped if that does not take it.
+  void hand_over(Packet&& packet, PacketRing& to, Instant now) noexcept;
+  // What another worker has permitted and shown, by an exit that only this one has.
+  void send_for_other(Allowed&& allowed, Instant now) noexcept;
   // A message to the gateway itself that has done its work.
   void consume(Packet&& packet) noexcept {
     ++counters_.consumed;
@@ -69,6 +79,9 @@ class Exits {
   void flush(Instant now) noexcept;
 
   void attach_port(PortSlot slot, PortDriver& driver);
+  // Another worker alone may send by this port, or to host stacks. The ring outlives this object.
+  void reach_port(PortSlot slot, PermittedRing& ring);
+  void reach_host_stacks(PermittedRing& ring) { stacks_elsewhere_ = &ring; }
   void attach_host_stack(SegmentSlot segment, HostStackRings& rings);
   void detach_host_stack(SegmentSlot segment) noexcept;
   HostStackPort& host_stack(SegmentSlot segment) noexcept { return host_stacks_[segment]; }
@@ -88,13 +101,17 @@ class Exits {
 
  private:
   void to_port(Allowed&& allowed, Instant now) noexcept;
+  [[gnu::noinline]] void to_other(PermittedRing* ring, Allowed&& allowed, Drop otherwise,
+                                  Instant now) noexcept;
   [[gnu::noinline]] void send_in_pieces(Allowed&& whole, Instant now) noexcept;
   [[gnu::noinline]] void flush_port(TxPort& port, Instant now) noexcept;
   static constexpr std::size_t kDropRecords = 8192;
-  std::vector<TxPort> ports_;
-  std::vector<HostStackPort> host_stacks_;
-  std::vector<PortSlot> present_ports_;  // sorted, as are the stacks
-  std::vector<SegmentSlot> present_stacks_;
+  LineVector<TxPort> ports_;
+  LineVector<HostStackPort> host_stacks_;
+  LineVector<PortSlot> present_ports_;  // sorted, as are the stacks
+  LineVector<SegmentSlot> present_stacks_;
+  LineVector<PermittedRing*> ports_elsewhere_;
+  PermittedRing* stacks_elsewhere_ = nullptr;
   Counters& counters_;
   Volumes& volumes_;
   DropRecords records_;

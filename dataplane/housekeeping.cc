@@ -33,7 +33,8 @@ void Pipeline::recheck_flows(Instant now) noexcept {
   const auto places = flows_.places();
   for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
     Flow& flow = places[--recheck_];
-    if (flow.live() && (tables_ == nullptr || !still_allowed(flow, *tables_, names_.names(), now)))
+    if (flow.live() && (tables_ == nullptr || !is_mine(flow) ||
+                        !still_allowed(flow, *tables_, names_.names(), now)))
       cut(flow);
   }
 }

@@ -27,9 +27,11 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
                    Events& events)
     : pool_(pool),
       events_(events),
+      crew_(options.crew),
       mappings_(options.hash_secret, options.nat_ports),
       flows_(options.flows, options.hash_secret, options.now, &mappings_),
-      neighbours_(pool, exits_, police_),
+      names_(counters_, crew_ ? &*crew_ : nullptr),
+      neighbours_(pool, exits_, police_, crew_ ? &*crew_ : nullptr),
       dhcp_(exits_, police_),
       started_(options.now),
       next_tick_(options.now),
@@ -44,6 +46,8 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
   SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
   for (Packet& packet : burst) packet.prefetch();
   strangers_.begin_burst(port);
+  if (crew_) hear(now);
+  counters_.received += burst.size();
   Waiting waiting;
   for (Packet& packet : burst) {
     packet.meta().port = port;
@@ -57,7 +61,9 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
   packet.meta().segment = segment;
   packet.meta().origin = Origin::kHostStack;
   ++counters_.from_host;
+  ++counters_.received;
   strangers_.begin_burst(kNoPort);
+  if (crew_) hear(now);
   Waiting waiting;
   enter(std::move(packet), waiting, now);
   flow_packets(waiting, now);
@@ -66,7 +72,6 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
 // --- parse --------------------------------------------------------------------------------------
 
 void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
-  ++counters_.received;
   if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
 
   auto parsed = Parse::run(std::move(packet));
@@ -108,6 +113,9 @@ void Pipeline::flow_packets(Waiting& waiting, Instant now) noexcept {
 void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant now) noexcept {
   const std::size_t size = packet.bytes().size();
   auto bound = Bind::run(std::move(packet), *tables_, events_, now);
+  // A flow that is here is here because it is this worker's.
+  if (crew_ && bound && (match == nullptr || !*match) && misplaced(*bound))
+    return hand_over(*std::move(bound), came_over_, now);
   const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
   if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
   if (!bound) return exits_.drop(strangers_.note(std::move(bound).error()), now);
@@ -139,12 +147,17 @@ void Pipeline::fragment(BoundPacket&& packet, Instant now) noexcept {
   const Headers& h = packet.headers();
   if (const auto never = decide::starts_no_flow(h.source, h.destination))
     return drop(std::move(packet).release(), *never, now);
-  Packet whole = fragments_.add(std::move(packet), now);
-  if (!whole) return;
+  if (Packet whole = fragments_.add(std::move(packet), now)) datagram(std::move(whole), false, now);
+}
+
+// Its pieces met here because of their addresses; now that it has ports it may be another's.
+void Pipeline::datagram(Packet&& whole, bool came_over, Instant now) noexcept {
+  if (tables_ == nullptr) return drop(std::move(whole), Drop::kNoSnapshot, now);
   auto parsed = Parse::run_datagram(std::move(whole));
   if (!parsed) return exits_.drop(std::move(parsed).error(), now);
   auto sender = Bind::run(*std::move(parsed), *tables_, events_, now);
   if (!sender) return exits_.drop(std::move(sender).error(), now);
+  if (crew_ && misplaced(*sender)) return hand_over(*std::move(sender), came_over, now);
   bound(*std::move(sender), nullptr, now);
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <utility>
 
+#include "dataplane/crew.h"
 #include "dataplane/exits.h"
 #include "dataplane/flow/credits.h"
 #include "dataplane/flow/flow_table.h"
@@ -32,9 +33,11 @@ struct PipelineOptions {
   std::array<std::uint64_t, 2> hash_secret{};
   PortShare nat_ports;  // this worker's
   Instant now;          // also the moment of start for kRestartGrace
+  // Nothing: it is alone, and every packet its.
+  std::optional<Crew> crew;
 };
 
-class Pipeline {
+class alignas(kCacheLine) Pipeline {
  public:
   // For so long after a start, flows that the restart forgot are reset rather than ignored.
   static constexpr Duration kRestartGrace = std::chrono::seconds(120);
@@ -52,6 +55,9 @@ class Pipeline {
     from_port(port, std::span(&packet, 1), now);
   }
   void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
+  // What other workers have handed over, a burst of each. Returns how many packets. Call once per
+  // poll.
+  std::size_t take_over(Instant now) noexcept;
   // Ageing, repeated questions, credits, re-checking flows after a swap. Call once per poll.
   void housekeeping(Instant now) noexcept;
   // Housekeeping has something in hand that wants its next call within half a millisecond; else
@@ -75,6 +81,7 @@ class Pipeline {
   NeighbourTable& neighbours() noexcept { return neighbours_.table(); }
   const Counters& counters() const noexcept { return counters_; }
   const Volumes& volumes() const noexcept { return volumes_; }
+  std::uint64_t events_lost() const noexcept { return events_.lost(); }
 
  private:
   // Packets that wait for the flow table's memory.
@@ -103,12 +110,17 @@ class Pipeline {
     bool expected_ = false;
   };
   void enter(Packet&& packet, Waiting& waiting, Instant now) noexcept;
+  [[gnu::noinline]] void hear(Instant now) noexcept;
+  bool misplaced(const BoundPacket& packet) const noexcept;
+  [[gnu::noinline]] void hand_over(BoundPacket&& packet, bool came_over, Instant now) noexcept;
+  bool is_mine(const Flow& flow) const noexcept;
   void flow_packets(Waiting& waiting, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.
   void bound(BoundPacket&& packet, const FlowMatch* match, Instant now) noexcept;
   [[gnu::noinline]] void fragment(BoundPacket&& packet, Instant now) noexcept;
+  void datagram(Packet&& whole, bool came_over, Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
   std::expected<Flow*, Drop> place(Flow& opened, Instant now) noexcept;
@@ -130,12 +142,14 @@ class Pipeline {
 
   PacketPool& pool_;
   Events& events_;
+  const std::optional<Crew> crew_;
+  bool came_over_ = false;  // are the packets at hand another worker's that read them?
   Counters counters_;
   Volumes volumes_;
   Exits exits_{counters_, volumes_};
   PortMappings mappings_;
   FlowTable flows_;
-  LearnNames names_{counters_};
+  LearnNames names_;
   Police police_;
   Neighbours neighbours_;
   Dhcp dhcp_;

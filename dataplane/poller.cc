@@ -20,6 +20,7 @@ std::size_t Poller::poll(Instant now) noexcept {
       ++done;
     }
   }
+  done += pipeline_.take_over(now);
   pipeline_.housekeeping(now);
   pipeline_.flush(now);
   return done;

@@ -11,9 +11,9 @@ run_ctest() {
 }
 
 # The lab cleans up after itself on TERM; bash would let it run on after Ctrl-C, hence the forwarding.
-run_lab() {
+run_lab() {  # JSON [args]
   local json=$1 rc=0
-  /usr/bin/python3 "$root/tests/system/lab.py" --json "$json" &
+  /usr/bin/python3 "$root/tests/system/lab.py" --json "$@" &
   lab_pid=$!
   trap 'kill -TERM $lab_pid 2>/dev/null; wait $lab_pid; exit 130' INT TERM
   wait "$lab_pid" || rc=$?
@@ -44,6 +44,17 @@ test_lab() {
   export SALLYPORT_BUILD="$root/build/dev"
   step "the lab" run_lab "$json" || rc=$?
   tally_file lab "$json" "$rc" "the lab"
+  test_lab_with_two_workers
+}
+
+# What reaches every kind of owner: terminated, direct, mapped, in pieces, both IP versions, revisions, a killed process.
+test_lab_with_two_workers() {
+  local json="$root/build/lab-workers.json" rc=0
+  if (($(nproc) < 2)); then note "one processor: the lab does not run with two workers"; return 0; fi
+  rm -f "$json"
+  step "the lab with two workers" run_lab "$json" --workers 2 --only \
+    'tls-*,meter-*,devices-*,fragments-*,explain-agrees,capture-*,trace-*,tcp-*,napt44*,path-mtu*,hop-limit,apply-*,kill-dataplane,workers*,policy-hostile-corpus,counters-add-up,captures-complete' || rc=$?
+  tally_file lab "$json" "$rc" "the lab with two workers"
 }
 
 # ./dev lab [args]: the network of namespaces, with everything lab.py takes (--keep, --json FILE, --list, names).

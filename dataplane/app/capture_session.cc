@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "dataplane/app/trace_row.h"
 #include "dataplane/telemetry/stages.h"
 
@@ -34,10 +36,16 @@ void CaptureSession::write(const Capture::Record& r, const QueryContext& context
 
 CaptureSession::Part CaptureSession::take(const QueryContext& context) {
   last_read_ = context.now;
-  const Capture& full = filling();
-  turn_ = 1 - turn_;
   Part part;
-  for (const Capture::Record* record : full.records()) {
+  std::vector<const Capture::Record*> records;
+  for (const Capture& full : buffers_[turn_]) {
+    const auto its = full.records();
+    records.insert(records.end(), its.begin(), its.end());
+    part.missed += full.missed();
+  }
+  std::ranges::stable_sort(records, {}, &Capture::Record::when);
+  turn_ = 1 - turn_;
+  for (const Capture::Record* record : records) {
     if (traces_) {
       part.rows.push_back(trace_row(*record, context));
     } else {
@@ -45,7 +53,6 @@ CaptureSession::Part CaptureSession::take(const QueryContext& context) {
     }
     ++part.packets;
   }
-  part.missed = full.missed();
   if (!traces_) part.pcapng = writer_.take();
   return part;
 }

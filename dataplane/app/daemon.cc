@@ -15,13 +15,24 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::uint32_t kPoolPackets = 16383;
+constexpr std::uint32_t kMemoryForOneMb = 256;
+constexpr std::uint32_t kMemoryForAnotherMb = 64;
 constexpr std::size_t kEventsPerCall = 16;
 
 bool same(const std::vector<os::PortSpec>& a, const std::vector<os::PortSpec>& b) {
   return std::ranges::equal(a, b, [](const os::PortSpec& x, const os::PortSpec& y) {
     return x.slot == y.slot && x.name == y.name && x.device == y.device;
   });
+}
+
+// What the driver is told beside what the operator wrote.
+std::string arguments_of(const std::string& device, const DaemonOptions& options) {
+  const auto lacks = [&](const char* name) { return device.find(name) == std::string::npos; };
+  if (device.starts_with("net_af_xdp") && !options.xdp_object.empty() && lacks("xdp_prog="))
+    return device + ",xdp_prog=" + options.xdp_object;
+  if (device.starts_with("net_af_packet") && options.workers > 1 && lacks("qpairs="))
+    return fmt::format("{},qpairs={}", device, options.workers);
+  return device;
 }
 
 std::vector<os::PortSpec> specs(const wire::Configure& request) {
@@ -57,20 +68,20 @@ Result<void> Daemon::configure(const wire::Configure& request) {
   SALLYPORT_TRY_VOID(close_walls());
   ports_ = std::move(wanted);
   SALLYPORT_TRY_VOID(taps_->start());
-  worker_->start();
+  workers_->start();
   return {};
 }
 
 Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
   EalOptions eal;
   eal.hugepages = options_.hugepages;
+  eal.memory_mb =
+      kMemoryForOneMb + kMemoryForAnotherMb * static_cast<std::uint32_t>(options_.workers - 1);
   eal.runtime_folder = options_.run_dir + "/dataplane";
   for (const os::PortSpec& port : ports) {
     if (auto address = pci_address(port.device)) eal.pci_addresses.push_back(*std::move(address));
   }
   SALLYPORT_TRY_VOID(start_eal(eal));
-  SALLYPORT_TRY(pool_, make_packet_pool(kPoolPackets));
-  SALLYPORT_TRY(datagrams_, make_datagram_pool());
   PipelineOptions options;
   options.flows = options_.flows;
   options.now = os::steady_now();
@@ -78,21 +89,15 @@ Result<void> Daemon::open_ports(const std::vector<os::PortSpec>& ports) {
       static_cast<ssize_t>(sizeof options.hash_secret)) {
     return fail(ErrorKind::kSystem, "random", "no random numbers");
   }
-  pipeline_ = std::make_unique<Pipeline>(options, *pool_, *datagrams_, events_);
-  taps_ = std::make_unique<TapThread>(*pool_);
-  std::vector<Worker::Port> polled;
+  SALLYPORT_TRY(workers_, Workers::make(options_.workers, options));
+  taps_ = std::make_unique<TapThread>(workers_->pools().front());
   for (const os::PortSpec& port : ports) {
-    std::string device = port.device;
-    if (device.starts_with("net_af_xdp") && !options_.xdp_object.empty() &&
-        device.find("xdp_prog=") == std::string::npos) {
-      device += ",xdp_prog=" + options_.xdp_object;
-    }
-    SALLYPORT_TRY(auto opened, EthPort::open(device, *pool_));
-    pipeline_->exits().attach_port(port.slot, *opened);
-    polled.push_back({port.slot, opened.get()});
+    SALLYPORT_TRY(auto opened, EthPort::open(arguments_of(port.device, options_), workers_->pools(),
+                                             workers_->next_reader()));
+    workers_->attach(port.slot, *opened);
     devices_.push_back(std::move(opened));
   }
-  worker_ = std::make_unique<Worker>(*pipeline_, *taps_, std::move(polled));
+  workers_->prepare(*taps_);
   return {};
 }
 
@@ -105,31 +110,32 @@ Result<void> Daemon::close_walls() {
 
 Result<void> Daemon::attach_tap(const wire::AttachTap& request,
                                 std::vector<os::UniqueFd> descriptors) {
-  if (!worker_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
+  if (!ports_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
   const SegmentSlot segment = request.segment();
   if (segment >= Exits::kMaxSlots || descriptors.size() != (request.detach() ? 0U : 1U)) {
     return fail(ErrorKind::kInvalid, "attach-tap", "one TAP descriptor for a segment's slot");
   }
   // The worker first lets go of the rings, then the TAP thread, then they may end.
-  worker_->do_between_bursts([&](Pipeline& p) { p.exits().detach_host_stack(segment); });
+  workers_->first().do_between_bursts([&](Pipeline& p) { p.exits().detach_host_stack(segment); });
   taps_->detach(segment);
   stacks_.erase(segment);
   if (request.detach()) return {};
   auto rings = std::make_unique<HostStackRings>();
-  rings->worker = worker_->bell();
+  rings->worker = workers_->first().bell();
   SALLYPORT_TRY_VOID(taps_->attach(segment, std::move(descriptors[0]), *rings));
-  worker_->do_between_bursts([&](Pipeline& p) { p.exits().attach_host_stack(segment, *rings); });
+  workers_->first().do_between_bursts(
+      [&](Pipeline& p) { p.exits().attach_host_stack(segment, *rings); });
   stacks_[segment] = std::move(rings);
   return {};
 }
 
 Result<void> Daemon::attach_ring(std::vector<os::UniqueFd> descriptors) {
-  if (!worker_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
+  if (!ports_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
   if (descriptors.size() != 1) return fail(ErrorKind::kInvalid, "attach-ring", "one descriptor");
   SALLYPORT_TRY(os::Mapping ring,
                 os::map_shared(descriptors[0].get(), sizeof(wire::HandoverMemory)));
   auto* memory = static_cast<wire::HandoverMemory*>(ring.data());
-  worker_->do_between_bursts([&](Pipeline& p) { p.credits().attach(memory); });
+  workers_->first().do_between_bursts([&](Pipeline& p) { p.credits().attach(memory); });
   ring_ = std::move(ring);
   return {};
 }
@@ -137,12 +143,12 @@ Result<void> Daemon::attach_ring(std::vector<os::UniqueFd> descriptors) {
 // --- revisions ---------------------------------------------------------------------------------
 
 void Daemon::swap(std::shared_ptr<const Tables> tables) {
-  worker_->do_between_bursts([&](Pipeline& p) { p.set_tables(tables.get()); });
-  in_force_ = std::move(tables);  // the worker has let go of what this frees
+  workers_->on_each([&](Worker&, Pipeline& p) { p.set_tables(tables.get()); });
+  in_force_ = std::move(tables);  // all workers have let go of what this frees
 }
 
 Result<void> Daemon::apply(const wire::Apply& request, std::vector<os::UniqueFd> descriptors) {
-  if (!worker_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
+  if (!ports_) return fail(ErrorKind::kUnavailable, "not-configured", "Configure comes first");
   switch (request.phase()) {
     case wire::Phase::Prepare: {
       if (descriptors.size() != 1) {
@@ -209,7 +215,7 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
         must_end_ = true;
         return std::move(*os::encode_answer(id, "{}"));
       }
-      if (is_capture(query_body) && worker_) {
+      if (is_capture(query_body) && ports_) {
         auto part = capture(query_body, id);
         if (part) return std::move(*part);
         out.bytes = os::encode_answer_error(id, part.error());
@@ -232,16 +238,16 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 }
 
 void Daemon::tick() {
-  if (worker_) worker_->watch(os::steady_now());
+  if (ports_) workers_->watch(os::steady_now());
   follow_links();
-  if (woken_ != (worker_ && worker_->woken())) {
+  if (woken_ != (ports_ && workers_->first().woken())) {
     woken_ = !woken_;
     os::log::info(woken_ ? "ports wake the worker when it sleeps"
                          : "a port's frames came unannounced: ports are polled from now on");
   }
   if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;
   os::log::info("a capture that nobody reads is over");
-  worker_->do_between_bursts([](Pipeline& p) { p.exits().observe(nullptr); });
+  workers_->on_each([](Worker&, Pipeline& p) { p.exits().observe(nullptr); });
   capture_.reset();
 }
 
@@ -267,7 +273,7 @@ std::vector<os::Bytes> Daemon::take_events() {
   const auto names = port_names();
   const QueryContext scope = context(names);
   Event event;
-  while (out.size() < kEventsPerCall && events_.take(event)) {
+  while (out.size() < kEventsPerCall && workers_->take_event(event)) {
     out.push_back(os::encode_event(kEventNames[static_cast<std::size_t>(event.kind)],
                                    event_json(event, scope)));
   }

@@ -1,5 +1,5 @@
 // What control may ask of the dataplane (policy/wire/messages.fbs), and what it takes to answer:
-// ports, pipeline, worker, host stacks, the snapshot in force and the one before it.
+// ports, workers, host stacks, the snapshot in force and the one before it.
 //
 // Thread: the control thread. Every request is answered by exactly one Ack or Answer; a refused one
 // changes nothing.
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dataplane/app/capture_session.h"
-#include "dataplane/app/worker.h"
+#include "dataplane/app/workers.h"
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/envelope.h"
 #include "policy/os/memfd.h"
@@ -28,6 +28,7 @@ struct DaemonOptions {
   uid_t control_uid = 0;
   Hugepages hugepages = Hugepages::kAuto;
   std::uint32_t flows = 65536;
+  std::size_t workers = 1;  // at most kMaxWorkers
 };
 
 class Daemon {
@@ -63,11 +64,8 @@ class Daemon {
   Result<os::Outgoing> start_capture(const wire::Query& request, std::uint64_t id);
   Result<os::Outgoing> capture(const wire::Query& request, std::uint64_t id);
 
-  Events events_;
   DaemonOptions options_;
   std::optional<std::vector<os::PortSpec>> ports_;
-  std::optional<PacketPool> pool_;
-  std::optional<PacketPool> datagrams_;
   std::vector<std::unique_ptr<EthPort>> devices_;
   // Of each of devices_, as last seen; setup raises it only after a start.
   enum class Link : std::uint8_t { kNotYetUp, kUp, kDown };
@@ -75,9 +73,8 @@ class Daemon {
   std::vector<os::Bytes> link_events_;  // not yet taken
   os::Mapping ring_;
   std::map<SegmentSlot, std::unique_ptr<HostStackRings>> stacks_;
-  std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<TapThread> taps_;
-  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Workers> workers_;
   std::unique_ptr<CaptureSession> capture_;
   std::uint64_t captures_ = 0;  // so far, for their numbers
   std::shared_ptr<const Tables> in_force_;

@@ -14,34 +14,48 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Copies between two bursts, and turns what the filter leaves into rows afterwards.
-template <class T, class Copy, class ToRow>
-Result<std::string> table(std::string_view name, Worker& worker, const QueryContext& context,
-                          const std::vector<std::string>& words, Copy copy, ToRow to_row) {
+// What a worker has, copied between two of its bursts, and turned into rows afterwards, as far as
+// the filter leaves it.
+template <class T, class ToRow>
+Result<std::string> table(std::string_view name, const QueryContext& context,
+                          const std::vector<std::string>& words, const std::vector<T>& copied,
+                          ToRow to_row) {
   SALLYPORT_TRY(const Filter filter, Filter::of(words, to_row(T{}, context)));
-  std::vector<T> copied;
-  worker.do_between_bursts([&](Pipeline& p) { copied = copy(p); });
   Json rows = Json::array();
   for (const T& one : copied)
     if (Json row = to_row(one, context); filter.matches(row)) rows.push_back(std::move(row));
   return Json{{name, std::move(rows)}}.dump();
 }
 
-std::vector<Flow> copy_flows(Pipeline& p) {
+std::vector<Flow> copy_flows(Workers& workers) {
   std::vector<Flow> rows;
-  rows.reserve(p.flows().size());
-  std::ranges::copy_if(p.flows().places(), std::back_inserter(rows), &Flow::live);
+  workers.on_each([&](Worker&, Pipeline& p) {
+    rows.reserve(rows.size() + p.flows().size());
+    std::ranges::copy_if(p.flows().places(), std::back_inserter(rows), &Flow::live);
+  });
   return rows;
 }
-std::vector<NeighbourRow> copy_neighbours(Pipeline& p) {
+// The first worker asks for all of them.
+std::vector<NeighbourRow> copy_neighbours(Workers& workers) {
   std::vector<NeighbourRow> rows;
-  for (const Neighbour& n : p.neighbours().entries()) {
-    if (n.state == Neighbour::State::kFree) continue;
-    rows.push_back({n.segment, n.address, n.mac, n.port, n.state == Neighbour::State::kKnown});
-  }
+  workers.first().do_between_bursts([&](Pipeline& p) {
+    for (const Neighbour& n : p.neighbours().entries()) {
+      if (n.state == Neighbour::State::kFree) continue;
+      rows.push_back({n.segment, n.address, n.mac, n.port, n.state == Neighbour::State::kKnown});
+    }
+  });
   return rows;
 }
-std::vector<DropRecord> copy_drops(Pipeline& p) { return p.exits().drop_records().snapshot(); }
+// Newest first.
+std::vector<DropRecord> copy_drops(Workers& workers) {
+  std::vector<DropRecord> rows;
+  workers.on_each([&](Worker&, Pipeline& p) {
+    const auto its = p.exits().drop_records().snapshot();
+    rows.insert(rows.end(), its.begin(), its.end());
+  });
+  std::ranges::stable_sort(rows, std::ranges::greater(), &DropRecord::last);
+  return rows;
+}
 
 std::vector<std::string> words_of(const wire::Query& query) {
   std::vector<std::string> words;
@@ -95,14 +109,17 @@ std::string Daemon::counters(const QueryContext& context) {
   Counters counters;
   std::uint64_t events_lost = 0;
   std::vector<PortFigures> ports;
-  worker_->do_between_bursts([&](Pipeline& p) {
-    counters = p.counters();
-    events_lost = events_.lost();
-    for (std::size_t i = 0; i < ports_->size(); ++i) {
-      PortCounters row = p.exits().ports()[(*ports_)[i].slot].counters();
-      row.rx_packets = worker_->loads()[i].rx_packets;
-      row.rx_bytes = worker_->loads()[i].rx_bytes;
-      ports.push_back({(*ports_)[i].slot, row, {}});
+  for (const os::PortSpec& port : *ports_) ports.push_back({port.slot, {}, {}});
+  workers_->on_each([&](const Worker& worker, Pipeline& p) {
+    counters += p.counters();
+    events_lost += p.events_lost();
+    for (PortFigures& port : ports) {
+      port.counters += p.exits().ports()[port.slot].counters();
+      for (const Poller::PortLoad& load : worker.loads()) {
+        if (load.slot != port.slot) continue;
+        port.counters.rx_packets += load.rx_packets;
+        port.counters.rx_bytes += load.rx_bytes;
+      }
     }
   });
   // The device's own figures do not stop the worker.
@@ -116,14 +133,12 @@ std::string Daemon::volumes(const QueryContext& context) {
   std::vector<Volume> rules;
   std::uint32_t flows = 0;
   const std::size_t slots = in_force_ == nullptr ? 0 : in_force_->view().rules().size();
-  rules.reserve(slots);
-  worker_->do_between_bursts([&](Pipeline& p) {
-    counters = p.counters();
-    const Volumes& volumes = p.volumes();
-    segments.assign(volumes.segments().begin(), volumes.segments().end());
-    const auto present = volumes.rules().first(std::min(slots, volumes.rules().size()));
-    rules.assign(present.begin(), present.end());
-    flows = p.flows().size();
+  rules.resize(std::min(slots, std::size_t{wire::kMaxRules}));
+  segments.resize(wire::kMaxSegments);
+  workers_->on_each([&](Worker&, Pipeline& p) {
+    counters += p.counters();
+    p.volumes().add_to(segments, rules);
+    flows += p.flows().size();
   });
   return volumes_json(counters, segments, rules, flows, context);
 }
@@ -131,21 +146,21 @@ std::string Daemon::volumes(const QueryContext& context) {
 std::string Daemon::status() {
   std::uint32_t flows = 0;
   std::uint64_t polls = 0, sleeps = 0;
-  worker_->do_between_bursts([&](Pipeline& p) {
-    flows = p.flows().size();
-    polls = worker_->polls();
-    sleeps = worker_->sleeps();
+  workers_->on_each([&](const Worker& worker, Pipeline& p) {
+    flows += p.flows().size();
+    polls += worker.polls();
+    sleeps += worker.sleeps();
   });
   return Json{{"configured", true},
               {"revision", in_force_ == nullptr ? 0 : in_force_->revision()},
               {"flows", flows},
               {"flow_capacity", options_.flows},
-              {"workers", 1},
+              {"workers", workers_->size()},
               {"hugepages", eal_uses_hugepages()},
-              {"free_packets", pool_->free_count()},
+              {"free_packets", workers_->free_packets()},
               {"polls", polls},
               {"sleeps", sleeps},
-              {"woken", worker_->woken()},
+              {"woken", workers_->first().woken()},
               {"capturing", capture_ != nullptr}}
       .dump();
 }
@@ -153,19 +168,20 @@ std::string Daemon::status() {
 Result<std::string> Daemon::query(const wire::Query& request) {
   const std::string_view what = wire::text(request.what());
   const std::vector<std::string> words = words_of(request);
-  if (what == "status" && !worker_) return Json{{"configured", false}, {"revision", 0}}.dump();
-  if (!worker_) return fail(ErrorKind::kUnavailable, "not-configured", "no ports yet");
+  if (what == "status" && !ports_) return Json{{"configured", false}, {"revision", 0}}.dump();
+  if (!ports_) return fail(ErrorKind::kUnavailable, "not-configured", "no ports yet");
   const auto names = port_names();
   const QueryContext scope = context(names);
-  if (what == "flows") return table<Flow>("flows", *worker_, scope, words, copy_flows, flow_row);
-  if (what == "drops")
-    return table<DropRecord>("drops", *worker_, scope, words, copy_drops, drop_row);
+  if (what == "flows") return table("flows", scope, words, copy_flows(*workers_), flow_row);
+  if (what == "drops") return table("drops", scope, words, copy_drops(*workers_), drop_row);
   if (what == "neighbours")
-    return table<NeighbourRow>("neighbours", *worker_, scope, words, copy_neighbours,
-                               neighbour_row);
-  const BetweenBursts between_bursts = [&](const auto& work) { worker_->do_between_bursts(work); };
-  if (what == "explain") return explain_json(words, scope, between_bursts);
-  if (what == "explain-last") return explain_last_json(words, scope, between_bursts);
+    return table("neighbours", scope, words, copy_neighbours(*workers_), neighbour_row);
+  const OnOwner on_owner = [&](const FlowKey& flow, const auto& work) {
+    workers_->on_owner(flow, *in_force_, work);
+  };
+  if (what == "explain") return explain_json(words, scope, on_owner);
+  if (what == "explain-last")
+    return explain_last_json(words, scope, copy_drops(*workers_), on_owner);
   if (!words.empty())
     return fail(ErrorKind::kUsage, "bad-filter",
                 "only flows, drops and neighbours can be narrowed");
@@ -189,8 +205,10 @@ Result<os::Outgoing> Daemon::start_capture(const wire::Query& request, std::uint
   }
   if (capture_ != nullptr)
     return fail(ErrorKind::kRefused, "capture-running", "another capture is under way");
-  capture_ = std::make_unique<CaptureSession>(++captures_, os::steady_now(), traced);
-  worker_->do_between_bursts([&](Pipeline& p) { p.exits().observe(&capture_->filling()); });
+  capture_ =
+      std::make_unique<CaptureSession>(++captures_, os::steady_now(), workers_->size(), traced);
+  std::size_t place = 0;
+  workers_->on_each([&](Worker&, Pipeline& p) { p.exits().observe(&capture_->filling(place++)); });
   return os::encode_answer(id, Json{{"capture", capture_->id()}}.dump());
 }
 
@@ -203,9 +221,12 @@ Result<os::Outgoing> Daemon::capture(const wire::Query& request, std::uint64_t i
   if (capture_ == nullptr || os::argument(request, "capture") != std::to_string(capture_->id()))
     return fail(ErrorKind::kUsage, "no-capture", "no such capture is running");
   const bool last = what == "capture-stop";
-  worker_->do_between_bursts([&](Pipeline& p) {
-    if (!last) capture_->waiting().continue_from(capture_->filling());
-    p.exits().observe(last ? nullptr : &capture_->waiting());
+  std::size_t place = 0;
+  workers_->on_each([&](Worker&, Pipeline& p) {
+    Capture& next = capture_->waiting(place);
+    if (!last) next.continue_from(capture_->filling(place));
+    p.exits().observe(last ? nullptr : &next);
+    ++place;
   });
   const auto names = port_names();
   const CaptureSession::Part part = capture_->take(context(names));

@@ -18,6 +18,7 @@ int in_ms(Duration time) {
 }  // namespace
 
 Doze::Doze(const std::vector<Poller::Port>& ports, Duration longest) : longest_ms_(in_ms(longest)) {
+  if (longest_ms_ == 0) return;
   for (const Poller::Port& port : ports) {
     if (port.driver->arrivals() < 0) return;
     ports_.push_back({port.driver});
@@ -38,7 +39,7 @@ bool Doze::watch(int fd, std::uint64_t what) const noexcept {
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void Doze::begin(const std::vector<Poller::PortLoad>& loads) noexcept {
+void Doze::begin(const LineVector<Poller::PortLoad>& loads) noexcept {
   bell_->doze();
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     ports_[i].seen = loads[i].rx_packets;
@@ -55,7 +56,7 @@ bool Doze::wait() noexcept {
   return count != 0;
 }
 
-void Doze::overslept(const std::vector<Poller::PortLoad>& loads) noexcept {
+void Doze::overslept(const LineVector<Poller::PortLoad>& loads) noexcept {
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     Port& port = ports_[i];
     if (loads[i].rx_packets == port.seen || ++port.missed < kMissed) continue;

@@ -9,6 +9,9 @@
 // never comes. So who sleeps to the end and then finds frames says so (overslept()); a port that
 // did so kMissed times in a row is polled from then on, and so is everything.
 //
+// Not among several workers: what one of them leaves another in a ring (dataplane/crew.h) rings no
+// bell, so each of them pauses.
+//
 // Thread: the worker; bell() and possible() anybody's. Failures: without descriptors it is not
 // possible().
 #pragma once
@@ -29,15 +32,15 @@ class Doze {
   static constexpr Duration kLongest = std::chrono::milliseconds(10);
   static constexpr unsigned kMissed = 8;
 
-  // The ports outlive it.
+  // The ports outlive it. `longest` zero: it is never possible().
   explicit Doze(const std::vector<Poller::Port>& ports, Duration longest = kLongest);
 
   bool possible() const noexcept { return possible_.load(std::memory_order_relaxed); }
-  void begin(const std::vector<Poller::PortLoad>& loads) noexcept;
+  void begin(const LineVector<Poller::PortLoad>& loads) noexcept;
   // False if nothing came for the longest time.
   bool wait() noexcept;
   // After wait() was false, if packets came in by these ports since begin(); before end().
-  void overslept(const std::vector<Poller::PortLoad>& loads) noexcept;
+  void overslept(const LineVector<Poller::PortLoad>& loads) noexcept;
   void end() noexcept;
   const std::shared_ptr<Bell>& bell() const noexcept { return bell_; }
 

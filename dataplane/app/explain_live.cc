@@ -96,10 +96,13 @@ struct Looked {
   std::vector<std::uint32_t> names;  // classes under which the destination was learned
   explain::Live live;
 };
-Looked look(const explain::Question& question, const BetweenBursts& between_bursts,
+Looked look(const explain::Question& question, const OnOwner& on_owner,
             const QueryContext& context) {
   Looked out;
-  out.live.admission = [&question, &between_bursts, &context](RuleSlot slot) {
+  const auto between_bursts = [&](const std::function<void(Pipeline&)>& work) {
+    on_owner(key_of(question.tuple), work);
+  };
+  out.live.admission = [&question, between_bursts, &context](RuleSlot slot) {
     explain::Admission now;
     const wire::Rule& rule = context.tables->view().rules()[slot];
     now.bound = rule.inflight() == 0 ? Credits::kDefaultInFlight : rule.inflight();
@@ -112,13 +115,13 @@ Looked look(const explain::Question& question, const BetweenBursts& between_burs
     });
     return now;
   };
-  out.live.mapping = [&between_bursts](SegmentSlot uplink, IpProtocol protocol, DeviceSlot device) {
+  out.live.mapping = [between_bursts](SegmentSlot uplink, IpProtocol protocol, DeviceSlot device) {
     std::optional<Drop> refused;
     between_bursts(
         [&](Pipeline& p) { refused = p.mappings().would_refuse(uplink, protocol, device); });
     return refused;
   };
-  out.live.place = [&between_bursts, &context](DeviceSlot device) {
+  out.live.place = [between_bursts, &context](DeviceSlot device) {
     std::optional<Drop> refused;
     between_bursts([&](Pipeline& p) {
       if (p.tables() != nullptr)
@@ -137,10 +140,9 @@ Looked look(const explain::Question& question, const BetweenBursts& between_burs
   return out;
 }
 
-Json explained(explain::Question question, const QueryContext& context,
-               const BetweenBursts& between_bursts) {
+Json explained(explain::Question question, const QueryContext& context, const OnOwner& on_owner) {
   const wire::SnapshotView& view = context.tables->view();
-  const Looked looked = look(question, between_bursts, context);
+  const Looked looked = look(question, on_owner, context);
   for (const wire::Name* name : *view.root().names())
     if (std::ranges::find(looked.names, name->destination_class()) != looked.names.end())
       question.names.push_back(name->name()->str());
@@ -213,18 +215,17 @@ Result<std::size_t> take_count(std::vector<std::string>& words) {
 }  // namespace
 
 Result<std::string> explain_json(const std::vector<std::string>& words, const QueryContext& context,
-                                 const BetweenBursts& between_bursts) {
+                                 const OnOwner& on_owner) {
   if (context.tables == nullptr) return without_snapshot().dump();
   SALLYPORT_TRY(explain::Question question, explain::parse_question(context.tables->view(), words));
-  return explained(std::move(question), context, between_bursts).dump();
+  return explained(std::move(question), context, on_owner).dump();
 }
 
 Result<std::string> explain_last_json(std::vector<std::string> words, const QueryContext& context,
-                                      const BetweenBursts& between_bursts) {
+                                      const std::vector<DropRecord>& records,
+                                      const OnOwner& on_owner) {
   SALLYPORT_TRY(const std::size_t count, take_count(words));
   SALLYPORT_TRY(const Filter filter, Filter::of(words, drop_row(DropRecord{}, context)));
-  std::vector<DropRecord> records;
-  between_bursts([&](Pipeline& p) { records = p.exits().drop_records().snapshot(); });
   Json out = Json::array();
   for (const DropRecord& record : records) {
     Json row = drop_row(record, context);
@@ -232,7 +233,7 @@ Result<std::string> explain_last_json(std::vector<std::string> words, const Quer
     Json explanation;
     if (context.tables != nullptr)
       if (const auto question = question_of(record, *context.tables))
-        explanation = explained(*question, context, between_bursts);
+        explanation = explained(*question, context, on_owner);
     row["note"] = context.tables == nullptr ? "" : note_on(record, explanation, context);
     row["explanation"] = std::move(explanation);
     out.push_back(std::move(row));

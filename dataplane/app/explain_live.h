@@ -1,6 +1,7 @@
 // `explain` asked of the running dataplane: the same tables, flows and credits that decide packets,
-// read between two bursts. `explain-last` asks for what was dropped: the newest records that its
-// filter leaves, each with what policy says of that packet today.
+// read between two bursts of the worker that would have the packet. `explain-last` asks for what
+// was dropped: the newest records that its filter leaves, each with what policy says of that packet
+// today.
 //
 // Thread: the control thread. Failures: kUsage for a question or a filter that makes no sense.
 #pragma once
@@ -13,14 +14,17 @@
 
 namespace sallyport::dataplane {
 
-// Runs its argument on the pipeline between two bursts (Worker::do_between_bursts).
-using BetweenBursts = std::function<void(const std::function<void(Pipeline&)>&)>;
+// Runs its second argument on the pipeline of the flow's owner (Workers::on_owner). There are
+// tables in force.
+using OnOwner = std::function<void(const FlowKey&, const std::function<void(Pipeline&)>&)>;
 
 Result<std::string> explain_json(const std::vector<std::string>& words, const QueryContext& context,
-                                 const BetweenBursts& between_bursts);
-// `words` narrow the records (app/filter.h), and count=N says how many, at most kMaxExplained.
+                                 const OnOwner& on_owner);
+// `words` narrow the `records`, newest first, (app/filter.h), and count=N says how many, at most
+// kMaxExplained.
 inline constexpr std::size_t kMaxExplained = 32;
 Result<std::string> explain_last_json(std::vector<std::string> words, const QueryContext& context,
-                                      const BetweenBursts& between_bursts);
+                                      const std::vector<DropRecord>& records,
+                                      const OnOwner& on_owner);
 
 }  // namespace sallyport::dataplane

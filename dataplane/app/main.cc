@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +26,6 @@ constexpr int kPollMs = 100;
 struct Arguments {
   DaemonOptions daemon;
   std::string hugepages = "auto";
-  unsigned workers = 1;
 };
 
 // As root in the right namespace, listening; then the user that we stay.
@@ -108,7 +108,20 @@ class Service {
   uid_t control_;
 };
 
+// Two workers of one processor would stop each other in the middle of a burst.
+bool processors_for(std::size_t workers) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return workers == 1;
+  const auto processors = static_cast<std::size_t>(CPU_COUNT(&set));
+  if (workers <= processors) return true;
+  os::log::error(
+      fmt::format("workers: {} need as many processors, this process has {}", workers, processors));
+  return false;
+}
+
 int serve_until_told(const Arguments& arguments) {
+  if (!processors_for(arguments.daemon.workers)) return 78;  // EX_CONFIG
   const auto ended = os::stop_signals();
   if (!ended) {
     os::log::error(ended.error().code + ": " + ended.error().context);
@@ -155,7 +168,9 @@ int main(int argc, char** argv) {
   app.add_option("--control-uid", daemon.control_uid, "the only user whose requests count");
   app.add_option("--flows", daemon.flows, "flow table size")->check(CLI::Range(1024, 4194304));
   app.add_option("--hugepages", arguments.hugepages)->check(CLI::IsMember({"auto", "off"}));
-  app.add_option("--workers", arguments.workers, "packet threads")->check(CLI::Range(1, 1));
+  app.add_option("--workers", daemon.workers, "packet threads, no more than processors")
+      ->envname("SALLYPORT_WORKERS")
+      ->check(CLI::Range(std::size_t{1}, kMaxWorkers));
   CLI11_PARSE(app, argc, argv);
   if (daemon.netns.empty() && !prefix.empty()) daemon.netns = "/run/netns/" + prefix + "ports";
   daemon.hugepages = arguments.hugepages == "off" ? Hugepages::kOff : Hugepages::kAuto;

@@ -23,8 +23,10 @@ void pause(Duration time) {
 
 }  // namespace
 
-Worker::Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports, Duration longest_doze)
-    : pipeline_(pipeline),
+Worker::Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports, std::string name,
+               Duration longest_doze)
+    : name_(std::move(name)),
+      pipeline_(pipeline),
       taps_(taps),
       poller_(pipeline, std::move(ports)),
       doze_(poller_.ports(), longest_doze) {}
@@ -59,23 +61,23 @@ void Worker::watch(Instant now) noexcept {
   std::_Exit(kStalledExit);
 }
 
-bool Worker::turn(Instant now) noexcept {
-  const bool any = poller_.poll(now) > 0;
+std::size_t Worker::turn(Instant now) noexcept {
+  const std::size_t came = poller_.poll(now);
   if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
   turns_.value.fetch_add(1, std::memory_order_relaxed);
-  return any;
+  return came;
 }
 
 void Worker::run() {
   register_dpdk_thread();
-  prctl(PR_SET_NAME, "worker");
+  prctl(PR_SET_NAME, name_.c_str());
   prctl(PR_SET_TIMERSLACK, 1);
   std::uint32_t idle = 0;
   Instant busy = os::steady_now();
   while (!stop_.load(std::memory_order_relaxed)) {
     const Instant now = os::steady_now();
     ++idle;
-    if (turn(now)) {
+    if (turn(now) > 0) {
       idle = 0;
       busy = now;
     }
@@ -92,10 +94,10 @@ void Worker::run() {
       continue;
     }
     doze_.begin(poller_.loads());
-    if (turn(os::steady_now())) {
+    if (turn(os::steady_now()) > 0) {
       idle = 0;  // it came before anybody would have told
     } else if (!asked() && !stop_.load(std::memory_order_relaxed) && !doze_.wait() &&
-               turn(os::steady_now())) {
+               turn(os::steady_now()) > 0) {
       idle = 0;
       doze_.overslept(poller_.loads());
     }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -24,14 +25,17 @@
 
 namespace sallyport::dataplane {
 
-class Worker {
+class alignas(kCacheLine) Worker {
  public:
   using Port = Poller::Port;
-  // All outlive the worker.
-  Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports,
+  // All outlive the worker. `longest_doze`: as Doze's.
+  Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports, std::string name = "worker",
          Duration longest_doze = Doze::kLongest);
   ~Worker();
   void start();
+  // What the thread does over and over: bursts of all of its ports, and what others want of it.
+  // Returns how many packets came. While it has no thread, anybody's.
+  std::size_t turn(Instant now) noexcept;
   // Returns when `work` has run. `work` must not block.
   void do_between_bursts(const std::function<void(Pipeline&)>& work);
 
@@ -44,7 +48,7 @@ class Worker {
   void watch(Instant now) noexcept;
 
   // Between bursts only.
-  const std::vector<Poller::PortLoad>& loads() const { return poller_.loads(); }
+  const LineVector<Poller::PortLoad>& loads() const { return poller_.loads(); }
   std::uint64_t polls() const { return turns_.value.load(std::memory_order_relaxed); }
   std::uint64_t sleeps() const { return sleeps_; }
 
@@ -55,22 +59,21 @@ class Worker {
 
  private:
   void run();
-  // One turn; whether anything came in.
-  bool turn(Instant now) noexcept;
   bool asked() const noexcept { return request_.load(std::memory_order_acquire) != nullptr; }
 
   OwnLine<std::atomic<std::uint64_t>> turns_;
+  std::string name_;
   Pipeline& pipeline_;
   TapThread& taps_;
   std::uint64_t sleeps_ = 0;
   std::atomic<const std::function<void(Pipeline&)>*> request_{nullptr};
+  Poller poller_;
+  Doze doze_;
   // The control thread's.
-  std::uint64_t seen_turns_ = 0;
+  alignas(kCacheLine) std::uint64_t seen_turns_ = 0;
   Instant looked_;
   Duration without_turn_{0};
   std::thread thread_;
-  Poller poller_;
-  Doze doze_;
   std::atomic<bool> stop_{false};
 };
 

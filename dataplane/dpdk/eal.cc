@@ -120,8 +120,8 @@ Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room, c
   return PacketPool(pool);
 }
 
-Result<PacketPool> make_datagram_pool() {
-  return make_packet_pool(kDatagramBuffers, kWholeDatagram, "datagrams");
+Result<PacketPool> make_datagram_pool(const char* name) {
+  return make_packet_pool(kDatagramBuffers, kWholeDatagram, name);
 }
 
 std::uint32_t PacketPool::free_count() const noexcept { return rte_mempool_avail_count(pool_); }

@@ -45,7 +45,7 @@ inline constexpr std::uint16_t kWholeFrame = 2048 + 128;
 Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room = kWholeFrame,
                                     const char* name = "packets");
 // Where datagrams are made whole (dpdk/fragment_table.h); the same failures.
-Result<PacketPool> make_datagram_pool();
+Result<PacketPool> make_datagram_pool(const char* name = "datagrams");
 
 // Makes the calling thread known to DPDK (per-thread pool cache); for workers.
 void register_dpdk_thread() noexcept;

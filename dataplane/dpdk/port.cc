@@ -61,15 +61,41 @@ Result<std::uint16_t> probe(const std::string& device) {
   return id;
 }
 
-Result<void> start(std::uint16_t id, const std::string& device, PacketPool& pool, bool interrupts) {
+struct Queues {
+  std::uint16_t rx = 1;
+  std::uint16_t tx = 1;
+};
+
+// One for each of `workers` where the device has them, else one. A socket port has as many as its
+// arguments say, and the kernel deals frames out to all of them.
+Result<Queues> queues_of(const rte_eth_dev_info& info, const std::string& device,
+                         std::size_t workers) {
+  if (kernel_interface(device) && info.max_rx_queues > workers)
+    return fail(ErrorKind::kInvalid, "port-device",
+                fmt::format("{}: {} queues, of which {} would be read: not more than workers",
+                            device, info.max_rx_queues, workers));
+  const auto count = static_cast<std::uint16_t>(workers);
+  return Queues{info.max_rx_queues >= count ? count : std::uint16_t{1},
+                info.max_tx_queues >= count ? count : std::uint16_t{1}};
+}
+
+Result<Queues> start(std::uint16_t id, const std::string& device, std::span<const PacketPool> pools,
+                     std::size_t only, bool interrupts) {
   rte_eth_dev_info info{};
   if (const int error = rte_eth_dev_info_get(id, &info); error != 0) {
     return fail(port_error("port-start", device, "no information", error));
   }
+  SALLYPORT_TRY(const Queues queues, queues_of(info, device, pools.size()));
   rte_eth_conf conf{};
   conf.intr_conf.rxq = interrupts ? 1 : 0;
-  if (const int error = rte_eth_dev_configure(id, 1, 1, &conf); error != 0) {
-    return fail(port_error("port-start", device, "one queue pair refused", error));
+  if (queues.rx > 1) {
+    // Both ends of both protocols; a device that cannot deals out by what it can.
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf =
+        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+  }
+  if (const int error = rte_eth_dev_configure(id, queues.rx, queues.tx, &conf); error != 0) {
+    return fail(port_error("port-start", device, "its queues were refused", error));
   }
   // A device that carries less is its segments' `mtu:`; what the driver refuses, it refuses.
   static_cast<void>(rte_eth_dev_set_mtu(id, kMtu));
@@ -79,11 +105,17 @@ Result<void> start(std::uint16_t id, const std::string& device, PacketPool& pool
   }
   const int socket = rte_eth_dev_socket_id(id);
   const auto node = static_cast<unsigned>(socket < 0 ? SOCKET_ID_ANY : socket);
-  if (const int error = rte_eth_rx_queue_setup(id, 0, rx, node, nullptr, pool.raw()); error != 0) {
-    return fail(port_error("port-start", device, "rx queue refused", error));
+  for (std::uint16_t queue = 0; queue < queues.rx; ++queue) {
+    const PacketPool& pool = pools[queues.rx == 1 ? only : queue];
+    if (const int error = rte_eth_rx_queue_setup(id, queue, rx, node, nullptr, pool.raw());
+        error != 0) {
+      return fail(port_error("port-start", device, "rx queue refused", error));
+    }
   }
-  if (const int error = rte_eth_tx_queue_setup(id, 0, tx, node, nullptr); error != 0) {
-    return fail(port_error("port-start", device, "tx queue refused", error));
+  for (std::uint16_t queue = 0; queue < queues.tx; ++queue) {
+    if (const int error = rte_eth_tx_queue_setup(id, queue, tx, node, nullptr); error != 0) {
+      return fail(port_error("port-start", device, "tx queue refused", error));
+    }
   }
   if (const int error = rte_eth_dev_start(id); error != 0) {
     return fail(port_error("port-start", device, "start refused", error));
@@ -91,21 +123,7 @@ Result<void> start(std::uint16_t id, const std::string& device, PacketPool& pool
   // Devices address the gateway by its segment's MAC, which is not the NIC's. Ports without the
   // notion (ring, null, pcap) deliver everything anyway.
   static_cast<void>(rte_eth_promiscuous_enable(id));
-  return {};
-}
-
-// The descriptor of the queue's RX interrupt; -1 if the driver has none. Some refuse to start with
-// interrupts that their bus cannot give them (virtio without MSI-X); then they start without.
-Result<int> start_with_interrupts(std::uint16_t id, const std::string& device, PacketPool& pool) {
-  if (!start(id, device, pool, true)) {
-    static_cast<void>(rte_eth_dev_stop(id));
-    SALLYPORT_TRY_VOID(start(id, device, pool, false));
-    return -1;
-  }
-  // Who cannot arm an interrupt has none, whatever it said to the configuration.
-  if (rte_eth_dev_rx_intr_enable(id, 0) != 0) return -1;
-  static_cast<void>(rte_eth_dev_rx_intr_disable(id, 0));
-  return rte_eth_dev_rx_intr_ctl_q_get_fd(id, 0);
+  return queues;
 }
 
 }  // namespace
@@ -132,7 +150,10 @@ std::size_t TxPort::transmit(std::size_t used) noexcept {
   return sent;
 }
 
-Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, PacketPool& pool) {
+Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device,
+                                               std::span<const PacketPool> pools,
+                                               std::size_t only) {
+  SALLYPORT_CHECK(only < pools.size());
   if (device.empty() || device.size() > 255) {
     return fail(ErrorKind::kInvalid, "port-device", "a PCI address or vdev arguments are needed");
   }
@@ -142,11 +163,26 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device, Packet
   port->interface_ = kernel_interface(device).value_or("");
   if (!port->interface_.empty())
     port->kernel_ = os::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  SALLYPORT_TRY(port->arrivals_, start_with_interrupts(id, device, pool));
-  port->interrupts_ = port->arrivals_ >= 0;
+  bool interrupts = true;
+  Result<Queues> queues = start(id, device, pools, only, interrupts);
+  if (!queues) {
+    // Some refuse to start with interrupts that their bus cannot give them (virtio without MSI-X).
+    static_cast<void>(rte_eth_dev_stop(id));
+    interrupts = false;
+    SALLYPORT_TRY(queues, start(id, device, pools, only, interrupts));
+  }
+  port->rx_queues_ = queues->rx;
+  port->tx_queues_ = queues->tx;
+  for (std::uint16_t queue = 0; queue < std::max(queues->rx, queues->tx); ++queue) {
+    port->queues_.push_back(
+        std::make_unique<EthQueue>(id, queue, queue < queues->tx ? queue : std::uint16_t{0}));
+    if (queue >= queues->rx || !interrupts) continue;
+    interrupts = port->queues_.back()->find_interrupt();
+  }
   std::ranges::set_difference(frame_sockets(), before, std::back_inserter(port->sockets_));
   // One queue pair has one socket, for both directions.
-  if (!port->interrupts_ && port->sockets_.size() == 1) port->arrivals_ = port->sockets_.front();
+  if (!interrupts && port->sockets_.size() == 1 && queues->rx == 1)
+    port->queues_.front()->arrivals_ = port->sockets_.front();
   return port;
 }
 
@@ -161,7 +197,7 @@ void EthPort::forget_link_errors() const noexcept {
 
 PortHealth EthPort::health() const noexcept {
   PortHealth out;
-  if (arrivals_ >= 0 && trusted_) out.woken_by = interrupts_ ? "interrupt" : "socket";
+  out.woken_by = queues_.front()->woken_by();
   rte_eth_stats stats{};
   if (rte_eth_stats_get(id_, &stats) == 0) {
     out.rx_missed = stats.imissed;
@@ -182,15 +218,29 @@ PortHealth EthPort::health() const noexcept {
   return out;
 }
 
-void EthPort::arm() noexcept {
+// Who cannot arm an interrupt has none, whatever it said to the configuration.
+bool EthQueue::find_interrupt() noexcept {
+  if (rte_eth_dev_rx_intr_enable(port_, rx_queue_) != 0) return false;
+  static_cast<void>(rte_eth_dev_rx_intr_disable(port_, rx_queue_));
+  arrivals_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, rx_queue_);
+  interrupts_ = arrivals_ >= 0;
+  return interrupts_;
+}
+
+std::string_view EthQueue::woken_by() const noexcept {
+  if (arrivals_ < 0 || !trusted_) return "polling";
+  return interrupts_ ? "interrupt" : "socket";
+}
+
+void EthQueue::arm() noexcept {
   if (!interrupts_) return;
-  static_cast<void>(rte_eth_dev_rx_intr_enable(id_, 0));
+  static_cast<void>(rte_eth_dev_rx_intr_enable(port_, rx_queue_));
   // What the driver wrote for the device must be there before the last look at the queue.
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void EthPort::disarm() noexcept {
-  if (interrupts_) static_cast<void>(rte_eth_dev_rx_intr_disable(id_, 0));
+void EthQueue::disarm() noexcept {
+  if (interrupts_) static_cast<void>(rte_eth_dev_rx_intr_disable(port_, rx_queue_));
 }
 
 EthPort::~EthPort() {
@@ -198,19 +248,19 @@ EthPort::~EthPort() {
   static_cast<void>(rte_eth_dev_close(id_));
 }
 
-std::size_t EthPort::transmit(std::span<Packet> burst) noexcept {
+std::size_t EthQueue::transmit(std::span<Packet> burst) noexcept {
   std::array<rte_mbuf*, kBurst> raw{};
   const auto count = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
   for (std::size_t i = 0; i < count; ++i) raw[i] = burst[i].release();
-  const std::uint16_t sent = rte_eth_tx_burst(id_, 0, raw.data(), count);
+  const std::uint16_t sent = rte_eth_tx_burst(port_, tx_queue_, raw.data(), count);
   for (std::size_t i = sent; i < count; ++i) burst[i] = Packet(raw[i]);
   return sent;
 }
 
-std::size_t EthPort::receive(std::span<Packet> burst) noexcept {
+std::size_t EthQueue::receive(std::span<Packet> burst) noexcept {
   std::array<rte_mbuf*, kBurst> raw{};
   const auto room = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
-  const std::uint16_t count = rte_eth_rx_burst(id_, 0, raw.data(), room);
+  const std::uint16_t count = rte_eth_rx_burst(port_, rx_queue_, raw.data(), room);
   for (std::size_t i = 0; i < count; ++i) {
     Packet packet(raw[i]);
     packet.arrived(take_whole(*raw[i]));

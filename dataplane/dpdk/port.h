@@ -4,8 +4,10 @@
 // the driver does not take comes back, to be dropped by name (tx-queue-full). It has one send, and
 // that takes an Allowed.
 //
-// EthPort owns a DPDK device: PCI address or vdev arguments ("net_af_packet0,iface=eth1"). Failures
-// carry DPDK's word: kInvalid "port-device" (arguments), kSystem "port-probe", "port-start".
+// EthPort owns a DPDK device: PCI address or vdev arguments ("net_af_packet0,iface=eth1"). Each
+// worker has a queue pair of its own where the device has so many; else there is one, for one of
+// them. Failures carry DPDK's word: kInvalid "port-device" (arguments, more queues than there are
+// workers to read them), kSystem "port-probe", "port-start".
 #pragma once
 
 #include <array>
@@ -54,6 +56,14 @@ struct PortCounters {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_full = 0;
+  PortCounters& operator+=(const PortCounters& other) {
+    rx_packets += other.rx_packets;
+    rx_bytes += other.rx_bytes;
+    tx_packets += other.tx_packets;
+    tx_bytes += other.tx_bytes;
+    tx_full += other.tx_full;
+    return *this;
+  }
 };
 
 // What only the device knows.
@@ -109,13 +119,11 @@ static_assert(CanSend<TxPort, Allowed>);
 static_assert(!CanSend<TxPort, Packet> && !CanSend<TxPort, ParsedPacket> &&
               !CanSend<TxPort, BoundPacket>);
 
-class EthPort final : public PortDriver {
+// One queue pair of a device.
+class EthQueue final : public PortDriver {
  public:
-  // Probes the device and starts it with one queue pair, promiscuous, frames up to kMtu as far
-  // as the driver can be told. The link may still be down.
-  static Result<std::unique_ptr<EthPort>> open(const std::string& device, PacketPool& pool);
-  ~EthPort() override;
-
+  EthQueue(std::uint16_t port, std::uint16_t rx_queue, std::uint16_t tx_queue) noexcept
+      : port_(port), rx_queue_(rx_queue), tx_queue_(tx_queue) {}
   std::size_t transmit(std::span<Packet> burst) noexcept override;
   std::size_t receive(std::span<Packet> burst) noexcept override;
 
@@ -125,6 +133,41 @@ class EthPort final : public PortDriver {
   void arm() noexcept override;
   void disarm() noexcept override;
   void distrust() noexcept override { trusted_ = false; }
+  // PortHealth::woken_by. Any thread.
+  std::string_view woken_by() const noexcept;
+
+ private:
+  friend class EthPort;
+  // Takes the descriptor of its RX interrupt, if the driver can arm one.
+  bool find_interrupt() noexcept;
+  std::uint16_t port_;
+  std::uint16_t rx_queue_;
+  std::uint16_t tx_queue_;
+  int arrivals_ = -1;        // borrowed from the driver
+  bool interrupts_ = false;  // arrivals_ is an interrupt's, which must be asked for
+  std::atomic<bool> trusted_ = true;
+};
+
+class EthPort {
+ public:
+  // Probes the device and starts it, promiscuous, frames up to kMtu as far as the driver can be
+  // told, with a queue pair for each of `pools`, whose buffers it receives into; with one for
+  // pools[only] if it has not so many. The link may still be down.
+  static Result<std::unique_ptr<EthPort>> open(const std::string& device,
+                                               std::span<const PacketPool> pools,
+                                               std::size_t only = 0);
+  static Result<std::unique_ptr<EthPort>> open(const std::string& device, PacketPool& pool) {
+    return open(device, std::span(&pool, 1));
+  }
+  EthPort(const EthPort&) = delete;
+  EthPort& operator=(const EthPort&) = delete;
+  ~EthPort();
+
+  // One, or as many as there are pools. Either may be one alone.
+  std::size_t rx_queues() const noexcept { return rx_queues_; }
+  std::size_t tx_queues() const noexcept { return tx_queues_; }
+  // Transmits by the first one if there is no such tx queue; not from two threads then.
+  PortDriver& queue(std::size_t index) noexcept { return *queues_[index]; }
 
   // Any thread. What the driver does not count is 0.
   PortHealth health() const noexcept;
@@ -137,14 +180,14 @@ class EthPort final : public PortDriver {
  private:
   explicit EthPort(std::uint16_t id) noexcept : id_(id) {}
   std::uint16_t id_;
+  std::uint16_t rx_queues_ = 1;
+  std::uint16_t tx_queues_ = 1;
+  std::vector<std::unique_ptr<EthQueue>> queues_;
   // Of a port over a kernel interface: its name, and a socket to ask the kernel for its link, which
   // the driver does not follow.
   std::string interface_;
   os::UniqueFd kernel_;
   std::vector<int> sockets_;  // the driver's, borrowed; of ports over a kernel interface
-  int arrivals_ = -1;         // borrowed from the driver
-  bool interrupts_ = false;   // arrivals_ is an interrupt's, which must be asked for
-  std::atomic<bool> trusted_ = true;
 };
 
 // Makes one whole buffer of what a driver delivered, as far as it can be. Not for the hot path's

@@ -11,8 +11,8 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/headers.h"
 #include "dataplane/telemetry/counters.h"
 #include "policy/base/units.h"
@@ -59,8 +59,8 @@ class Credits {
   void release(Grant& grant) noexcept;
 
   Counters& counters_;
-  std::vector<Grant> grants_;
-  std::vector<std::uint32_t> in_flight_;  // by rule slot
+  LineVector<Grant> grants_;
+  LineVector<std::uint32_t> in_flight_;  // by rule slot
   std::optional<wire::HandoverProducer> to_terminator_;
   std::optional<wire::HandoverConsumer> from_terminator_;
   std::uint32_t generation_ = 0;

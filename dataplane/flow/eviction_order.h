@@ -25,8 +25,8 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/flow/flow.h"
 
 namespace sallyport::dataplane {
@@ -109,7 +109,7 @@ class EvictionOrder {
     return out;
   }
 
-  std::vector<Link> links_;
+  LineVector<Link> links_;
   std::array<List, kFlowStandings> lists_{};
 };
 

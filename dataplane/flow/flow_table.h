@@ -27,8 +27,8 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
@@ -178,10 +178,10 @@ class FlowTable {
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   [[gnu::noinline]] void file(Flow& flow) noexcept;
 
-  std::vector<Flow> flows_;
-  std::vector<Bucket> buckets_;
+  LineVector<Flow> flows_;
+  LineVector<Bucket> buckets_;
   EvictionOrder eviction_;
-  std::vector<std::uint32_t> held_;  // flows, by row_of() their client
+  LineVector<std::uint32_t> held_;  // flows, by row_of() their client
   std::array<std::uint64_t, 2> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.

@@ -8,9 +8,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "dataplane/allowed.h"
+#include "dataplane/cache_line.h"
 #include "policy/base/units.h"
 
 namespace sallyport::dataplane {
@@ -18,6 +18,7 @@ namespace sallyport::dataplane {
 struct Neighbour {
   enum class State : std::uint8_t { kFree, kAsking, kKnown } state = State::kFree;
   std::uint8_t questions = 0;  // asked since the last answer
+  std::uint8_t askers = 0;     // other workers that wait for the answer, a bit each
   SegmentSlot segment = kNoSegment;
   PortSlot port = kNoPort;
   MacAddress mac;
@@ -37,6 +38,8 @@ class NeighbourTable {
   static constexpr Duration kFresh = std::chrono::seconds(45);
   static constexpr Duration kLife = std::chrono::seconds(75);
 
+  static constexpr std::size_t kMostAskers = 8;
+
   NeighbourTable() : entries_(kBuckets * kWays) {}
 
   Neighbour* find(SegmentSlot segment, const IpAddress& address) noexcept;
@@ -46,7 +49,7 @@ class NeighbourTable {
 
  private:
   std::span<Neighbour> bucket(SegmentSlot segment, const IpAddress& address) noexcept;
-  std::vector<Neighbour> entries_;
+  LineVector<Neighbour> entries_;
 };
 
 }  // namespace sallyport::dataplane

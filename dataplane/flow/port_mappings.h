@@ -19,8 +19,8 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/flow/flow.h"
 #include "policy/base/drop_reasons.h"
 #include "policy/wire/tables.h"
@@ -69,7 +69,7 @@ class PortMappings {
   };
   // The free ports of one (uplink, protocol), the next one first.
   struct Pool {
-    std::vector<std::uint16_t> ring;
+    LineVector<std::uint16_t> ring;
     std::uint32_t head = 0;
     std::uint32_t count = 0;
   };
@@ -83,10 +83,10 @@ class PortMappings {
   std::uint16_t most_of_device_;
   std::array<std::uint64_t, 2> secret_;
   std::array<SegmentSlot, wire::kMaxNatUplinks> uplinks_;
-  std::vector<Pool> pools_;
-  std::vector<Mapping> mappings_;
-  std::vector<std::uint32_t> chains_;
-  std::vector<std::uint16_t> used_;  // by device; the last is for who is none
+  LineVector<Pool> pools_;
+  LineVector<Mapping> mappings_;
+  LineVector<std::uint32_t> chains_;
+  LineVector<std::uint16_t> used_;  // by device; the last is for who is none
   std::uint32_t size_ = 0;
 };
 

@@ -10,8 +10,7 @@
 // Thread: the worker. All memory is taken by the constructor.
 #pragma once
 
-#include <vector>
-
+#include "dataplane/cache_line.h"
 #include "dataplane/dpdk/fragment_table.h"
 #include "dataplane/exits.h"
 
@@ -44,7 +43,7 @@ class Fragments {
   PacketPool& room_;
   Exits& exits_;
   Counters& counters_;
-  std::vector<FragmentTable> tables_;  // by segment
+  LineVector<FragmentTable> tables_;  // by segment
   GoneFragments gone_;
 };
 

@@ -35,7 +35,21 @@ void LearnNames::look_at_dns(const Packet& packet, const Flow& flow, Direction d
   for (const DnsAddress& found : answer->addresses()) {
     names_.install(found.address, name_hash(text), *destination_class, found.ttl_s, now);
     ++counters_.names_learned;
+    if (crew_ == nullptr) continue;
+    Notice notice;
+    notice.kind = Notice::Kind::kName;
+    notice.address = found.address;
+    notice.name = name_hash(text);
+    notice.ttl_s = found.ttl_s;
+    crew_->each_other([&](WorkerSlot other) {
+      if (!crew_->tell(other, notice)) ++counters_.names_untold;
+    });
   }
+}
+
+void LearnNames::told(const Notice& notice, const Tables& tables, Instant now) noexcept {
+  if (const auto destination_class = tables.class_of_name(notice.name))
+    names_.install(notice.address, notice.name, *destination_class, notice.ttl_s, now);
 }
 
 }  // namespace sallyport::dataplane

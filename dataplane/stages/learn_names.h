@@ -9,6 +9,7 @@
 // Thread: the worker; no allocation.
 #pragma once
 
+#include "dataplane/crew.h"
 #include "dataplane/dpdk/packet.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/names/dns_questions.h"
@@ -20,13 +21,16 @@ namespace sallyport::dataplane {
 
 class LearnNames {
  public:
-  explicit LearnNames(Counters& counters) : counters_(counters) {}
+  // `crew`, if there is one, outlives this object and hears of what is learned.
+  LearnNames(Counters& counters, const Crew* crew) : counters_(counters), crew_(crew) {}
   // `packet` is about to leave, as the peer sent it; `flow` is its flow.
   void look(const Packet& packet, const Flow& flow, Direction direction, const Tables& tables,
             Instant now) noexcept {
     if (flow.server_port == kDnsPort && flow.protocol == IpProtocol::kUdp)
       look_at_dns(packet, flow, direction, tables, now);
   }
+  // What another worker has learned.
+  void told(const Notice& name, const Tables& tables, Instant now) noexcept;
   DynamicNames& names() noexcept { return names_; }
 
  private:
@@ -34,6 +38,7 @@ class LearnNames {
   [[gnu::noinline]] void look_at_dns(const Packet& packet, const Flow& flow, Direction direction,
                                      const Tables& tables, Instant now) noexcept;
   Counters& counters_;
+  const Crew* crew_;
   DynamicNames names_;
   DnsQuestions questions_;
 };

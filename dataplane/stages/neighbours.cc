@@ -26,6 +26,22 @@ const IpAddress& subject(const Headers& h) {
 Drop unanswered(const Headers& h) {
   return h.message == Message::kArp ? Drop::kArpUnanswered : Drop::kNdUnanswered;
 }
+static_assert(kMaxWorkers <= NeighbourTable::kMostAskers);
+
+Notice notice_of(Notice::Kind kind, const Neighbour& n) {
+  Notice out;
+  out.kind = kind;
+  out.segment = n.segment;
+  out.address = n.address;
+  return out;
+}
+Notice where(const Neighbour& n) {
+  Notice out = notice_of(Notice::Kind::kIsAt, n);
+  out.port = n.port;
+  out.vlan = n.vlan;
+  out.mac = n.mac;
+  return out;
+}
 Drop unsolicited(const Headers& h) {
   return h.message == Message::kArp ? Drop::kArpUnsolicited : Drop::kNdUnsolicited;
 }
@@ -179,20 +195,55 @@ void Neighbours::learn(BoundPacket&& packet, const SegmentInfo& segment, Instant
     const Drop reason = unsolicited(h);
     return exits_.drop({std::move(packet).release(), reason}, now);
   }
-  n->state = Neighbour::State::kKnown;
-  n->questions = 0;
-  n->mac = h.link_layer.is_zero() ? h.source_mac : h.link_layer;
-  n->port = packet.meta().port;
-  n->vlan = h.vlan;
-  n->due = now + NeighbourTable::kFresh;
-  n->expires = now + NeighbourTable::kLife;
+  Notice found;
+  found.mac = h.link_layer.is_zero() ? h.source_mac : h.link_layer;
+  found.port = packet.meta().port;
+  found.vlan = h.vlan;
   exits_.consume(std::move(packet).release());
-  if (!n->held) return;
-  Allowed held = std::move(*n->held);
-  n->held.reset();
+  is_at(*n, found, segment, now);
+  if (n->askers == 0) return;
+  crew_->each_other([&](WorkerSlot other) {
+    if ((n->askers >> other & 1) != 0) static_cast<void>(crew_->tell(other, where(*n)));
+  });
+  n->askers = 0;
+}
+
+void Neighbours::is_at(Neighbour& n, const Notice& answer, const SegmentInfo& segment,
+                       Instant now) noexcept {
+  n.state = Neighbour::State::kKnown;
+  n.questions = 0;
+  n.mac = answer.mac;
+  n.port = answer.port;
+  n.vlan = answer.vlan;
+  n.due = now + NeighbourTable::kFresh;
+  n.expires = now + NeighbourTable::kLife;
+  if (!n.held) return;
+  Allowed held = std::move(*n.held);
+  n.held.reset();
   exits_.resume();
-  EnforcePolicy::address_to(held, n->port, {n->mac, segment.mac, n->vlan});
+  EnforcePolicy::address_to(held, n.port, {n.mac, segment.mac, n.vlan});
   exits_.send(std::move(held), now);
+}
+
+void Neighbours::told(const Notice& notice, const Tables& tables, Instant now) noexcept {
+  const SegmentInfo* segment = tables.segment(notice.segment);
+  Neighbour* n = table_.find(notice.segment, notice.address);
+  if (segment != nullptr && n != nullptr && n->questions > 0) is_at(*n, notice, *segment, now);
+}
+
+void Neighbours::asked_by(WorkerSlot other, const Notice& notice, const Tables& tables,
+                          Instant now) noexcept {
+  const SegmentInfo* segment = tables.segment(notice.segment);
+  if (segment == nullptr || segment->devices_only()) return;
+  Neighbour* n = table_.find(notice.segment, notice.address);
+  if (n != nullptr && n->state == Neighbour::State::kKnown && now < n->due) {
+    static_cast<void>(crew_->tell(other, where(*n)));
+    return;
+  }
+  if (n == nullptr) n = table_.add(notice.segment, notice.address, now);
+  if (n == nullptr) return;
+  n->askers = static_cast<std::uint8_t>(n->askers | 1U << other);
+  if (now >= n->due) ask(*n, *segment, now);
 }
 
 void Neighbours::answer(BoundPacket&& question, const SegmentInfo& segment, const MacAddress& with,
@@ -240,6 +291,10 @@ void Neighbours::ask(Neighbour& n, const SegmentInfo& segment, Instant now) noex
   if (n.address.is_link_local() && !n.address.is_v4()) own = &segment.link_local;
   n.due = now + NeighbourTable::kRetry;
   if (n.questions < UINT8_MAX) ++n.questions;
+  if (crew_ != nullptr && !crew_->is_first()) {
+    static_cast<void>(crew_->tell(kFirstWorker, notice_of(Notice::Kind::kWhoIs, n)));
+    return;
+  }
   if (own == nullptr) return;
   NeighbourFrame space;
   const NeighbourParty from{segment.mac, *own};

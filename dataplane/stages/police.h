@@ -8,8 +8,8 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/dpdk/packet.h"
 #include "policy/base/units.h"
 
@@ -65,7 +65,7 @@ class Police {
     for (std::uint8_t byte : meta.headers.source_mac.bytes()) h = (h ^ byte) * 0x100000001b3U;
     return kDevicePlaces + (h >> 16) % kOtherPlaces;
   }
-  std::vector<Instant> even_;
+  LineVector<Instant> even_;
 };
 
 }  // namespace sallyport::dataplane

@@ -1,27 +1,28 @@
-// A bounded ring of packets between exactly one producer thread and one consumer thread.
+// A bounded ring of values between exactly one producer thread and one consumer thread. An empty
+// T, as T() makes it, tells that there is nothing; it is never put in.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "dataplane/cache_line.h"
 #include "dataplane/dpdk/packet.h"
 
 namespace sallyport::dataplane {
 
-class PacketRing {
+template <class T>
+class SpscRing {
  public:
   // `room` is a power of two.
-  explicit PacketRing(std::uint32_t room) : slots_(room), mask_(room - 1) {
+  explicit SpscRing(std::uint32_t room) : slots_(room), mask_(room - 1) {
     SALLYPORT_CHECK(room != 0 && (room & mask_) == 0);
   }
-  // False when full: the packet stays the caller's.
-  bool push(Packet& packet) noexcept {
+  // False when full: the value stays the caller's.
+  bool push(T& value) noexcept {
     if (full()) return false;
     const std::uint32_t head = head_.value.load(std::memory_order_relaxed);
-    slots_[head & mask_] = std::move(packet);
+    slots_[head & mask_] = std::move(value);
     head_.value.store(head + 1, std::memory_order_release);
     return true;
   }
@@ -31,11 +32,11 @@ class PacketRing {
                tail_.value.load(std::memory_order_acquire) >
            mask_;
   }
-  // An empty packet when there is none.
-  Packet pop() noexcept {
+  // An empty T when there is none.
+  T pop() noexcept {
     const std::uint32_t tail = tail_.value.load(std::memory_order_relaxed);
     if (tail == head_.value.load(std::memory_order_acquire)) return {};
-    Packet out = std::move(slots_[tail & mask_]);
+    T out = std::exchange(slots_[tail & mask_], T());
     tail_.value.store(tail + 1, std::memory_order_release);
     return out;
   }
@@ -45,10 +46,11 @@ class PacketRing {
   }
 
  private:
-  std::vector<Packet> slots_;
+  LineVector<T> slots_;
   std::uint32_t mask_;
   OwnLine<std::atomic<std::uint32_t>> head_;
   OwnLine<std::atomic<std::uint32_t>> tail_;
 };
+using PacketRing = SpscRing<Packet>;
 
 }  // namespace sallyport::dataplane

@@ -100,6 +100,11 @@ void Capture::waits(const Allowed& allowed) noexcept {
   follow(r->came, r->went);
 }
 
+void Capture::handed_over(std::uint64_t number) noexcept {
+  Record& r = records_[number % kSlots];
+  if (number != 0 && r.number == number) r.number = 0;
+}
+
 void Capture::continue_from(const Capture& other) noexcept {
   for (Record& r : records_) r.number = 0;
   first_ = written_ = other.written_;

@@ -57,6 +57,7 @@ class Capture final : public VerdictObserver {
   void ended(const Packet& packet, Drop reason) noexcept override;
   void left(const Allowed& allowed) noexcept override;
   void waits(const Allowed& allowed) noexcept override;
+  void handed_over(std::uint64_t number) noexcept override;
 
   // Empty, and numbering goes on behind `other`'s last one. Not while a worker writes into this
   // one.

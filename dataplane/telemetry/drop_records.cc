@@ -8,8 +8,8 @@ namespace sallyport::dataplane {
 DropRecords::DropRecords(std::size_t capacity)
     : capacity_(std::bit_ceil(std::clamp<std::size_t>(capacity, 64, 32'768))),
       mask_(2 * capacity_ - 1),
-      records_(std::make_unique<DropRecord[]>(capacity_)),
-      index_(std::make_unique<Hint[]>(mask_ + 1)) {}
+      records_(make_line_array<DropRecord>(capacity_)),
+      index_(make_line_array<Hint>(mask_ + 1)) {}
 
 std::uint16_t DropRecords::add(const DropKey& key, bool overflow, const DropExample& example,
                                Instant now) noexcept {

@@ -11,9 +11,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "dataplane/cache_line.h"
 #include "dataplane/headers.h"
 #include "policy/base/drop_reasons.h"
 #include "policy/base/hash.h"
@@ -158,8 +158,8 @@ class DropRecords {
   std::size_t capacity_;            // a power of two
   std::size_t mask_;                // of index_
   // Arrays whose bounds are the two above: a vector works its own out at each access.
-  std::unique_ptr<DropRecord[]> records_;  // enrolled devices' half, then the others'; a ring each
-  std::unique_ptr<Hint[]> index_;          // by the key's hash
+  LineArray<DropRecord> records_;  // enrolled devices' half, then the others'; a ring each
+  LineArray<Hint> index_;          // by the key's hash
   std::array<std::uint64_t, 2> written_{};
   std::array<Budget, kDeviceBudgets + kPortBudgets> budgets_{};
 };

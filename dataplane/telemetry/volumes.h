@@ -4,12 +4,13 @@
 // for each rule slot that a snapshot may have, 4 MiB.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "dataplane/allowed.h"
+#include "dataplane/cache_line.h"
 #include "policy/wire/tables.h"
 
 namespace sallyport::dataplane {
@@ -20,6 +21,11 @@ struct Volume {
   void add(std::size_t size) noexcept {
     ++packets;
     bytes += size;
+  }
+  Volume& operator+=(const Volume& other) noexcept {
+    packets += other.packets;
+    bytes += other.bytes;
+    return *this;
   }
 };
 
@@ -49,13 +55,22 @@ class Volumes {
     if (allowed.rule() < rules_.size()) rules_[allowed.rule()].add(size);
   }
 
+  // Adds to sums over several workers, by slot; a slot that is not in them is left out.
+  void add_to(std::span<SegmentVolume> segments, std::span<Volume> rules) const noexcept {
+    for (std::size_t i = 0; i < std::min(segments.size(), segments_.size()); ++i) {
+      segments[i].in += segments_[i].in;
+      segments[i].out += segments_[i].out;
+      segments[i].dropped += segments_[i].dropped;
+    }
+    for (std::size_t i = 0; i < std::min(rules.size(), rules_.size()); ++i) rules[i] += rules_[i];
+  }
   std::span<const SegmentVolume> segments() const noexcept { return segments_; }
   // By slot.
   std::span<const Volume> rules() const noexcept { return rules_; }
 
  private:
   std::array<SegmentVolume, wire::kMaxSegments> segments_{};
-  std::vector<Volume> rules_;
+  LineVector<Volume> rules_;
 };
 
 }  // namespace sallyport::dataplane

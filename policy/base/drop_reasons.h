@@ -76,6 +76,7 @@ namespace sallyport {
   X(kFlowTableFull, "flow-table-full", "no place for a new flow")                               \
   X(kFlowDeviceLimit, "flow-device-limit", "device has its share of a full flow table")         \
   X(kHostStackBusy, "host-stack-busy", "ring to the host stack is full")                        \
+  X(kWorkerBusy, "worker-busy", "worker that owns its flow or its way out did not take it")     \
   X(kHostStackPoliced, "host-stack-policed", "device's share of punted packets is used up")     \
   X(kNeighbourPending, "neighbour-pending", "next hop's MAC is not known yet")                  \
   X(kNeighbourTableFull, "neighbour-table-full", "no place to ask for another next hop")        \

@@ -49,7 +49,7 @@ dataplane::PacketPool& test_pool() {
   static dataplane::PacketPool pool = [] {
     dataplane::EalOptions options;
     options.hugepages = dataplane::Hugepages::kOff;
-    options.memory_mb = 64;
+    options.memory_mb = 192;
     if (auto started = dataplane::start_eal(options); !started) give_up(started.error().context);
     auto made = dataplane::make_packet_pool(kPoolSize);
     if (!made) give_up(made.error().context);
@@ -137,6 +137,18 @@ model::Gateway plant() {
   return g;
 }
 
+namespace {
+
+dataplane::PipelineOptions options_of(std::uint32_t flows, Instant now) {
+  dataplane::PipelineOptions options;
+  options.flows = flows;
+  options.hash_secret = {0x0123456789abcdef, 0xfedcba9876543210};
+  options.now = now;
+  return options;
+}
+
+}  // namespace
+
 class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
  public:
   CollectingPort(std::string name, std::vector<Frame>& out) : name_(std::move(name)), out_(out) {}
@@ -160,21 +172,52 @@ class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
 
 PipelineWorld::PipelineWorld(std::optional<model::Gateway> gateway, std::uint32_t flows,
                              dataplane::PortShare nat_ports) {
-  dataplane::PipelineOptions options;
-  options.flows = flows;
-  options.hash_secret = {0x0123456789abcdef, 0xfedcba9876543210};
+  dataplane::PipelineOptions options = options_of(flows, now_);
   options.nat_ports = nat_ports;
-  options.now = now_;
-  pipeline_ =
-      std::make_unique<dataplane::Pipeline>(options, test_pool(), test_datagram_pool(), events_);
-  pipeline_->exits().observe(this);
+  Seat& seat = seats_.emplace_back();
+  seat.pipeline = std::make_unique<dataplane::Pipeline>(options, test_pool(), test_datagram_pool(),
+                                                        seat.events);
+  seat.pipeline->exits().observe(this);
   if (gateway) apply(*gateway);
-  // Without policy there are wires all the same; slots as the compiler gives them.
+  attach_ports(gateway ? *gateway : plant(), gateway.has_value());
+}
+
+PipelineWorld::PipelineWorld(std::size_t workers, std::optional<model::Gateway> gateway,
+                             std::uint32_t flows)
+    : crossings_(std::make_unique<dataplane::Crossings>(workers)) {
+  dataplane::PipelineOptions options = options_of(flows, now_);
+  for (dataplane::WorkerSlot i = 0; i < workers; ++i) {
+    if (workers > 1) options.crew.emplace(i, *crossings_);
+    options.nat_ports = dataplane::Owners(workers).share(i);
+    Seat& seat = seats_.emplace_back();
+    seat.pipeline = std::make_unique<dataplane::Pipeline>(options, test_pool(),
+                                                          test_datagram_pool(), seat.events);
+    seat.pipeline->exits().observe(this);
+    if (i != dataplane::kFirstWorker)
+      seat.pipeline->exits().reach_host_stacks(
+          crossings_->at(i, dataplane::kFirstWorker).permitted);
+  }
+  if (gateway) apply(*gateway);
+  attach_ports(gateway ? *gateway : plant(), gateway.has_value());
+}
+
+// Without policy there are wires all the same; slots as the compiler gives them.
+void PipelineWorld::attach_ports(const model::Gateway& gateway, bool has_policy) {
   std::uint16_t next = 0;
-  for (const model::Port& port : (gateway ? *gateway : plant()).ports) {
-    if (!gateway) port_slots_[port.name] = next++;
+  for (const model::Port& port : gateway.ports) {
+    const std::uint16_t number = next++;
+    if (!has_policy) port_slots_[port.name] = number;
+    const std::uint16_t slot = port_slots_.at(port.name);
     ports_.push_back(std::make_unique<CollectingPort>(port.name, out_));
-    pipeline_->exits().attach_port(port_slots_.at(port.name), *ports_.back());
+    const std::size_t only = number % seats_.size();
+    for (dataplane::WorkerSlot i = 0; i < seats_.size(); ++i) {
+      dataplane::Exits& exits = seats_[i].pipeline->exits();
+      if (number % 2 == 0 || i == only)
+        exits.attach_port(slot, *ports_.back());
+      else
+        exits.reach_port(slot,
+                         crossings_->at(i, static_cast<dataplane::WorkerSlot>(only)).permitted);
+    }
   }
 }
 
@@ -195,7 +238,7 @@ void PipelineWorld::enforce(std::vector<std::uint8_t> snapshot) {
   auto view = wire::SnapshotView::verify(*bytes);
   if (!view) give_up("the plant does not verify: " + view.error().context);
   auto tables = dataplane::Tables::build(*view, bytes);
-  pipeline_->set_tables(tables.get());
+  for (const Seat& seat : seats_) seat.pipeline->set_tables(tables.get());
   tables_ = std::move(tables);
   for (const wire::Port* port : *tables_->view().root().ports()) {
     port_slots_[port->name()->str()] = port->slot();
@@ -203,7 +246,7 @@ void PipelineWorld::enforce(std::vector<std::uint8_t> snapshot) {
   for (const auto& segment : tables_->segments()) {
     if (segment == nullptr || stacks_.contains(segment->name)) continue;
     auto& rings = stacks_[segment->name] = std::make_unique<dataplane::HostStackRings>();
-    pipeline_->exits().attach_host_stack(segment->slot, *rings);
+    pipeline().exits().attach_host_stack(segment->slot, *rings);
   }
 }
 
@@ -212,7 +255,7 @@ std::vector<Frame> PipelineWorld::receive(std::string_view port, ConstBytes fram
   dataplane::Packet packet = test_pool().copy_of(frame);
   if (!packet) give_up("the pool leaks packets, or a frame does not fit");
   packet.meta().fault = std::exchange(fault_, dataplane::RxFault::kNone);
-  pipeline_->from_port(port_slot(port), std::move(packet), now_);
+  reader().from_port(port_slot(port), std::move(packet), now_);
   return collect();
 }
 
@@ -223,7 +266,7 @@ std::vector<Frame> PipelineWorld::receive(std::string_view port,
     packets.push_back(test_pool().copy_of(frame));
     if (!packets.back()) give_up("the pool leaks packets, or a frame does not fit");
   }
-  pipeline_->from_port(port_slot(port), packets, now_);
+  reader().from_port(port_slot(port), packets, now_);
   return collect();
 }
 
@@ -231,7 +274,7 @@ std::vector<Frame> PipelineWorld::receive_from_host(std::string_view segment, Co
   verdict_ = {};
   dataplane::Packet packet = test_pool().copy_of(frame);
   if (!packet) give_up("the pool leaks packets, or a frame does not fit");
-  pipeline_->from_host(segment_slot(segment), std::move(packet), now_);
+  pipeline().from_host(segment_slot(segment), std::move(packet), now_);
   return collect();
 }
 
@@ -240,7 +283,8 @@ void PipelineWorld::block(std::string_view port) {
 }
 
 void PipelineWorld::unplug(std::string_view port) {
-  pipeline_->exits().ports()[port_slot(port)] = dataplane::TxPort();
+  for (const Seat& seat : seats_)
+    seat.pipeline->exits().ports()[port_slot(port)] = dataplane::TxPort();
 }
 
 std::vector<dataplane::Packet> PipelineWorld::exhaust_pool_but_one() {
@@ -255,17 +299,29 @@ std::vector<Frame> PipelineWorld::wait(Duration time) {
   const Instant until = now_ + time;
   while (now_ < until) {
     now_ = std::min(now_ + kStep, until);
-    pipeline_->housekeeping(now_);
+    take_turns();
+    for (const Seat& seat : seats_) seat.pipeline->housekeeping(now_);
   }
   return collect();
 }
 
+std::size_t PipelineWorld::take_turns() {
+  std::size_t came_over = 0;
+  for (const Seat& seat : seats_) came_over += seat.pipeline->take_over(now_);
+  return came_over;
+}
+
 std::vector<Frame> PipelineWorld::collect() {
-  pipeline_->flush(now_);
-  const dataplane::Counters& c = pipeline_->counters();
-  if (c.received + c.originated != c.accounted_for()) {
-    give_up(fmt::format("{} frames came and {} were made, but {} are accounted for", c.received,
-                        c.originated, c.accounted_for()));
+  // Until nothing crosses any more; what is told goes there, is asked, and comes back.
+  for (std::size_t quiet = 0; seats_.size() > 1 && quiet < 3;)
+    quiet = take_turns() == 0 ? quiet + 1 : 0;
+  for (const Seat& seat : seats_) {
+    seat.pipeline->flush(now_);
+    const dataplane::Counters& c = seat.pipeline->counters();
+    if (c.came() != c.accounted_for()) {
+      give_up(fmt::format("{} frames came or were made, but {} are accounted for", c.came(),
+                          c.accounted_for()));
+    }
   }
   for (auto& [name, rings] : stacks_) {
     while (dataplane::Packet packet = rings->to_host.pop()) {

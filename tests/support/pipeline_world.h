@@ -58,6 +58,10 @@ class PipelineWorld : private dataplane::VerdictObserver {
   // The plant under `gateway`'s policy; without one, no tables at all.
   explicit PipelineWorld(std::optional<model::Gateway> gateway = plant(),
                          std::uint32_t flows = 1024, dataplane::PortShare nat_ports = {});
+  // The same of several workers, as dataplane/app/workers.h puts them together: each packet is read
+  // by another one, and of every second port only one has the queue to send by.
+  PipelineWorld(std::size_t workers, std::optional<model::Gateway> gateway,
+                std::uint32_t flows = 1024);
   ~PipelineWorld() override;
 
   // In by a port's wire, or out of a segment's host stack. Returns everything that left. Each time
@@ -85,8 +89,13 @@ class PipelineWorld : private dataplane::VerdictObserver {
   void next_fault(dataplane::RxFault fault) { fault_ = fault; }
 
   const Verdict& verdict() const { return verdict_; }
-  dataplane::Pipeline& pipeline() { return *pipeline_; }
-  dataplane::Events& events() { return events_; }
+  // The first worker's; `read_by` makes it another's turn to read.
+  dataplane::Pipeline& pipeline() { return *seats_.front().pipeline; }
+  dataplane::Events& events() { return seats_.front().events; }
+  std::size_t workers() const { return seats_.size(); }
+  dataplane::Pipeline& pipeline_of(std::size_t worker) { return *seats_[worker].pipeline; }
+  void read_by(std::size_t worker) { turn_ = worker; }
+  const dataplane::Tables& tables() const { return *tables_; }
   Instant now() const { return now_; }
   std::uint16_t segment_slot(std::string_view name) const;
   std::uint16_t port_slot(std::string_view name) const;
@@ -98,11 +107,20 @@ class PipelineWorld : private dataplane::VerdictObserver {
   void ended(const dataplane::Packet& packet, Drop reason) noexcept override;
   void left(const dataplane::Allowed& allowed) noexcept override;
   std::vector<Frame> collect();
+  struct Seat {
+    dataplane::Events events;
+    std::unique_ptr<dataplane::Pipeline> pipeline;
+  };
+  void attach_ports(const model::Gateway& gateway, bool has_policy);
+  dataplane::Pipeline& reader() { return *seats_[turn_++ % seats_.size()].pipeline; }
+  // A turn of every worker; how many packets came over.
+  std::size_t take_turns();
 
   Instant now_ = kStart;
   std::uint64_t revision_ = 0;
-  dataplane::Events events_;
-  std::unique_ptr<dataplane::Pipeline> pipeline_;
+  std::unique_ptr<dataplane::Crossings> crossings_;
+  std::deque<Seat> seats_;
+  std::size_t turn_ = 0;
   std::unique_ptr<const dataplane::Tables> tables_;
   std::map<std::string, std::uint16_t, std::less<>> port_slots_;
   std::vector<std::unique_ptr<CollectingPort>> ports_;

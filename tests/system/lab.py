@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The lab. usage: lab.py [--json FILE] [--keep] [--only PATTERN[,PATTERN]] [--list]
+"""The lab. usage: lab.py [--json FILE] [--keep] [--only PATTERN[,PATTERN]] [--workers N] [--list]
 
 Starts the gateway between network namespaces that stand for hosts, runs real programs through it, prints one line per check
 (what was expected, what was seen), exits 0 only if all hold, and cleans up, also after Ctrl-C and after a failure.
@@ -25,6 +25,7 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="write the outcomes for machines")
     parser.add_argument("--keep", action="store_true", help="leave it running afterwards and say how to explore")
     parser.add_argument("--only", metavar="PATTERN", help="checks whose name matches (shell pattern, comma-separated)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="packet threads of the gateway's dataplane")
     parser.add_argument("--list", action="store_true", help="print the checks and what they expect, run nothing")
     parser.add_argument("--build", default=os.environ.get("SALLYPORT_BUILD", os.path.join(ROOT, "build/dev")),
                         help="the build tree to take the programs from")
@@ -34,7 +35,7 @@ def arguments():
 def inside(args, work_dir, outer_pid):
     """The lab, in its own process and mount namespace. Cleaning up is itself a check."""
     report = checks.Report(colour=sys.stdout.isatty())
-    session = Session(args.build, work_dir, outer_pid)
+    session = Session(args.build, work_dir, outer_pid, args.workers)
     status = 1
     try:
         session.start()

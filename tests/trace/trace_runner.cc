@@ -47,14 +47,15 @@ IpAddress gateway_address(std::string_view segment, IpVersion version) {
 
 }  // namespace
 
-TraceRunner::TraceRunner(std::string file, const TraceCase& trace, IpVersion version)
-    : file_(std::move(file)), trace_(trace), version_(version) {}
+TraceRunner::TraceRunner(std::string file, const TraceCase& trace, IpVersion version,
+                         std::size_t workers)
+    : file_(std::move(file)), trace_(trace), version_(version), workers_(workers) {}
 
 std::string TraceRunner::here() const { return fmt::format("{}:{}", file_, line_); }
 
 void TraceRunner::run() {
   const bool none = !trace_.lines.empty() && trace_.lines.front().words == Words{"policy", "none"};
-  world_.emplace(none ? std::nullopt : std::optional(plant()));
+  world_.emplace(workers_, none ? std::nullopt : std::optional(plant()));
   for (const TraceLine& line : trace_.lines) {
     line_ = line.number;
     play(line);

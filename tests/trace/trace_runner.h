@@ -1,6 +1,6 @@
-// Plays one TraceCase in one IP version against a fresh PipelineWorld. Failures are GoogleTest
-// failures that name file and line, print both frames as scapy expressions and the stages that the
-// packet visited.
+// Plays one TraceCase in one IP version against a fresh PipelineWorld of so many workers. Failures
+// are GoogleTest failures that name file and line, print both frames as scapy expressions and the
+// stages that the packet visited.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace sallyport::testing {
 
 class TraceRunner {
  public:
-  TraceRunner(std::string file, const TraceCase& trace, IpVersion version);
+  TraceRunner(std::string file, const TraceCase& trace, IpVersion version, std::size_t workers);
   void run();
 
  private:
@@ -43,6 +43,7 @@ class TraceRunner {
   std::string file_;
   const TraceCase& trace_;
   IpVersion version_;
+  std::size_t workers_;
   unsigned line_ = 0;
   std::optional<PipelineWorld> world_;
   std::vector<std::uint8_t> came_;  // the last `in`

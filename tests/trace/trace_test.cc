@@ -1,4 +1,5 @@
-// Every tests/trace/cases/*.trace as tests of their own: File/SENTENCE.v4 and .v6.
+// Every tests/trace/cases/*.trace as tests of their own, in both IP versions and by one worker, two
+// and three: whoever reads a packet, what becomes of it is the same.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -15,12 +16,12 @@ namespace {
 
 class TraceTest : public ::testing::Test {
  public:
-  TraceTest(std::string file, TraceCase trace, IpVersion version)
-      : file_(std::move(file)), trace_(std::move(trace)), version_(version) {}
+  TraceTest(std::string file, TraceCase trace, IpVersion version, std::size_t workers)
+      : file_(std::move(file)), trace_(std::move(trace)), version_(version), workers_(workers) {}
   void TestBody() override {
     SCOPED_TRACE(fmt::format("{}:{}: {}", file_, trace_.line, trace_.name));
     const std::uint32_t before = test_pool().free_count();
-    TraceRunner(file_, trace_, version_).run();
+    TraceRunner(file_, trace_, version_, workers_).run();
     EXPECT_EQ(test_pool().free_count(), before) << "packets leak";
   }
 
@@ -28,11 +29,32 @@ class TraceTest : public ::testing::Test {
   std::string file_;
   TraceCase trace_;
   IpVersion version_;
+  std::size_t workers_;
 };
 
 std::string as_test_name(std::string text) {
   std::ranges::replace_if(text, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
   return text;
+}
+
+int register_case(const std::filesystem::path& file, const TraceCase& trace) {
+  int count = 0;
+  for (const std::size_t workers : {1, 2, 3}) {
+    for (const IpVersion version : {IpVersion::k4, IpVersion::k6}) {
+      if (version == IpVersion::k4 ? !trace.v4 : !trace.v6) continue;
+      const std::string name =
+          fmt::format("{}_{}{}", as_test_name(trace.name), version == IpVersion::k4 ? "v4" : "v6",
+                      workers == 1 ? "" : fmt::format("_workers{}", workers));
+      ::testing::RegisterTest(
+          as_test_name(file.stem().string()).c_str(), name.c_str(), nullptr, nullptr, file.c_str(),
+          static_cast<int>(trace.line),
+          [f = file.filename().string(), trace, version, workers]() -> ::testing::Test* {
+            return new TraceTest(f, trace, version, workers);
+          });
+      ++count;
+    }
+  }
+  return count;
 }
 
 int register_all() {
@@ -48,20 +70,7 @@ int register_all() {
       fmt::print(stderr, "{}\n", cases.error().context);
       return 0;
     }
-    for (const TraceCase& trace : *cases) {
-      for (IpVersion version : {IpVersion::k4, IpVersion::k6}) {
-        if (version == IpVersion::k4 ? !trace.v4 : !trace.v6) continue;
-        const std::string name =
-            as_test_name(trace.name) + (version == IpVersion::k4 ? "_v4" : "_v6");
-        ::testing::RegisterTest(
-            as_test_name(file.stem().string()).c_str(), name.c_str(), nullptr, nullptr,
-            file.c_str(), static_cast<int>(trace.line),
-            [f = file.filename().string(), trace, version]() -> ::testing::Test* {
-              return new TraceTest(f, trace, version);
-            });
-        ++count;
-      }
-    }
+    for (const TraceCase& trace : *cases) count += register_case(file, trace);
   }
   return count;
 }

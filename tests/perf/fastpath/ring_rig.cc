@@ -101,13 +101,13 @@ struct RingRig::Parts {
         frames(frames_of(traffic, plant)),
         pipeline(options_now(), pool, datagrams, events),
         taps(pool),
-        prober(pool, *in.host, *out.host, frames) {
+        prober(pool, in.host->queue(0), out.host->queue(0), frames) {
     pipeline.set_tables(&plant.tables());
     Bin bin;
     for (const char* port : {"in", "out"}) pipeline.exits().attach_port(plant.port(port), bin);
     open_flows(traffic, plant, pool, pipeline, os::steady_now());
-    pipeline.exits().attach_port(plant.port("in"), *in.gateway);
-    pipeline.exits().attach_port(plant.port("out"), *out.gateway);
+    pipeline.exits().attach_port(plant.port("in"), in.gateway->queue(0));
+    pipeline.exits().attach_port(plant.port("out"), out.gateway->queue(0));
   }
 
   Cores cores;
@@ -150,9 +150,9 @@ RingRig::~RingRig() = default;
 
 void RingRig::beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work) {
   Parts& p = *parts_;
-  dataplane::Worker worker(
-      p.pipeline, p.taps,
-      {{p.plant.port("in"), p.in.gateway.get()}, {p.plant.port("out"), p.out.gateway.get()}});
+  dataplane::Worker worker(p.pipeline, p.taps,
+                           {{p.plant.port("in"), &p.in.gateway->queue(0)},
+                            {p.plant.port("out"), &p.out.gateway->queue(0)}});
   stay_on(p.cores.gateway);
   worker.start();
   stay_on(p.cores.prober);

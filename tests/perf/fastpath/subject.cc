@@ -94,10 +94,11 @@ class Gateway {
         traffic_(traffic),
         plant_(plant),
         pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, rig.datagrams, events_),
-        poller_(pipeline_, {{plant.port("in"), rig.in.get()}, {plant.port("out"), rig.out.get()}}) {
+        poller_(pipeline_,
+                {{plant.port("in"), &rig.in->queue(0)}, {plant.port("out"), &rig.out->queue(0)}}) {
     pipeline_.set_tables(&plant.tables());
-    pipeline_.exits().attach_port(plant.port("in"), *rig.in);
-    pipeline_.exits().attach_port(plant.port("out"), *rig.out);
+    pipeline_.exits().attach_port(plant.port("in"), rig.in->queue(0));
+    pipeline_.exits().attach_port(plant.port("out"), rig.out->queue(0));
   }
   Pipeline& pipeline() { return pipeline_; }
 

@@ -39,8 +39,8 @@ def verdict(lab, allowed, name, frame):
 def adds_up(lab):
     """(what came in and was made, what became of it), counted between two bursts."""
     counters = lab.gateway.read("show", "counters")
-    came = counters["received"] + counters["originated"]
-    went = counters["forwarded"] + counters["to_host"] + counters["consumed"] + counters["held"] + sum(counters["drops"].values())
+    came = counters["received"] + counters["originated"] + counters["taken_over"]
+    went = sum(counters[name] for name in ("forwarded", "to_host", "consumed", "held", "handed_over")) + sum(counters["drops"].values())
     return came, went
 
 

@@ -12,7 +12,7 @@ DAEMONS = ("setup", "dataplane", "terminator", "control")
 
 
 class Gateway:
-    def __init__(self, network, build_dir, work_dir, log_dir):
+    def __init__(self, network, build_dir, work_dir, log_dir, workers):
         self.network, self.bin, self.work_dir, self.log_dir = network, os.path.join(build_dir, "bin"), work_dir, log_dir
         self.run_dir = os.path.join(work_dir, "run")
         self.state_dir = os.path.join(work_dir, "state")
@@ -26,7 +26,7 @@ class Gateway:
         control_uid = str(pwd.getpwnam("sallyport-control").pw_uid)
         self._add("setup", folders)
         self._add("dataplane", [*folders, "--user", "sallyport-dataplane", "--control-uid", control_uid, "--xdp-object",
-                                os.path.join(build_dir, "bpf/xdp_default_drop.o")])
+                                os.path.join(build_dir, "bpf/xdp_default_drop.o"), "--workers", str(workers)])
         self._add("terminator", [*folders, "--state-dir", self.state_dir])
         self._add("control", [*folders, "--state-dir", self.state_dir, "--config", self.file])
         self._add("exporter", [*folders, "--segment", "office"])

@@ -14,8 +14,9 @@ def free_hugepages():
 
 
 class Session:
-    def __init__(self, build_dir, work_dir, outer_pid):
+    def __init__(self, build_dir, work_dir, outer_pid, workers=1):
         self.build_dir, self.work_dir, self.outer_pid = build_dir, work_dir, outer_pid
+        self.workers = workers
         self.log_dir = os.path.join(work_dir, "log")
         self.network = self.captures = self.devices = self.pki = self.gateway = None
         self.bare = None  # bare.BareControl while it stands in for control
@@ -45,7 +46,7 @@ class Session:
         self.devices = devices.Devices(self.network, self.pki, self.work_dir, self.log_dir,
                                        os.path.join(self.build_dir, "lab"))
         self.devices.start()
-        self.gateway = gateway.Gateway(self.network, self.build_dir, self.work_dir, self.log_dir)
+        self.gateway = gateway.Gateway(self.network, self.build_dir, self.work_dir, self.log_dir, self.workers)
         self.pki.fill_store(os.path.join(self.gateway.state_dir, "keys"), "sallyport-terminator")
 
     def policy(self, extra="", base=None):

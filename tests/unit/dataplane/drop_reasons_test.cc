@@ -17,6 +17,7 @@ using Bytes = std::vector<std::uint8_t>;
 const std::map<Drop, std::string_view> kNotProduced = {
     {Drop::kNatPortsExhausted, "in nat_test.cc, where the uplink has NAPT44"},
     {Drop::kNatDeviceLimit, "likewise"},
+    {Drop::kWorkerBusy, "in workers_test.cc, where there are several"},
 };
 
 class Scene final : public Policy {

@@ -5,7 +5,8 @@
 #include <atomic>
 #include <thread>
 
-#include "dataplane/app/worker.h"
+#include "dataplane/app/workers.h"
+#include "policy/os/clock.h"
 #include "tests/support/netns.h"
 #include "tests/support/pipeline_world.h"
 #include "tests/support/process.h"
@@ -112,6 +113,41 @@ TEST(Threads, WorkerTapThreadAndControlThreadShareNothingUnguarded) {
     worker.do_between_bursts([&](Pipeline& p) { later = p.counters().received; });
     return later > received;
   }));
+}
+
+// Packets of each cross to the other while tables are swapped and everything is read.
+TEST(Threads, TwoWorkersAndControlThreadShareNothingUnguarded) {
+  PipelineWorld world;  // whose tables these are
+  const dataplane::Tables* const tables = world.pipeline().tables();
+  dataplane::PipelineOptions options;
+  options.now = os::steady_now();
+  auto workers = dataplane::Workers::make(2, options);
+  ASSERT_TRUE(workers) << workers.error().context;
+  BusyWire lan1({});
+  BusyWire first(scada_polls_plc(world)), second(scada_polls_plc(world));
+  const std::array<dataplane::PortDriver*, 1> to{&lan1};
+  const std::array<dataplane::PortDriver*, 2> both{&first, &second};
+  (*workers)->attach(world.port_slot("lan1"), to, to);
+  (*workers)->attach(world.port_slot("lan3"), both, both);
+  dataplane::TapThread taps(test_pool());
+  (*workers)->prepare(taps);
+  (*workers)->start();
+  std::uint64_t swaps = 0;
+  EXPECT_TRUE(wait_until(
+      [&] {
+        dataplane::Counters sum;
+        ++swaps;
+        (*workers)->on_each([&](dataplane::Worker& worker, Pipeline& p) {
+          p.set_tables(swaps % 4 == 0 ? nullptr : tables);
+          sum += p.counters();
+          EXPECT_EQ(p.counters().came(), p.counters().accounted_for());
+          EXPECT_FALSE(worker.loads().empty());
+        });
+        (*workers)->watch(os::steady_now());
+        return sum.handed_over > kFrames && sum.taken_over > kFrames && lan1.sent() > kFrames;
+      },
+      std::chrono::seconds(60)))
+      << lan1.sent() << " forwarded";
 }
 
 // A driver that never comes back.

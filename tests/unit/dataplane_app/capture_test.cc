@@ -38,14 +38,18 @@ std::string option(ConstBytes options, std::uint16_t code) {
 
 class CaptureTest : public ::testing::Test {
  protected:
-  CaptureTest() {
+  explicit CaptureTest(std::size_t workers = 1)
+      : world_(workers, plant()), session_(1, world_.now(), workers) {
     for (const char* port : {"lan1", "lan2", "lan3", "wan"}) names_[world_.port_slot(port)] = port;
-    world_.pipeline().exits().observe(&session_.filling());
+    for (std::size_t i = 0; i < workers; ++i)
+      world_.pipeline_of(i).exits().observe(&session_.filling(i));
   }
-  // As the daemon reads: the worker goes over to the other buffer, the full one is written out.
+  // As the daemon reads: each worker goes over to the other buffer, the full ones are written out.
   std::vector<Shown> read() {
-    session_.waiting().continue_from(session_.filling());
-    world_.pipeline().exits().observe(&session_.waiting());
+    for (std::size_t i = 0; i < world_.workers(); ++i) {
+      session_.waiting(i).continue_from(session_.filling(i));
+      world_.pipeline_of(i).exits().observe(&session_.waiting(i));
+    }
     return show(session_.take(context()));
   }
   QueryContext context() { return {world_.pipeline().tables(), names_, world_.now(), 0}; }
@@ -77,7 +81,7 @@ class CaptureTest : public ::testing::Test {
 
   PipelineWorld world_;
   std::map<dataplane::PortSlot, std::string> names_;
-  CaptureSession session_{1, world_.now()};
+  CaptureSession session_;
   CaptureSession::Part part_;
   std::vector<std::uint8_t> stream_;
   std::size_t read_ = 0;
@@ -164,6 +168,27 @@ TEST_F(CaptureTest, ItIsOverWhenNobodyReads) {
   EXPECT_TRUE(session_.abandoned(world_.now()));
   read();
   EXPECT_FALSE(session_.abandoned(world_.now()));
+}
+
+class CaptureOfThree : public CaptureTest {
+ protected:
+  CaptureOfThree() : CaptureTest(3) {}
+};
+
+TEST_F(CaptureOfThree, APacketThatCrossedIsShownOnceInItsOrderWithItsOwnersVerdict) {
+  for (std::uint16_t i = 0; i < 6; ++i) {
+    world_.read_by(i);
+    world_.receive("lan3", syn(static_cast<std::uint16_t>(40000 + i), i % 2 == 0 ? 502 : 503));
+    world_.wait(std::chrono::milliseconds(50));
+  }
+  const auto shown = read();
+  ASSERT_EQ(shown.size(), 6U);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    EXPECT_EQ(shown[i].interface, "lan3");
+    EXPECT_EQ(shown[i].comment.starts_with(i % 2 == 0 ? "allow to lan1" : "drop default-deny"),
+              true)
+        << shown[i].comment;
+  }
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using dataplane::Bell;
 using dataplane::Doze;
 using dataplane::Packet;
 
-const std::vector<dataplane::Poller::PortLoad> kNothing(2);
+const dataplane::LineVector<dataplane::Poller::PortLoad> kNothing(2);
 
 // A port that announces frames as a device does: only while it is armed, and only those that come
 // afterwards.
@@ -104,7 +104,7 @@ TEST(Doze, EachFrameWakesOnceAndSilenceDoesNot) {
 TEST(Doze, APortWhoseFramesComeUnannouncedAgainAndAgainIsPolled) {
   Bellwether broken, sound;
   Doze doze({{0, &sound}, {1, &broken}});
-  std::vector<dataplane::Poller::PortLoad> loads(2);
+  dataplane::LineVector<dataplane::Poller::PortLoad> loads(2);
   const auto doze_once = [&](std::size_t port, bool announced) {
     doze.begin(loads);
     if (announced) (port == 0 ? sound : broken).signal();
@@ -129,6 +129,11 @@ TEST(Doze, APortWhoseFramesComeUnannouncedAgainAndAgainIsPolled) {
   EXPECT_FALSE(doze.possible());
   EXPECT_TRUE(broken.distrusted());
   EXPECT_FALSE(sound.distrusted());
+}
+
+TEST(Doze, NobodyDozesWhoMayNot) {
+  Bellwether port;
+  EXPECT_FALSE(Doze({{0, &port}}, Duration::zero()).possible());
 }
 
 TEST(Doze, TheBellWakesWhoDozesAndIsSilentOtherwise) {
@@ -156,7 +161,8 @@ class SleepingWorker : public ::testing::Test {
   static constexpr Duration kUntilItSleeps = std::chrono::microseconds(300);
 
   SleepingWorker()
-      : worker_(world_.pipeline(), taps_, {{world_.port_slot("lan1"), &lan_}}, kLongest) {
+      : worker_(world_.pipeline(), taps_, {{world_.port_slot("lan1"), &lan_}}, "sleeper",
+                kLongest) {
     world_.pipeline().exits().attach_port(world_.port_slot("lan1"), lan_);
     world_.pipeline().exits().observe(nullptr);
   }

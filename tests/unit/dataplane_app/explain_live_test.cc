@@ -46,14 +46,15 @@ class ExplainLive : public ::testing::Test {
     return {world_.pipeline().tables(), names_, world_.now(), 0};
   }
   json explain(const std::vector<std::string>& words) {
-    const auto told = dataplane::explain_json(words, context(),
-                                              [&](const auto& work) { work(world_.pipeline()); });
+    const auto told = dataplane::explain_json(
+        words, context(), [&](const auto&, const auto& work) { work(world_.pipeline()); });
     EXPECT_TRUE(told) << told.error().context;
     return told ? json::parse(*told) : json();
   }
   Result<std::string> last(const std::vector<std::string>& words) {
-    return dataplane::explain_last_json(words, context(),
-                                        [&](const auto& work) { work(world_.pipeline()); });
+    return dataplane::explain_last_json(
+        words, context(), world_.pipeline().exits().drop_records().snapshot(),
+        [&](const auto&, const auto& work) { work(world_.pipeline()); });
   }
   json explain(const Asked& a) {
     const Host& sender = plant_hosts().at(a.sender);

@@ -19,12 +19,13 @@ class TraceTest : public ::testing::Test {
  protected:
   void trace(const IpAddress& source, const IpAddress& destination, std::uint16_t port) {
     for (const char* name : {"lan1", "lan2", "lan3", "wan"}) names_[world_.port_slot(name)] = name;
-    session_.emplace(1, world_.now(), TracedFlow{{source, destination, 0, port, IpProtocol::kTcp}});
-    world_.pipeline().exits().observe(&session_->filling());
+    session_.emplace(1, world_.now(), 1,
+                     TracedFlow{{source, destination, 0, port, IpProtocol::kTcp}});
+    world_.pipeline().exits().observe(&session_->filling(0));
   }
   json read() {
-    session_->waiting().continue_from(session_->filling());
-    world_.pipeline().exits().observe(&session_->waiting());
+    session_->waiting(0).continue_from(session_->filling(0));
+    world_.pipeline().exits().observe(&session_->waiting(0));
     const auto part = session_->take({world_.pipeline().tables(), names_, world_.now(), 0});
     EXPECT_TRUE(part.pcapng.empty());
     return part.rows;

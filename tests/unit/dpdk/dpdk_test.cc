@@ -61,9 +61,9 @@ TEST(Port, AVdevIsOpenedByItsArgumentsAndCarriesNothing) {
   auto port = EthPort::open("net_null7,no-rx=1", test_pool());
   ASSERT_TRUE(port) << port.error().context;
   std::array<Packet, kBurst> burst;
-  EXPECT_EQ((*port)->receive(burst), 0U);
+  EXPECT_EQ((*port)->queue(0).receive(burst), 0U);
   burst[0] = test_pool().copy_of(std::array<std::uint8_t, 60>{});
-  EXPECT_EQ((*port)->transmit(std::span(burst).first(1)), 1U);
+  EXPECT_EQ((*port)->queue(0).transmit(std::span(burst).first(1)), 1U);
 }
 
 TEST(Port, WhatADriverDoesNotHandUpWholeSaysSo) {

@@ -1,0 +1,71 @@
+// What passes between workers: packets that another one has read, what another one has permitted,
+// and what it has learned.
+#include "dataplane/pipeline.h"
+
+namespace sallyport::dataplane {
+
+bool Pipeline::misplaced(const BoundPacket& packet) const noexcept {
+  return crew_->owners().of(packet.bytes(), packet.headers(), *tables_) != crew_->self();
+}
+
+// Whose ends moved is another's now; here it would hear no answer.
+bool Pipeline::is_mine(const Flow& flow) const noexcept {
+  return !crew_ || crew_->owners().of(flow.client_key(), *tables_) == crew_->self();
+}
+
+// A packet that came over is not sent on: its owner changed while it crossed.
+void Pipeline::hand_over(BoundPacket&& packet, bool came_over, Instant now) noexcept {
+  const WorkerSlot owner = crew_->owners().of(packet.bytes(), packet.headers(), *tables_);
+  Packet raw = std::move(packet).release();
+  if (came_over) return drop(std::move(raw), Drop::kWorkerBusy, now);
+  exits_.hand_over(std::move(raw), crew_->to(owner).packets, now);
+}
+
+// Before the packets that came after it: whoever was told a name may use it at once.
+void Pipeline::hear(Instant now) noexcept {
+  crew_->each_other([&](WorkerSlot other) {
+    while (true) {
+      const Notice notice = crew_->from(other).notices.pop();
+      if (notice.kind == Notice::Kind::kNothing) return;
+      if (tables_ == nullptr) continue;
+      if (notice.kind == Notice::Kind::kName) names_.told(notice, *tables_, now);
+      if (notice.kind == Notice::Kind::kWhoIs) neighbours_.asked_by(other, notice, *tables_, now);
+      if (notice.kind == Notice::Kind::kIsAt) neighbours_.told(notice, *tables_, now);
+    }
+  });
+}
+
+std::size_t Pipeline::take_over(Instant now) noexcept {
+  std::size_t done = 0;
+  if (!crew_) return done;
+  crew_->each_other([&](WorkerSlot other) {
+    Crossing& in = crew_->from(other);
+    std::array<Packet, kMaxBurst> burst;
+    std::size_t count = 0;
+    while (count < burst.size() && (burst[count] = in.packets.pop())) ++count;
+    hear(now);
+    counters_.taken_over += count;
+    done += count;
+    strangers_.begin_burst(kNoPort);
+    came_over_ = true;
+    Waiting waiting;
+    for (Packet& packet : std::span(burst).first(count)) {
+      if (packet.meta().largest_fragment == 0) {
+        enter(std::move(packet), waiting, now);
+        continue;
+      }
+      if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
+      datagram(std::move(packet), true, now);
+    }
+    flow_packets(waiting, now);
+    came_over_ = false;
+    for (std::size_t i = 0; i < kMaxBurst; ++i, ++done) {
+      std::optional<Allowed> permitted = in.permitted.pop();
+      if (!permitted) break;
+      exits_.send_for_other(*std::move(permitted), now);
+    }
+  });
+  return done;
+}
+
+}  // namespace sallyport::dataplane
