@@ -33,6 +33,11 @@ max are of the rounds. The machine is shared: compare ratios.
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other
   ends are ports of DPDK's vhost driver in the same process. The driver and what the worker does are those of a virtio NIC on PCI; the
   interrupt is an eventfd that the other end writes.
+* `tap-*`: one TCP stream over IPv4 between a segment's host stack and a device, each a kernel's stack in a network namespace, with the real
+  TAP thread, pipeline and worker between them; payload that arrived, after 0.3 s. The gateway's port is the device's card: a second TAP thread, which
+  takes and gives frames of a wire and cuts and merges them for the device's kernel, as a card does. `tap-pump` is a thread that copies frames
+  between two such TAPs, in the same process before it, with the same offloads: what the two stacks and the kernel's copies alone allow. Both
+  stacks' work is in the system calls of the threads that move the frames, so it counts as theirs. Five threads share two cores, without hugepages.
 * `find-*`, `classify-*`: cycles per lookup, ours in bursts of 32, beside `rte_hash` (one by one and in bulk) on the same keys and
   `rte_acl` on the same conduits; fewer is better. Ours also finds where both ends of a flow live, which `rte_acl` does not.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.

@@ -87,7 +87,7 @@ def camera_https(lab):
     seen = {}
     for version, address in zip(VERSIONS, topology.GATEWAY_ADDRESS["office"]):
         for least, most in (("--tlsv1.2", "1.2"), ("--tlsv1.3", "1.3")):
-            status, data, detail = tls.fetch(lab, address, version=least, most=most)
+            status, data, detail = tls.fetch_picture(lab, address, least, most)
             seen[f"{version} TLS {most}"] = "whole picture" if data == picture else f"curl {status}, {len(data)} bytes {detail}"
     return PICTURE_MARK in picture and set(seen.values()) == {"whole picture"}, seen
 

@@ -73,13 +73,13 @@ def try_modbus(lab, address, certificate=None, port=802, version=None, seconds=5
     return lab.host("scada").namespace.inside(attempt)
 
 
-def fetch(lab, address, name="picture.jpg", version="--tlsv1.2", most="1.3", timeout=15):
-    """One of the camera's files by curl on the station; returns (exit status, bytes, detail)."""
-    path = os.path.join(lab.work_dir, "fetched")
+def fetch_picture(lab, address, version="--tlsv1.2", most="1.3", timeout=15):
+    """curl on the station; returns (exit status, bytes, detail)."""
+    path = os.path.join(lab.work_dir, "fetched.jpg")
     bracketed = f"[{address}]" if ":" in address else address
     done = lab.host("scada").namespace.run(
         "curl", "-sS", "--max-time", str(timeout), "--cacert", lab.pki.certificate("plant-ca"), version, "--tls-max", most,
-        "--resolve", f"{CAMERA_NAME}:443:{bracketed}", "-o", path, f"https://{CAMERA_NAME}/{name}", check=False,
+        "--resolve", f"{CAMERA_NAME}:443:{bracketed}", "-o", path, f"https://{CAMERA_NAME}/picture.jpg", check=False,
         timeout=timeout + 5)
     data = b""
     if os.path.exists(path):
