@@ -15,8 +15,8 @@ namespace sallyport::bench {
 
 // Two ports of one process; what one sends, the other receives. Each has one thread at a time.
 struct ProcessWire {
-  std::unique_ptr<dataplane::EthPort> gateway, host;
-  std::uint16_t gateway_id = 0;  // DPDK's
+  std::unique_ptr<dataplane::EthPort> host, gateway;  // the gateway's end goes first
+  std::uint16_t gateway_id = 0;                       // DPDK's
 };
 // Of each direction, as many as a port of ours has descriptors.
 inline constexpr unsigned kRingPackets = 1024;

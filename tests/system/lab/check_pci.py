@@ -24,32 +24,48 @@ QUIET_SECONDS = 1.0
 
 
 class Bench:
-    """The guest, its PLC's program and a capture on each of its two wires; made by the first check that needs it."""
+    """The guest, its PLC's program and a capture on each of its two wires; started by the first check that needs it."""
 
     def __init__(self, lab):
         self.build_dir, self.network = lab.build_dir, self
-        self.guest = guest.Guest(lab.build_dir, lab.work_dir, lab.log_dir, CONFIG)
+        self.guest = guest.Guest(lab.work_dir, lab.log_dir)
         self.hosts = self.guest.hosts
-        directory = os.path.join(lab.work_dir, "guest/captures")
-        os.makedirs(directory)
-        self.captures = capture.Captures(directory)
-        for name, host in self.hosts.items():
-            self.captures.add(name, host.namespace, "eth0")
-        self.plc = Process("pci-plc", [os.path.join(lab.build_dir, "lab/plc"), "502"], lab.log_dir, namespace=self.host("pci-plc").namespace).start()
+        self.captures = self.plc = self.failure = None
+        self.started = False
+
+    def start(self, lab):
+        try:
+            self.guest.boot(lab.build_dir, CONFIG)
+            directory = os.path.join(lab.work_dir, "guest/captures")
+            os.makedirs(directory)
+            self.captures = capture.Captures(directory)
+            for name, host in self.hosts.items():
+                self.captures.add(name, host.namespace, "eth0")
+            self.plc = Process("pci-plc", [os.path.join(lab.build_dir, "lab/plc"), "502"], lab.log_dir,
+                               namespace=self.host("pci-plc").namespace).start()
+            self.guest.start_gateway()
+            self.started = True
+        except Exception as error:
+            self.failure = error
+            raise
 
     def host(self, name):
         return self.hosts[name]
 
     def close(self):
-        self.captures.close()
-        self.plc.stop()
+        if self.captures:
+            self.captures.close()
+        if self.plc:
+            self.plc.stop()
         self.guest.close()
 
 
 def bench(lab):
-    if lab.bench is None:
-        lab.bench = Bench(lab)
-        lab.bench.guest.start_gateway()
+    lab.bench = lab.bench or Bench(lab)
+    if lab.bench.failure:
+        raise RuntimeError(f"there is no guest: {lab.bench.failure}")
+    if not lab.bench.started:
+        lab.bench.start(lab)
     return lab.bench
 
 

@@ -19,7 +19,9 @@ from .process import Process
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 MODULES = ("irqbypass", "vfio_virqfd", "vfio", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci", "tun")
 PROGRAMS = {"/usr/sbin": ("sallyport-setup", "sallyport-dataplane", "sallyport-terminator", "sallyport-control"), "/usr/bin": ("sallyctl",)}
-DRIVERS = "/usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0"
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+DRIVERS = LIBRARIES + "/dpdk/pmds-23.0"
 USERS = ("sallyport-dataplane", "sallyport-terminator", "sallyport-control")
 MEMORY_MB = 1280
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -107,9 +109,13 @@ class Archive:
 
 
 def needed(paths):
-    """The shared objects that programs need, by the names under which they are looked for."""
-    listed = netns.run("ldd", *paths).stdout
-    return sorted(set(re.findall(r"(?:=> |\t)(/\S+) \(0x", listed)))
+    """The shared objects that programs need, and those that these need, by the names under which they are looked for."""
+    found, asked = {LOADER}, list(paths)
+    while asked:
+        names = set(re.findall(r"\(NEEDED\).*\[(.+)\]", netns.run("readelf", "--dynamic", "--wide", *asked).stdout))
+        asked = [path for path in sorted(os.path.join(LIBRARIES, name) for name in names) if path not in found and os.path.exists(path)]
+        found.update(asked)
+    return sorted(found)
 
 
 def build_image(path, build_dir, scratch, config):
@@ -157,18 +163,21 @@ class Wire:
 
 
 class Guest:
-    """Boots; `run` is a command in it, `monitor` one of QEMU's."""
+    """After boot(): `run` is a command in it, `monitor` one of QEMU's."""
 
-    def __init__(self, build_dir, work_dir, log_dir, config):
+    def __init__(self, work_dir, log_dir):
+        self._log_dir = log_dir
         self.nics = {nic.port: nic for nic in nics()}
         self.hosts = {nic.host.name: nic.host for nic in self.nics.values()}
         self._folder = os.path.join(work_dir, "guest")
         self._agent = self._monitor = self.process = None
+
+    def boot(self, build_dir, config):
         os.makedirs(self._folder)
         image = os.path.join(self._folder, "image")
         build_image(image, build_dir, self._folder, config)
         wires = [self._plug(nic) for nic in self.nics.values()]
-        self.process = Process("guest-qemu", self._command(image, wires), log_dir)
+        self.process = Process("guest-qemu", self._command(image, wires), self._log_dir)
         self.process.start(keep=[wire.descriptor for wire in wires])
         for wire in wires:
             os.close(wire.descriptor)

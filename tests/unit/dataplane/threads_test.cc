@@ -1,6 +1,7 @@
 // The worker, the TAP thread and the control thread at once, with a real TAP: what tsan watches.
 // Needs root, for a network namespace of its own.
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include <atomic>
 #include <thread>
@@ -148,6 +149,54 @@ TEST(Threads, TwoWorkersAndControlThreadShareNothingUnguarded) {
       },
       std::chrono::seconds(60)))
       << lan1.sent() << " forwarded";
+}
+
+// A port that would wake the worker, and has nothing to wake it for.
+class QuietWire final : public dataplane::PortDriver {
+ public:
+  std::size_t transmit(std::span<dataplane::Packet> /*burst*/) noexcept override { return 0; }
+  std::size_t receive(std::span<dataplane::Packet> /*burst*/) noexcept override { return 0; }
+  int arrivals() const noexcept override { return fd_.get(); }
+
+ private:
+  os::UniqueFd fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+};
+
+// Slept through, each frame would wait for the second that this worker sleeps.
+TEST(Threads, EachFrameOutOfAHostStackWakesASleepingWorker) {
+  if (!is_root()) GTEST_SKIP() << "needs root for a network namespace";
+  constexpr std::uint64_t kSingly = 20;
+  PipelineWorld world;
+  const std::uint16_t field = world.segment_slot("field");
+  QuietWire lan1;
+  world.pipeline().exits().attach_port(world.port_slot("lan1"), lan1);
+  world.pipeline().exits().observe(nullptr);
+  Namespace inside("field");
+  os::UniqueFd tap = make_tap(inside);
+  ASSERT_TRUE(tap);
+  inside.ip({"link", "set", "tap0", "up"});
+  dataplane::TapThread taps(test_pool());
+  dataplane::Worker worker(world.pipeline(), taps, {{world.port_slot("lan1"), &lan1}}, "sleeper",
+                           std::chrono::seconds(1));
+  ASSERT_TRUE(worker.woken());
+  dataplane::HostStackRings rings;
+  rings.worker = worker.bell();
+  ASSERT_TRUE(taps.start());
+  ASSERT_TRUE(taps.attach(field, std::move(tap), rings));
+  world.pipeline().exits().attach_host_stack(field, rings);
+  worker.start();
+  Wire wire(inside, "tap0");
+  const std::vector<std::uint8_t> frame = meter_pings_gateway(world);
+  const auto start = std::chrono::steady_clock::now();
+  for (std::uint64_t i = 0; i < kSingly; ++i) {
+    const std::uint64_t before = taps.counters().from_host;
+    wire.send(frame);
+    ASSERT_TRUE(
+        wait_until([&] { return taps.counters().from_host > before && rings.from_host.empty(); }));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(kSingly / 3));
+  worker.do_between_bursts([&](Pipeline& p) { p.exits().detach_host_stack(field); });
+  taps.detach(field);
 }
 
 // A driver that never comes back.

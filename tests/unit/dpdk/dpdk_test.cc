@@ -64,6 +64,9 @@ TEST(Port, AVdevIsOpenedByItsArgumentsAndCarriesNothing) {
   EXPECT_EQ((*port)->queue(0).receive(burst), 0U);
   burst[0] = test_pool().copy_of(std::array<std::uint8_t, 60>{});
   EXPECT_EQ((*port)->queue(0).transmit(std::span(burst).first(1)), 1U);
+  // Its driver has no interrupts, whatever it says to being configured with them.
+  EXPECT_EQ((*port)->queue(0).arrivals(), -1);
+  EXPECT_EQ((*port)->health().woken_by, "polling");
 }
 
 TEST(Port, WhatADriverDoesNotHandUpWholeSaysSo) {
