@@ -112,7 +112,7 @@ TEST(SetupRecord, AnotherMagicVersionOrOperationEndsTheConnection) {
       {"magic", [](SetupRequest& r) { r.magic ^= 1; }},
       {"version", [](SetupRequest& r) { ++r.version; }},
       {"operation", [](SetupRequest& r) { r.op = SetupOp::kRouteLocalAdd; }},
-      {"operation", [](SetupRequest& r) { r.op = static_cast<SetupOp>(18); }},
+      {"operation", [](SetupRequest& r) { r.op = static_cast<SetupOp>(19); }},
       {"operation", [](SetupRequest& r) { r.op = static_cast<SetupOp>(0xffff); }},
   };
   for (const auto& [what, spoil] : cases) {
