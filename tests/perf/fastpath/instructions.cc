@@ -44,18 +44,4 @@ std::vector<std::string> grown(const Instructions& baseline, const Instructions&
   return out;
 }
 
-std::vector<std::string> dearer_for_two(const Instructions& counted) {
-  constexpr std::string_view kTwo = "two-workers", kOne = "whole";
-  std::vector<std::string> out;
-  for (const auto& [name, value] : counted) {
-    if (!name.ends_with(kTwo)) continue;
-    const std::string alone = name.substr(0, name.size() - kTwo.size()) + std::string(kOne);
-    const auto one = counted.find(alone);
-    if (one == counted.end() || value > one->second * (1 + kMayGrow))
-      out.push_back(fmt::format("{}: {:.1f} instructions a packet, and one worker takes {:.1f}",
-                                name, value, one == counted.end() ? 0 : one->second));
-  }
-  return out;
-}
-
 }  // namespace sallyport::bench

@@ -23,8 +23,5 @@ inline constexpr double kMayGrow = 0.05;
 // A line for each figure that is missing on one side or has grown by more than kMayGrow; empty if
 // all is well.
 std::vector<std::string> grown(const Instructions& baseline, const Instructions& counted);
-// Issue 5's target: a line for each case that costs two workers more than kMayGrow above what it
-// costs one ("two-workers" against "whole").
-std::vector<std::string> dearer_for_two(const Instructions& counted);
 
 }  // namespace sallyport::bench

@@ -1,9 +1,7 @@
 #include "tests/perf/fastpath/stages.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/eal.h"
@@ -105,71 +103,6 @@ struct Bench {
   const Tables& pipeline_tables() const { return plant.tables(); }
 };
 
-// Two packet paths with the flows of a case between them.
-class Pair {
- public:
-  Pair(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, PacketPool& datagrams,
-       Keeper& in, Keeper& out, const PipelineOptions& options)
-      : plant_(plant), pool_(pool), now_(options.now) {
-    for (WorkerSlot i = 0; i < events_.size(); ++i) {
-      PipelineOptions own = options;
-      own.crew.emplace(i, crossings_);
-      own.nat_ports = owners_.share(i);
-      pipelines_[i] = std::make_unique<Pipeline>(own, pool, datagrams, events_[i]);
-      pipelines_[i]->set_tables(&plant.tables());
-      pipelines_[i]->exits().attach_port(plant.port("in"), in);
-      pipelines_[i]->exits().attach_port(plant.port("out"), out);
-    }
-    for (std::size_t i = 0; i < c.packets; ++i) {
-      const Opening opening = opening_of(c, plant, i);
-      Pipeline& owner = owner_of(opening.syn);
-      for (const auto& [port, frame] : {std::pair{"in", &opening.syn},
-                                        {"out", &opening.answer},
-                                        {"in", &opening.established}}) {
-        owner.from_port(plant.port(port), pool.copy_of(*frame), now_);
-        owner.flush(now_);
-      }
-    }
-    in.forget();
-    out.forget();
-  }
-  void whole(const std::vector<FrameBytes>& frames) {
-    std::array<std::vector<Packet>, 2> packets;
-    for (const FrameBytes& frame : frames)
-      packets[&owner_of(frame) == pipelines_[0].get() ? 0 : 1].push_back(pool_.copy_of(frame));
-    SALLYPORT_CHECK(packets[0].size() > frames.size() / 4 && packets[1].size() > frames.size() / 4);
-    begin_counting();
-    for (std::size_t worker = 0; worker < packets.size(); ++worker) {
-      Pipeline& pipeline = *pipelines_[worker];
-      const std::span all(packets[worker]);
-      for (std::size_t i = 0; i < all.size(); i += Pipeline::kMaxBurst) {
-        pipeline.from_port(plant_.port("in"),
-                           all.subspan(i, std::min(Pipeline::kMaxBurst, all.size() - i)), now_);
-        pipeline.take_over(now_);
-      }
-      pipeline.flush(now_);
-    }
-    end_counting();
-    for (const auto& pipeline : pipelines_)
-      SALLYPORT_CHECK(pipeline->counters().handed_over == 0 &&
-                      pipeline->counters().taken_over == 0);
-  }
-
- private:
-  Pipeline& owner_of(const FrameBytes& frame) {
-    Headers h;
-    SALLYPORT_CHECK(!parse_frame(frame, h));
-    return *pipelines_[owners_.of(frame, h, plant_.tables())];
-  }
-  const BuiltPlant& plant_;
-  PacketPool& pool_;
-  Instant now_;
-  Owners owners_{2};
-  Crossings crossings_{2};
-  std::array<Events, 2> events_;
-  std::array<std::unique_ptr<Pipeline>, 2> pipelines_;
-};
-
 }  // namespace
 
 int run_counted(const TrafficCase& c, std::string_view stage) {
@@ -186,11 +119,6 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   PipelineOptions options;
   options.hash_secret = kBenchSecret;
   options.now = os::steady_now();
-  if (stage == "two-workers") {
-    Pair pair(c, plant, *pool, *datagrams, in, out, options);
-    pair.whole(frames_of(c, plant));
-    return 0;
-  }
   Pipeline pipeline(options, *pool, *datagrams, events);
   pipeline.set_tables(&plant.tables());
   pipeline.exits().attach_port(plant.port("in"), in);

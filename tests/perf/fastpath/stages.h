@@ -10,9 +10,7 @@ namespace sallyport::bench {
 
 // What is counted: a stage alone over many packets ("parse", "bind", "find": hash and flow table),
 // or the path as a "whole", from a received burst until the driver has it (or the pool has it
-// back), or the same on "two-workers", each with the packets that are its own, and with everything
-// that it does each burst because there is another one. Under callgrind, in this process; what
-// main() returns.
+// back). Under callgrind, in this process; what main() returns.
 int run_counted(const TrafficCase& c, std::string_view stage);
 
 }  // namespace sallyport::bench
