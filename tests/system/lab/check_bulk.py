@@ -7,7 +7,7 @@ import threading
 from . import topology
 from .checks import check
 
-SIZE = 16 << 20  # each way
+SIZE = 4 << 20  # each way
 PLAIN, SECURE = 9100, 9443
 # What so much data comes to in segments of a wire, were half of them single.
 SEGMENTS = SIZE // 1500 // 2
