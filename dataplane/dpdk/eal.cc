@@ -5,12 +5,16 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 
@@ -20,6 +24,9 @@ namespace sallyport::dataplane {
 namespace {
 
 constexpr std::uint32_t kCacheSize = 128;
+constexpr std::size_t kSmallPage = 4096;
+constexpr std::size_t kElementHeader =
+    RTE_ALIGN_CEIL(sizeof(rte_mempool_objhdr), RTE_MEMPOOL_ALIGN);
 // Datagrams that were made whole and have not left yet. Those for a wire are cut and gone at once;
 // the others wait in a host stack's ring or for a neighbour's MAC.
 constexpr std::uint32_t kDatagramBuffers = 255;
@@ -43,6 +50,28 @@ int first_cpu() {
     if (CPU_ISSET(cpu, &set)) return cpu;
   }
   return 0;
+}
+
+// Gives the pool its buffers, one right behind the other; 0 or an errno.
+//
+// AF_XDP's driver registers the first (buffers x size of one) bytes of the pool with the kernel.
+// DPDK, left to itself, lets no buffer cross a page: with pages of 4 KiB every buffer takes one,
+// and four in ten lie behind that area. The kernel does not take them as frames to receive into,
+// and throws them away as frames to send; the driver never gets them back. That no buffer need be
+// contiguous on the bus (the pool's flag) is true of one that is contiguous as a whole, which it is
+// where bus addresses are virtual ones (--iova-mode=va).
+int fill_without_gaps(rte_mempool& pool) {
+  const std::size_t size =
+      std::size_t{pool.size} * (pool.header_size + pool.elt_size + pool.trailer_size);
+  const std::string name = fmt::format("{}_memory", pool.name);
+  const rte_memzone* zone = rte_memzone_reserve_aligned(name.c_str(), size, SOCKET_ID_ANY,
+                                                        RTE_MEMZONE_IOVA_CONTIG, kSmallPage);
+  if (zone == nullptr) return rte_errno;
+  // A pool lives as long as the process, and nobody frees the zone.
+  const int filled = rte_mempool_populate_iova(&pool, static_cast<char*>(zone->addr), zone->iova,
+                                               zone->len, nullptr, nullptr);
+  if (filled < 0) return -filled;
+  return static_cast<std::uint32_t>(filled) == pool.size ? 0 : ENOMEM;
 }
 
 }  // namespace
@@ -111,12 +140,32 @@ Result<void> start_eal(const EalOptions& options) {
 bool eal_uses_hugepages() noexcept { return with_hugepages; }
 
 Result<PacketPool> make_packet_pool(std::uint32_t packets, std::uint16_t room, const char* name) {
-  rte_mempool* pool =
-      rte_pktmbuf_pool_create(name, packets, kCacheSize, kPacketPrivateSize, room, SOCKET_ID_ANY);
-  if (pool == nullptr) {
+  const auto no_memory = [&](int error) {
     return fail(ErrorKind::kExhausted, "dpdk-pool",
-                fmt::format("no memory for {} packets: {}", packets, rte_strerror(rte_errno)));
+                fmt::format("no memory for {} packets: {}", packets, rte_strerror(error)));
+  };
+  // What rte_pktmbuf_pool_create() does, but for where the buffers lie: see fill_without_gaps().
+  std::size_t element = sizeof(rte_mbuf) + kPacketPrivateSize + room;
+  unsigned flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+  // In small pages a buffer of more than half of one gets it whole: a NIC that reads and writes the
+  // buffers itself (AF_XDP without a copy) takes none that crosses into a page that is elsewhere.
+  if (!with_hugepages && element > kSmallPage / 2 && element < kSmallPage - kElementHeader) {
+    element = kSmallPage - kElementHeader;
+    flags |= RTE_MEMPOOL_F_NO_SPREAD;  // nothing added for the sake of memory channels
   }
+  rte_mempool* pool =
+      rte_mempool_create_empty(name, packets, static_cast<unsigned>(element), kCacheSize,
+                               sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags);
+  if (pool == nullptr) return no_memory(rte_errno);
+  if (const int error = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
+      error != 0)
+    return no_memory(-error);
+  rte_pktmbuf_pool_private rooms{};
+  rooms.mbuf_data_room_size = room;
+  rooms.mbuf_priv_size = kPacketPrivateSize;
+  rte_pktmbuf_pool_init(pool, &rooms);
+  if (const int error = fill_without_gaps(*pool); error != 0) return no_memory(error);
+  rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
   return PacketPool(pool);
 }
 
