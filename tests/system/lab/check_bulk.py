@@ -11,8 +11,8 @@ SIZE = 4 << 20  # each way
 PLAIN, SECURE = 9100, 9443
 # What so much data comes to in segments of a wire, were half of them single.
 SEGMENTS = SIZE // 1500 // 2
-CONDUIT = f"""  camera-records:
-    from: camera
+CONDUIT = f"""  %s-records:
+    from: %s
     to: {{ address: [{topology.BROKER[0]}, "{topology.BROKER[1]}"] }}
     service: tcp/{PLAIN}
     terminate: {{ side: outbound, server: {{ name: {topology.BROKER_NAME}, port: {SECURE} }}, server-ca: cloud-ca, certificate: gw-client }}
@@ -66,13 +66,13 @@ class Archive:
         self._listener.close()
 
 
-def bulk_passes(lab, version):
-    lab.policy(CONDUIT)
+def bulk_passes(lab, source, version):
+    lab.policy(CONDUIT % (source, source))
     family = (socket.AF_INET, socket.AF_INET6)[version]
     there, back = random.randbytes(SIZE), random.randbytes(SIZE)
     before, given, error = counted(lab), b"", ""
     with Archive(lab, socket.AF_INET6, back) as archive:
-        client = lab.host("camera").namespace.inside(lambda: socket.socket(family, socket.SOCK_STREAM))
+        client = lab.host(source).namespace.inside(lambda: socket.socket(family, socket.SOCK_STREAM))
         with client:
             client.settimeout(60)
             try:
@@ -94,9 +94,14 @@ def bulk_passes(lab, version):
 @check("bulk-terminated", f"{SIZE >> 20} MiB each way between the camera and the cloud, plain and TLS, byte for byte; most segments reach the host stacks merged "
        "and leave them in frames of several")
 def bulk_terminated(lab):
-    return bulk_passes(lab, 0)
+    return bulk_passes(lab, "camera", 0)
 
 
 @check("bulk-terminated-ipv6", "the same over IPv6")
 def bulk_terminated_ipv6(lab):
-    return bulk_passes(lab, 1)
+    return bulk_passes(lab, "camera", 1)
+
+
+@check("bulk-terminated-af-xdp", "the same between the meter and the cloud: what the host stacks send leaves by an AF_XDP port, in every buffer that the pool has")
+def bulk_terminated_af_xdp(lab):
+    return bulk_passes(lab, "meter", 0)
