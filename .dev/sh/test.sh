@@ -47,13 +47,13 @@ test_lab() {
   test_lab_with_two_workers
 }
 
-# What reaches every kind of owner: terminated, direct, mapped, in pieces, both IP versions. Not yet what loads an AF_XDP port (docs/state.md).
+# What reaches every kind of owner: terminated, direct, mapped, in pieces, both IP versions, revisions, a killed process.
 test_lab_with_two_workers() {
   local json="$root/build/lab-workers.json" rc=0
   if (($(nproc) < 2)); then note "one processor: the lab does not run with two workers"; return 0; fi
   rm -f "$json"
   step "the lab with two workers" run_lab "$json" --workers 2 --only \
-    'tls-*,meter-*,devices-*,fragments-*,explain-agrees,capture-*,trace-*,napt44*,path-mtu*,hop-limit,workers*,policy-hostile-corpus,counters-add-up,captures-complete' || rc=$?
+    'tls-*,meter-*,devices-*,fragments-*,explain-agrees,capture-*,trace-*,tcp-*,napt44*,path-mtu*,hop-limit,apply-*,kill-dataplane,workers*,policy-hostile-corpus,counters-add-up,captures-complete' || rc=$?
   tally_file lab "$json" "$rc" "the lab with two workers"
 }
 
