@@ -27,13 +27,14 @@ struct LineAllocator {
   explicit(false) LineAllocator(const LineAllocator<U>&) noexcept {}
   static constexpr std::align_val_t kAlignment{alignof(T) > kCacheLine ? alignof(T) : kCacheLine};
   static constexpr std::size_t whole_lines(std::size_t count) noexcept {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, and its size is meant
     return (count * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
   }
   T* allocate(std::size_t count) {
     return static_cast<T*>(::operator new(whole_lines(count), kAlignment));
   }
   void deallocate(T* at, std::size_t count) noexcept {
-    ::operator delete(at, whole_lines(count), kAlignment);
+    ::operator delete(static_cast<void*>(at), whole_lines(count), kAlignment);
   }
   friend bool operator==(const LineAllocator&, const LineAllocator&) noexcept { return true; }
 };

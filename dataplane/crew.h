@@ -71,7 +71,7 @@ class Crew {
   Crossing& from(WorkerSlot other) const noexcept { return crossings_->at(other, self_); }
   template <class Use>
   void each_other(Use&& use) const noexcept {
-    for (WorkerSlot other = 0; other < crossings_->workers(); ++other)
+    for (const WorkerSlot other : all_of(crossings_->workers()))
       if (other != self_) use(other);
   }
   // False when it was not said, because there is no room. (Next hops are asked for again anyway.)

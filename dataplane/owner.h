@@ -19,6 +19,8 @@
 // they are leaves the flow where it is. Accepts anything that was parsed. Thread: pure. design §4.
 #pragma once
 
+#include <ranges>
+
 #include "dataplane/allowed.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
@@ -29,6 +31,10 @@ namespace sallyport::dataplane {
 using WorkerSlot = std::uint16_t;
 // Host stacks, neighbour messages and handshake credits are its.
 inline constexpr WorkerSlot kFirstWorker = 0;
+// All of `workers`, at most kMaxWorkers.
+inline auto all_of(std::size_t workers) noexcept {
+  return std::views::iota(kFirstWorker, static_cast<WorkerSlot>(workers));
+}
 // So that each has ports enough to stand for inside endpoints.
 inline constexpr std::size_t kMaxWorkers = 8;
 

@@ -15,7 +15,7 @@ Result<std::unique_ptr<Workers>> Workers::make(std::size_t count, PipelineOption
   std::unique_ptr<Workers> out(new Workers(count));
   const Owners owners(count);
   options.flows = static_cast<std::uint32_t>((options.flows + count - 1) / count);
-  for (WorkerSlot i = 0; i < count; ++i) {
+  for (const WorkerSlot i : all_of(count)) {
     const std::string number = std::to_string(i);
     SALLYPORT_TRY(PacketPool pool,
                   make_packet_pool(kPoolPackets, kWholeFrame, ("packets" + number).c_str()));
@@ -48,7 +48,7 @@ void Workers::attach(PortSlot slot, std::span<PortDriver* const> rx,
                      std::span<PortDriver* const> tx) {
   const auto reader = static_cast<WorkerSlot>(next_reader());
   ++attached_;
-  for (WorkerSlot i = 0; i < seats_.size(); ++i) {
+  for (const WorkerSlot i : all_of(seats_.size())) {
     Seat& seat = *seats_[i];
     if (rx.size() > 1 || i == reader) seat.ports.push_back({slot, rx[rx.size() > 1 ? i : 0]});
     if (tx.size() > 1 || i == reader)

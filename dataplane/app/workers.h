@@ -60,10 +60,10 @@ class Workers {
         : pool(own_pool), datagrams(own_datagrams), pipeline(options, pool, datagrams, events) {}
     PacketPool pool;
     PacketPool datagrams;
+    std::vector<Worker::Port> ports;
+    std::unique_ptr<Worker> worker;  // ends first, see ~Workers
     Events events;
     Pipeline pipeline;
-    std::vector<Worker::Port> ports;
-    std::unique_ptr<Worker> worker;
   };
   explicit Workers(std::size_t count) : crossings_(count) {}
 

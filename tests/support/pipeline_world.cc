@@ -186,7 +186,7 @@ PipelineWorld::PipelineWorld(std::size_t workers, std::optional<model::Gateway> 
                              std::uint32_t flows)
     : crossings_(std::make_unique<dataplane::Crossings>(workers)) {
   dataplane::PipelineOptions options = options_of(flows, now_);
-  for (dataplane::WorkerSlot i = 0; i < workers; ++i) {
+  for (const dataplane::WorkerSlot i : dataplane::all_of(workers)) {
     if (workers > 1) options.crew.emplace(i, *crossings_);
     options.nat_ports = dataplane::Owners(workers).share(i);
     Seat& seat = seats_.emplace_back();
@@ -210,7 +210,7 @@ void PipelineWorld::attach_ports(const model::Gateway& gateway, bool has_policy)
     const std::uint16_t slot = port_slots_.at(port.name);
     ports_.push_back(std::make_unique<CollectingPort>(port.name, out_));
     const std::size_t only = number % seats_.size();
-    for (dataplane::WorkerSlot i = 0; i < seats_.size(); ++i) {
+    for (const dataplane::WorkerSlot i : dataplane::all_of(seats_.size())) {
       dataplane::Exits& exits = seats_[i].pipeline->exits();
       if (number % 2 == 0 || i == only)
         exits.attach_port(slot, *ports_.back());

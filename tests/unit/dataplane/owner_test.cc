@@ -133,7 +133,7 @@ TEST_F(Owner, OfWhatLeavesUnderAnotherAddressIsItsOwnBothWays) {
   for (std::size_t workers = 1; workers <= dataplane::kMaxWorkers; ++workers) {
     const Owners owners(workers);
     std::uint32_t next = wire::kFirstNatPort;
-    for (WorkerSlot worker = 0; worker < workers; ++worker) {
+    for (const WorkerSlot worker : dataplane::all_of(workers)) {
       const dataplane::PortShare share = owners.share(worker);
       EXPECT_EQ(share.first, next) << "shares adjoin";
       next = share.last + 1U;
