@@ -39,7 +39,7 @@ std::string as_test_name(std::string text) {
 
 int register_case(const std::filesystem::path& file, const TraceCase& trace) {
   int count = 0;
-  for (const std::size_t workers : {1, 2, 3}) {
+  for (std::size_t workers = 1; workers <= 3; ++workers) {
     for (const IpVersion version : {IpVersion::k4, IpVersion::k6}) {
       if (version == IpVersion::k4 ? !trace.v4 : !trace.v6) continue;
       const std::string name =
