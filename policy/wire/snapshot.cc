@@ -50,6 +50,18 @@ constexpr flatbuffers::Verifier::Options kStructureBounds = {
     .check_alignment = true,
     .check_nested_flatbuffers = false};
 
+// FlatBuffers' verifier aligns a vector's length, not the structs behind it.
+template <class T>
+bool aligned(const flatbuffers::Vector<const T*>* vector) {
+  return reinterpret_cast<std::uintptr_t>(vector->Data()) % alignof(T) == 0;
+}
+
+bool tables_aligned(const Snapshot& root) {
+  return aligned(root.members()) && aligned(root.devices()) && aligned(root.device_addresses()) &&
+         aligned(root.bind_table()) && aligned(root.intervals4()) && aligned(root.intervals6()) &&
+         aligned(root.pairs()) && aligned(root.ranges()) && aligned(root.rules());
+}
+
 template <class T>
 std::span<const T> in_place(const flatbuffers::Vector<const T*>* vector) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -97,6 +109,8 @@ Result<SnapshotView> SnapshotView::verify(ConstBytes bytes) {
   view.root_ = GetSnapshot(body.data());
   if (auto fault = presence_fault(*view.root_))
     return refuse("snapshot-bad-meaning", *std::move(fault));
+  if (!tables_aligned(*view.root_))
+    return refuse("snapshot-bad-structure", "a table does not lie where its entries may");
   if (view.root_->revision() != header.revision)
     return refuse("snapshot-bad-meaning", "header and body disagree about the revision");
   view.members_ = in_place(view.root_->members());

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <cstring>
 #include <set>
 
 #include "policy/wire/digest.h"
@@ -118,6 +119,31 @@ TEST(Snapshot, SealedGarbageHasNoStructure) {
   for (std::size_t size = 1; size < 64; ++size)
     EXPECT_EQ(code_of(seal_snapshot(1, Bytes(size, 0xff))), "snapshot-bad-structure") << size;
   EXPECT_EQ(code_of(seal_snapshot(1, Bytes(1024, 0))), "snapshot-bad-structure");
+}
+
+// The same snapshot with one vector of 8-byte-aligned structs copied behind the rest, its first
+// entry `off` bytes from where it may lie.
+Bytes with_moved_table(flatbuffers::voffset_t field, std::size_t off) {
+  Bytes bytes = small_snapshot();
+  const auto* root = GetSnapshot(bytes.data() + kSnapshotHeaderSize);
+  const auto at = static_cast<std::size_t>(
+      reinterpret_cast<const flatbuffers::Table*>(root)->GetAddressOf(field) - bytes.data());
+  flatbuffers::uoffset_t to_vector = 0;
+  std::memcpy(&to_vector, bytes.data() + at, sizeof(to_vector));
+  const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(at + to_vector);
+  const Bytes vector(begin, bytes.end());  // and all behind it: long enough
+  bytes.resize((bytes.size() + 7) / 8 * 8 + 4 + off);
+  to_vector = static_cast<flatbuffers::uoffset_t>(bytes.size() - at);
+  std::memcpy(bytes.data() + at, &to_vector, sizeof(to_vector));
+  bytes.insert(bytes.end(), vector.begin(), vector.end());
+  return resealed(bytes);
+}
+
+TEST(Snapshot, ATableThatDoesNotLieWhereItsEntriesMayIsRefused) {
+  for (const auto field : {Snapshot::VT_INTERVALS6, Snapshot::VT_PAIRS, Snapshot::VT_RULES}) {
+    EXPECT_EQ(code_of(with_moved_table(field, 0)), "accepted") << field;
+    EXPECT_EQ(code_of(with_moved_table(field, 4)), "snapshot-bad-structure") << field;
+  }
 }
 
 // With the digest made right, a flipped bit is either refused or harmless text: never a crash, and
