@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <net/if.h>
+#include <rte_atomic.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -9,7 +10,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
 #include <iterator>
 #include <memory>
 
@@ -236,7 +236,7 @@ void EthQueue::arm() noexcept {
   if (!interrupts_) return;
   static_cast<void>(rte_eth_dev_rx_intr_enable(port_, rx_queue_));
   // What the driver wrote for the device must be there before the last look at the queue.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  rte_mb();
 }
 
 void EthQueue::disarm() noexcept {
