@@ -122,15 +122,15 @@ TEST(Threads, TwoWorkersAndControlThreadShareNothingUnguarded) {
   const dataplane::Tables* const tables = world.pipeline().tables();
   dataplane::PipelineOptions options;
   options.now = os::steady_now();
-  auto workers = dataplane::Workers::make(2, options);
-  ASSERT_TRUE(workers) << workers.error().context;
   BusyWire lan1({});
   BusyWire first(scada_polls_plc(world)), second(scada_polls_plc(world));
+  dataplane::TapThread taps(test_pool());
+  auto workers = dataplane::Workers::make(2, options);
+  ASSERT_TRUE(workers) << workers.error().context;
   const std::array<dataplane::PortDriver*, 1> to{&lan1};
   const std::array<dataplane::PortDriver*, 2> both{&first, &second};
   (*workers)->attach(world.port_slot("lan1"), to, to);
   (*workers)->attach(world.port_slot("lan3"), both, both);
-  dataplane::TapThread taps(test_pool());
   (*workers)->prepare(taps);
   (*workers)->start();
   std::uint64_t swaps = 0;

@@ -107,7 +107,7 @@ TEST_P(TapKernel, SmallMessagesPassBetweenBulk) {
   for (const int fd : {chat.client.get(), chat.server.get()})
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   std::atomic<bool> over = false;
-  std::size_t exchanged = 0;
+  std::atomic<std::size_t> exchanged = 0;
   std::thread chatter([&] {
     for (std::size_t at = 0; !over; ++exchanged) {
       const std::size_t size = 1 + exchanged % 100;
