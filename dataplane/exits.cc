@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/stages/enforce_policy.h"
+#include "dataplane/stages/parse.h"
 #include "dataplane/stages/pieces.h"
 
 namespace sallyport::dataplane {
@@ -25,6 +26,8 @@ Exits::Exits(Counters& counters, Volumes& volumes)
 
 void Exits::drop(Dropped&& gone, Instant now) noexcept {
   PacketMeta& meta = gone.packet.meta();
+  if (meta.bare) [[unlikely]]
+    meta.bare = parse_frame(gone.packet.bytes(), meta.headers).has_value();
   meta.stages |= stage_bit(Stage::kDrop);
   ++counters_.drop(gone.reason);
   volumes_.dropped(meta.segment);
@@ -68,23 +71,21 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
     host_stack_pending_ = true;
     return;
   }
-  if (exit.port >= kMaxSlots || !ports_[exit.port].present()) {
+  TxPort* const port = own_port(exit.port);
+  if (port == nullptr) {
     PermittedRing* const ring = exit.port < kMaxSlots ? ports_elsewhere_[exit.port] : nullptr;
     return to_other(ring, std::move(allowed), Drop::kPortDown, now);
   }
-  if (allowed.meta().largest_fragment != 0) return send_in_pieces(std::move(allowed), now);
-  to_port(std::move(allowed), now);
+  if (allowed.meta().largest_fragment != 0) return send_in_pieces(*port, std::move(allowed), now);
+  to_port(*port, std::move(allowed), now);
 }
 
-[[gnu::always_inline]] inline void Exits::to_port(Allowed&& allowed, Instant now) noexcept {
-  TxPort& port = ports_[allowed.exit().port];
+[[gnu::always_inline]] inline void Exits::to_port(TxPort& port, Allowed&& allowed,
+                                                  Instant now) noexcept {
   if (port.full()) flush_port(port, now);
   if (observer_ != nullptr) observer_->left(allowed);
-  volumes_.left(allowed);
-  if (allowed.rule() >= kFirstBuiltinRule) {
-    ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
-  }
-  port.send(std::move(allowed));
+  if (allowed.rule() >= kFirstBuiltinRule) ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
+  put(port, std::move(allowed), now);
 }
 
 // Its last record is this worker's; where it goes it has none.
@@ -118,12 +119,12 @@ void Exits::hand_over(Packet&& packet, PacketRing& to, Instant now) noexcept {
   ++counters_.handed_over;
 }
 
-void Exits::send_in_pieces(Allowed&& whole, Instant now) noexcept {
+void Exits::send_in_pieces(TxPort& port, Allowed&& whole, Instant now) noexcept {
   Pieces pieces = pieces_ == nullptr ? Pieces{} : cut(whole.packet_, *pieces_);
   if (pieces.count == 0) return drop({std::move(whole.packet_), Drop::kNoBuffer}, now);
   counters_.originated += pieces.count - 1;
   for (Packet& piece : std::span(pieces.packets).first(pieces.count))
-    to_port(EnforcePolicy::piece_of(whole, std::move(piece)), now);
+    to_port(port, EnforcePolicy::piece_of(whole, std::move(piece)), now);
 }
 
 void Exits::flush_port(TxPort& port, Instant now) noexcept {

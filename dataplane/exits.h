@@ -49,6 +49,18 @@ class Exits {
   Exits(Counters& counters, Volumes& volumes);
 
   [[gnu::noinline]] void drop(Dropped&& gone, Instant now) noexcept;
+  // This worker's way to a port; nullptr if it has none.
+  TxPort* own_port(PortSlot slot) noexcept {
+    if (slot >= kMaxSlots || !ports_.data()[slot].present()) return nullptr;
+    return &ports_.data()[slot];
+  }
+  // What send() does with a flow's whole packet for this port, where nobody observes.
+  [[gnu::always_inline]] void put(TxPort& port, Allowed&& allowed, Instant now) noexcept {
+    if (port.full()) [[unlikely]]
+      flush_port(port, now);
+    volumes_.left(allowed);
+    port.send(std::move(allowed));
+  }
   // To its exit; dropped with a reason if that is absent or full.
   void send(Allowed&& allowed, Instant now) noexcept;
   // The same for a frame that the gateway made itself.
@@ -100,10 +112,10 @@ class Exits {
   void note_revision(std::uint64_t revision) noexcept { revision_ = revision; }
 
  private:
-  void to_port(Allowed&& allowed, Instant now) noexcept;
   [[gnu::noinline]] void to_other(PermittedRing* ring, Allowed&& allowed, Drop otherwise,
                                   Instant now) noexcept;
-  [[gnu::noinline]] void send_in_pieces(Allowed&& whole, Instant now) noexcept;
+  void to_port(TxPort& port, Allowed&& allowed, Instant now) noexcept;
+  [[gnu::noinline]] void send_in_pieces(TxPort& port, Allowed&& whole, Instant now) noexcept;
   [[gnu::noinline]] void flush_port(TxPort& port, Instant now) noexcept;
   static constexpr std::size_t kDropRecords = 8192;
   LineVector<TxPort> ports_;

@@ -26,6 +26,7 @@ inline constexpr std::uint16_t kEtherTypeArp = 0x0806;
 inline constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 
+inline constexpr std::size_t kMacSize = 6;
 inline constexpr std::size_t kEthernetSize = 14;
 inline constexpr std::size_t kVlanTagSize = 4;
 inline constexpr std::size_t kMtu = kMostMtu;

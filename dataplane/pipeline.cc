@@ -17,10 +17,6 @@ inline bool fits(const Packet& packet, const SegmentInfo& out) {
   return h.end - h.l3 <= out.mtu;
 }
 
-inline FlowKey key_of(const Headers& h) {
-  return {h.source, h.destination, h.source_port, h.destination_port, h.protocol};
-}
-
 }  // namespace
 
 Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool& datagrams,
@@ -39,72 +35,17 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
   exits_.cut_into(pool);
 }
 
-// --- in ----------------------------------------------------------------------------------------
-
-[[gnu::flatten]] void Pipeline::from_port(PortSlot port, std::span<Packet> burst,
-                                          Instant now) noexcept {
-  SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
-  for (Packet& packet : burst) packet.prefetch();
-  strangers_.begin_burst(port);
-  if (crew_) hear(now);
-  counters_.received += burst.size();
-  Waiting waiting;
-  for (Packet& packet : burst) {
-    packet.meta().port = port;
-    packet.meta().origin = Origin::kWire;
-    enter(std::move(packet), waiting, now);
-  }
-  flow_packets(waiting, now);
-}
-
-void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
-  packet.meta().segment = segment;
-  packet.meta().origin = Origin::kHostStack;
-  ++counters_.from_host;
-  ++counters_.received;
-  strangers_.begin_burst(kNoPort);
-  if (crew_) hear(now);
-  Waiting waiting;
-  enter(std::move(packet), waiting, now);
-  flow_packets(waiting, now);
-}
-
-// --- parse --------------------------------------------------------------------------------------
-
-void Pipeline::enter(Packet&& packet, Waiting& waiting, Instant now) noexcept {
-  if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
-
-  auto parsed = Parse::run(std::move(packet));
-  if (!parsed) return exits_.drop(std::move(parsed).error(), now);
-  if (exits_.observer() != nullptr)
-    if (const std::uint64_t number = exits_.observer()->parsed(*parsed, now))
-      parsed->number(number);
-  if (tables_ == nullptr) return drop(std::move(*parsed).release(), Drop::kNoSnapshot, now);
-
-  const Headers& h = parsed->headers();
-  if ((h.message != Message::kTcp && h.message != Message::kUdp) || Dhcp::might_concern(h) ||
-      (strangers_.expected() && tables_->is_stranger(parsed->meta().port, h.source_mac)))
-    return by_sender(*std::move(parsed), nullptr, now);
-  waiting.hashes[waiting.count] = flows_.prepare(key_of(h));
-  waiting.packets[waiting.count++].emplace(*std::move(parsed));
-}
-
 // --- flow table ---------------------------------------------------------------------------------
 
-void Pipeline::flow_packets(Waiting& waiting, Instant now) noexcept {
-  for (std::size_t i = 0; i < waiting.count; ++i) flows_.approach(waiting.hashes[i]);
-  for (std::size_t i = 0; i < waiting.count; ++i) {
-    ParsedPacket& packet = *waiting.packets[i];
-    const FlowMatch match = flows_.find(key_of(packet.headers()), waiting.hashes[i]);
-    if (match) {
-      if (auto bound = Bind::run_by_flow(packet, match, *tables_)) {
-        volumes_.came(bound->meta().segment, bound->bytes().size());
-        flow_packet(*std::move(bound), match, now);
-        continue;
-      }
+[[gnu::flatten]] void Pipeline::looked_up(ParsedPacket&& packet, FlowMatch match,
+                                          Instant now) noexcept {
+  if (match) {
+    if (auto bound = Bind::run_by_flow(packet, match, *tables_)) {
+      volumes_.came(bound->meta().segment, bound->bytes().size());
+      return flow_packet(*std::move(bound), match, now);
     }
-    by_sender(std::move(packet), &match, now);
   }
+  by_sender(std::move(packet), &match, now);
 }
 
 // --- bind, and what is not a flow --------------------------------------------------------------

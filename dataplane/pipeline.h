@@ -20,6 +20,7 @@
 #include "dataplane/stages/fragments.h"
 #include "dataplane/stages/learn_names.h"
 #include "dataplane/stages/neighbours.h"
+#include "dataplane/stages/open_flow.h"
 #include "dataplane/stages/police.h"
 #include "dataplane/stages/report.h"
 #include "dataplane/tables.h"
@@ -84,9 +85,10 @@ class alignas(kCacheLine) Pipeline {
   std::uint64_t events_lost() const noexcept { return events_.lost(); }
 
  private:
-  // Packets that wait for the flow table's memory.
+  // Packets that wait for the flow table's memory, where the caller has them.
   struct Waiting {
-    std::array<std::optional<ParsedPacket>, kMaxBurst> packets;
+    std::array<Packet*, kMaxBurst> packets;
+    std::array<PlainFrame, kMaxBurst> frames;
     std::array<FlowTable::Hash, kMaxBurst> hashes;
     std::size_t count = 0;
   };
@@ -109,12 +111,18 @@ class alignas(kCacheLine) Pipeline {
     std::size_t port_ = 0;
     bool expected_ = false;
   };
-  void enter(Packet&& packet, Waiting& waiting, Instant now) noexcept;
+  // Each to its end, or among those that wait.
+  [[gnu::noinline]] void enter(std::span<Packet> burst, Instant now) noexcept;
+  [[gnu::noinline]] bool enter_described(Packet& packet, std::size_t place, Instant now) noexcept;
+  // By the general parser, and before an observer's eyes; nothing if that was its end.
+  [[gnu::noinline]] std::optional<ParsedPacket> parse(Packet&& packet, Instant now) noexcept;
   [[gnu::noinline]] void hear(Instant now) noexcept;
+  bool is_stranger(const auto& packet) const noexcept;
   bool misplaced(const BoundPacket& packet) const noexcept;
   [[gnu::noinline]] void hand_over(BoundPacket&& packet, bool came_over, Instant now) noexcept;
   bool is_mine(const Flow& flow) const noexcept;
-  void flow_packets(Waiting& waiting, Instant now) noexcept;
+  [[gnu::noinline]] void flow_packets(Instant now) noexcept;
+  [[gnu::noinline]] void looked_up(ParsedPacket&& packet, FlowMatch match, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.
@@ -154,6 +162,8 @@ class alignas(kCacheLine) Pipeline {
   Neighbours neighbours_;
   Dhcp dhcp_;
   Credits credits_{counters_};
+  OpenFlow open_flow_{flows_, neighbours_.table(), exits_, volumes_};
+  Waiting waiting_;
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;

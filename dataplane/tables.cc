@@ -35,6 +35,11 @@ std::unique_ptr<SegmentInfo> gather(const wire::Segment& from, const wire::Snaps
   return out;
 }
 
+DeviceLink link_of(const wire::Device& device, const SegmentInfo& segment) {
+  return {mac_word(device.mac()) << 16 | device.port(), mac_word(segment.mac) << 16 | device.vlan(),
+          segment.slot, segment.mtu};
+}
+
 }  // namespace
 
 bool SegmentInfo::owns(const IpAddress& address) const noexcept {
@@ -57,6 +62,10 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
     out->segments_[segment->slot()] = gather(*segment, snapshot);
+  }
+  for (const wire::Device& device : snapshot.devices()) {
+    const SegmentInfo* segment = device.valid() == 0 ? nullptr : out->segment(device.segment());
+    out->device_links_.push_back(segment == nullptr ? DeviceLink{} : link_of(device, *segment));
   }
   out->device_ports_.set();
   for (const auto& segment : out->segments_)
@@ -85,10 +94,6 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
 std::optional<std::uint32_t> Tables::class_of_name(std::uint64_t hash) const noexcept {
   const auto found = name_classes_.find(hash);
   return found == name_classes_.end() ? std::nullopt : std::optional(found->second);
-}
-
-const SegmentInfo* Tables::segment(SegmentSlot slot) const noexcept {
-  return slot < segments_.size() ? segments_[slot].get() : nullptr;
 }
 
 bool Tables::conducts(const decide::Location& from, const decide::Location& to) const noexcept {

@@ -48,6 +48,18 @@ struct SegmentInfo {
   bool on_link(const IpAddress& address) const noexcept;
 };
 
+// An enrolled device's end of its segment's link, in words to compare and to write by: what
+// wire::Device and SegmentInfo say of it, gathered. MACs lie above the lower 16 bits.
+struct DeviceLink {
+  std::uint64_t own = 0;      // its MAC and its port; no MAC is zero
+  std::uint64_t gateway = 0;  // its segment's MAC and its VLAN
+  SegmentSlot segment = kNoSegment;
+  std::uint16_t mtu = 0;
+
+  PortSlot port() const noexcept { return static_cast<PortSlot>(own); }
+  std::uint16_t vlan() const noexcept { return static_cast<std::uint16_t>(gateway); }
+};
+
 class Tables {
  public:
   // `snapshot` was verified; `keep_alive` owns its bytes. Cannot fail on a verified snapshot.
@@ -66,7 +78,13 @@ class Tables {
     return port < device_ports_.size() && device_ports_[port] && !enrolled_.may_be(mac);
   }
   const decide::Names& names() const noexcept { return names_; }
-  const SegmentInfo* segment(SegmentSlot slot) const noexcept;
+  const SegmentInfo* segment(SegmentSlot slot) const noexcept {
+    return slot < segments_.size() ? segments_.data()[slot].get() : nullptr;
+  }
+  // Of an enrolled device; nullptr for a slot out of range. A hole's has no MAC and no segment.
+  const DeviceLink* device_link(DeviceSlot slot) const noexcept {
+    return slot < device_links_.size() ? device_links_.data() + slot : nullptr;
+  }
   std::span<const std::unique_ptr<SegmentInfo>> segments() const noexcept { return segments_; }
   bool is_listener_port(std::uint16_t port) const noexcept { return listener_ports_[port]; }
   // Is there any reviewed conduit from the one to the other, whatever the protocol and port?
@@ -98,6 +116,7 @@ class Tables {
   EnrolledFilter enrolled_;
   decide::Names names_;
   std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes
+  std::vector<DeviceLink> device_links_;                // by slot, with holes
   std::bitset<65536> listener_ports_;
   std::bitset<wire::kMaxPorts> device_ports_;      // all of their segments are devices'
   std::vector<std::uint32_t> terminated_classes_;  // sorted

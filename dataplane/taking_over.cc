@@ -48,16 +48,15 @@ std::size_t Pipeline::take_over(Instant now) noexcept {
     done += count;
     strangers_.begin_burst(kNoPort);
     came_over_ = true;
-    Waiting waiting;
     for (Packet& packet : std::span(burst).first(count)) {
       if (packet.meta().largest_fragment == 0) {
-        enter(std::move(packet), waiting, now);
+        enter(std::span(&packet, 1), now);
         continue;
       }
       if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
       datagram(std::move(packet), true, now);
     }
-    flow_packets(waiting, now);
+    flow_packets(now);
     came_over_ = false;
     for (std::size_t i = 0; i < kMaxBurst; ++i, ++done) {
       std::optional<Allowed> permitted = in.permitted.pop();

@@ -50,7 +50,11 @@ struct PacketMeta {
   // Of a datagram that leaves in pieces: how many IP bytes one may have. Of one made of fragments
   // that is what the largest had. Else 0.
   std::uint16_t largest_fragment = 0;
+  // Its headers were not written: what sent it on needed none (stages/open_flow.h).
+  bool bare = false;
   std::uint64_t capture_number = 0;  // 0 = not captured (telemetry/capture.h)
+
+  bool is_from_wire() const noexcept { return origin == Origin::kWire && fault == RxFault::kNone; }
 };
 inline constexpr std::uint16_t kPacketPrivateSize = 256;
 static_assert(sizeof(PacketMeta) <= kPacketPrivateSize);
@@ -94,6 +98,7 @@ class Packet {
     note.fault = fault;
     note.stages = 0;
     note.largest_fragment = 0;
+    note.bare = false;
     note.capture_number = 0;
   }
   // Its headers and metadata will be needed soon.
@@ -108,6 +113,12 @@ class Packet {
     buffer_->data_len = static_cast<std::uint16_t>(size);
     buffer_->pkt_len = static_cast<std::uint32_t>(size);
     return true;
+  }
+  // The same where it does not get longer.
+  void cut(std::uint16_t size) noexcept {
+    SALLYPORT_ASSUME(size <= buffer_->data_len);
+    buffer_->data_len = size;
+    buffer_->pkt_len = size;
   }
   // Moves the first byte; both stay within the buffer, false (unchanged) otherwise.
   bool grow_front(std::uint16_t size) noexcept {

@@ -258,13 +258,12 @@ std::size_t EthQueue::transmit(std::span<Packet> burst) noexcept {
 }
 
 std::size_t EthQueue::receive(std::span<Packet> burst) noexcept {
-  std::array<rte_mbuf*, kBurst> raw{};
+  std::array<rte_mbuf*, kBurst> raw;
   const auto room = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
   const std::uint16_t count = rte_eth_rx_burst(port_, rx_queue_, raw.data(), room);
   for (std::size_t i = 0; i < count; ++i) {
-    Packet packet(raw[i]);
-    packet.arrived(take_whole(*raw[i]));
-    burst[i] = std::move(packet);
+    burst[i] = Packet(raw[i]);
+    burst[i].arrived(take_whole(*raw[i]));
   }
   return count;
 }

@@ -89,7 +89,7 @@ class TxPort {
   // Not when full().
   void send(Allowed&& allowed) noexcept {
     SALLYPORT_CHECK(!full());
-    burst_[used_++] = std::move(allowed.packet_);
+    std::construct_at(burst_.data() + used_++, std::move(allowed.packet_));  // where none was
   }
   // Hands over what was collected and returns how much of it the driver took; the others go to
   // `left_over`, one by one.

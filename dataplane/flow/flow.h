@@ -4,7 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "dataplane/flow/tcp_window.h"
@@ -24,6 +26,10 @@ struct FlowKey {
   friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
 };
 
+inline FlowKey key_of(const Headers& h) {
+  return {h.source, h.destination, h.source_port, h.destination_port, h.protocol};
+}
+
 // A moment in ticks, rounded up: what a flow's end needs in four bytes. From the clock's epoch on.
 class FlowTime {
  public:
@@ -32,6 +38,11 @@ class FlowTime {
   static constexpr FlowTime at(Instant when) {
     const std::int64_t tick = (when.ns() + kTick.count() - 1) / kTick.count();
     return FlowTime(static_cast<std::uint32_t>(std::clamp<std::int64_t>(tick, 0, UINT32_MAX)));
+  }
+  constexpr FlowTime after(std::chrono::seconds span) const {
+    constexpr std::uint64_t kTicks = std::chrono::seconds(1) / kTick;
+    const std::uint64_t later = ticks_ + kTicks * static_cast<std::uint64_t>(span.count());
+    return FlowTime(static_cast<std::uint32_t>(std::min<std::uint64_t>(later, UINT32_MAX)));
   }
   // The last tick that `when` has reached.
   static constexpr FlowTime reached(Instant when) { return at(when - kTick + Duration(1)); }
@@ -97,23 +108,42 @@ struct alignas(64) Flow {
   }
   // Is this the key of its packets in that direction?
   bool is(const FlowKey& key, Direction direction) const {
-    const bool from_client = direction == Direction::kFromClient;
-    const IpAddress& source = from_client ? client : target();
-    const IpAddress& destination = from_client ? server : caller();
-    const std::uint16_t source_port = from_client ? client_port : target_port();
-    const std::uint16_t destination_port = from_client ? server_port : caller_port();
-    return source == key.source && destination == key.destination &&
-           source_port == key.source_port && destination_port == key.destination_port &&
-           protocol == key.protocol;
+    // As client_key() and server_key() say, but without a branch on what no predictor knows.
+    const auto back = static_cast<std::size_t>(direction);
+    const std::size_t outside = back & static_cast<std::size_t>(mapped());
+    const std::size_t source = 2 * back - outside, destination = 1 - back + 2 * outside;
+    const std::size_t echo = outside & static_cast<std::size_t>(protocol == IpProtocol::kIcmp);
+    const auto other =
+        static_cast<unsigned>(end<IpAddress>(offsetof(Flow, client), source) != key.source) |
+        static_cast<unsigned>(end<IpAddress>(offsetof(Flow, client), destination) !=
+                              key.destination) |
+        static_cast<unsigned>(end<std::uint16_t>(offsetof(Flow, client_port), source + echo) ^
+                              key.source_port) |
+        static_cast<unsigned>(end<std::uint16_t>(offsetof(Flow, client_port), destination) ^
+                              key.destination_port) |
+        static_cast<unsigned>(protocol != key.protocol);
+    return other == 0;
   }
   bool live() const { return (flags & kLive) != 0; }
   FlowStanding standing() const { return static_cast<FlowStanding>((flags & kStanding) >> 3); }
   void stand(FlowStanding as) {
     flags = static_cast<std::uint8_t>((flags & ~kStanding) | static_cast<unsigned>(as) << 3);
   }
+  // Of the client (0), the server (1) or the stand-in (2), whose addresses lie one after the other,
+  // as do their ports.
+  template <class T>
+  T end(std::size_t first, std::size_t which) const {
+    T out;
+    std::memcpy(&out, reinterpret_cast<const char*>(this) + first + which * sizeof out, sizeof out);
+    return out;
+  }
   // Does it leave otherwise than it came?
   bool rewritten() const { return mapped() || stand_in != server || stand_in_port != server_port; }
 };
 static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);
+static_assert(offsetof(Flow, server) == offsetof(Flow, client) + sizeof(IpAddress) &&
+              offsetof(Flow, stand_in) == offsetof(Flow, server) + sizeof(IpAddress) &&
+              offsetof(Flow, server_port) == offsetof(Flow, client_port) + 2 &&
+              offsetof(Flow, stand_in_port) == offsetof(Flow, server_port) + 2);
 
 }  // namespace sallyport::dataplane

@@ -18,6 +18,7 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
   // Two keys per flow, half of the ways left free.
   const std::size_t wanted = std::size_t{capacity} * 2 * 2 / kWays;
   buckets_.resize(std::bit_ceil(std::max<std::size_t>(wanted, 2)));
+  mask_ = static_cast<std::uint32_t>(buckets_.size() - 1);
   for (std::uint32_t place = capacity; place > 0; --place) {
     flows_[place].next = free_;
     free_ = place;

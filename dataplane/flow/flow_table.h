@@ -32,6 +32,7 @@
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
+#include "policy/base/check.h"
 #include "policy/base/drop_reasons.h"
 #include "policy/base/hash.h"
 #include "policy/wire/tables.h"
@@ -69,26 +70,30 @@ class FlowTable {
   };
   Hash prepare(const FlowKey& key) const noexcept {
     const Hash h = hash(key);
-    __builtin_prefetch(&buckets_[h.first]);
-    __builtin_prefetch(&buckets_[h.second]);
+    __builtin_prefetch(&bucket(h.first));
+    __builtin_prefetch(&bucket(h.second));
     return h;
   }
   void approach(Hash& h) const noexcept {
     h.as_of = insertions_;
-    unsigned found = ways(buckets_[h.first], h.tag);
-    const Bucket& bucket = buckets_[found != 0 ? h.first : h.second];
-    if (found == 0) found = ways(bucket, h.tag);
+    const Bucket* candidates = &bucket(h.first);
+    unsigned found = ways(*candidates, h.tag);
+    if (found == 0) {
+      candidates = &bucket(h.second);
+      found = ways(*candidates, h.tag);
+    }
     if (found == 0) return;
-    h.likely = bucket.references[static_cast<unsigned>(std::countr_zero(found))];
-    const Flow* flow = &flows_[h.likely >> 1];
+    h.likely = candidates->references.data()[std::countr_zero(found)];
+    const Flow* flow = &referred(h.likely);
     __builtin_prefetch(flow, 1);
     __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
   }
   FlowMatch find(const FlowKey& key, const Hash& h) noexcept {
-    if (h.likely != 0) {
-      Flow& flow = flows_[h.likely >> 1];
+    if (h.likely != 0) [[likely]] {
+      Flow& flow = referred(h.likely);
       const auto direction = static_cast<Direction>(h.likely & 1);
-      if (flow.live() && flow.is(key, direction)) return {&flow, direction};
+      if (flow.live() && flow.is(key, direction)) [[likely]]
+        return {&flow, direction};
     } else if (h.as_of == insertions_) {
       return {};  // neither bucket had the tag, and nothing came since
     }
@@ -99,9 +104,12 @@ class FlowTable {
   void erase(Flow& flow) noexcept;
   // After each packet, when the flow's state is the new one already.
   void set_deadline(Flow& flow, Instant deadline) noexcept {
-    if (flow.standing() != EvictionOrder::standing_of(flow)) file(flow);
+    set_deadline(flow, FlowTime::at(deadline));
+  }
+  void set_deadline(Flow& flow, FlowTime until) noexcept {
+    if (flow.standing() != EvictionOrder::standing_of(flow)) [[unlikely]]
+      file(flow);
     // A flow is never filed behind its deadline: one that only moves away leaves it where it is.
-    const FlowTime until = FlowTime::at(deadline);
     const bool nearer = until < flow.deadline;
     flow.deadline = until;
     if (nearer) [[unlikely]]
@@ -151,6 +159,16 @@ class FlowTable {
     const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<std::int16_t>(tag)));
     return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
   }
+  // Within bounds by the mask, and because only this table writes references.
+  const Bucket& bucket(std::uint32_t at) const noexcept { return buckets_.data()[at & mask_]; }
+  Flow& referred(std::uint32_t reference) noexcept {
+    SALLYPORT_ASSUME(reference >> 1 < flows_.size());
+    return flows_.data()[reference >> 1];
+  }
+  const Flow& referred(std::uint32_t reference) const noexcept {
+    SALLYPORT_ASSUME(reference >> 1 < flows_.size());
+    return flows_.data()[reference >> 1];
+  }
   Hash hash(const FlowKey& key) const noexcept {
     const std::uint64_t ports = std::uint64_t{key.source_port} << 24 |
                                 std::uint64_t{key.destination_port} << 8 |
@@ -159,9 +177,8 @@ class FlowTable {
     std::uint64_t h = fold(source[0] ^ secret_[0], source[1] ^ secret_[1]);
     h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
     h = fold(h ^ ports, secret_[0] ^ 0x9e3779b97f4a7c15U);
-    const std::size_t mask = buckets_.size() - 1;
     const auto tag = static_cast<std::uint16_t>(h >> 48);
-    return {static_cast<std::uint32_t>(h & mask), static_cast<std::uint32_t>((h >> 24) & mask),
+    return {static_cast<std::uint32_t>(h & mask_), static_cast<std::uint32_t>((h >> 24) & mask_),
             tag == 0 ? std::uint16_t{1} : tag, static_cast<std::uint16_t>(insertions_ - 1), 0};
   }
   static std::size_t row_of(DeviceSlot device) noexcept {
@@ -171,7 +188,7 @@ class FlowTable {
   std::optional<Drop> refusal(DeviceSlot device, std::uint32_t place) const noexcept;
   // To the list of its deadline, which became earlier.
   [[gnu::noinline]] void advance(Flow& flow) noexcept;
-  FlowMatch search(const FlowKey& key, const Hash& h) noexcept;
+  [[gnu::noinline]] FlowMatch search(const FlowKey& key, const Hash& h) noexcept;
   bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
   void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
   [[gnu::noinline]] void link(std::uint32_t place) noexcept;
@@ -180,6 +197,7 @@ class FlowTable {
 
   LineVector<Flow> flows_;
   LineVector<Bucket> buckets_;
+  std::uint32_t mask_ = 0;  // of their number, a power of two
   EvictionOrder eviction_;
   LineVector<std::uint32_t> held_;  // flows, by row_of() their client
   std::array<std::uint64_t, 2> secret_;

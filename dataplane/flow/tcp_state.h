@@ -101,7 +101,7 @@ inline constexpr std::size_t kTcpEvents = kTcpEventNames.size();
 static_assert(kTcpStates == 9 && kTcpEvents == 10);
 
 // RFC 5382 REQ-5: 2 h 4 min at least, and 4 min at least while a connection begins or ends.
-inline constexpr Duration kTcpEstablished = std::chrono::minutes(124);
+inline constexpr std::chrono::seconds kTcpEstablished = std::chrono::minutes(124);
 inline constexpr Duration kTcpTransitory = std::chrono::minutes(4);
 // Shorter than REQ-5, on purpose: a half-open flow costs an attacker one SYN, and a retransmission
 // renews it.

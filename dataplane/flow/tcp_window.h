@@ -55,18 +55,23 @@ struct TcpSegment {
 // Of several the last counts; what follows a malformed one is not read. Any bytes.
 std::uint8_t offered_window_scale(ConstBytes options) noexcept;
 
-// `headers` are the parser's, of TCP, and true of `frame`.
-inline TcpSegment tcp_segment(ConstBytes frame, const Headers& headers) noexcept {
+// `headers` are the parser's (Headers, PlainFrame), of TCP, and true of `frame`.
+// Without what a SYN offers.
+template <class Parsed>
+TcpSegment tcp_carried(ConstBytes frame, const Parsed& headers) noexcept {
   const std::uint8_t* tcp = frame.data() + headers.l4;
   const auto be32 = [tcp](std::size_t at) {
     return std::uint32_t{tcp[at]} << 24 | std::uint32_t{tcp[at + 1]} << 16 |
            std::uint32_t{tcp[at + 2]} << 8 | tcp[at + 3];
   };
-  TcpSegment out{.sequence = be32(4),
-                 .acknowledgement = be32(8),
-                 .size = static_cast<std::uint16_t>(headers.end - headers.payload),
-                 .window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]),
-                 .flags = headers.tcp_flags};
+  return {.sequence = be32(4),
+          .acknowledgement = be32(8),
+          .size = static_cast<std::uint16_t>(headers.end - headers.payload),
+          .window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]),
+          .flags = headers.tcp_flags};
+}
+inline TcpSegment tcp_segment(ConstBytes frame, const Headers& headers) noexcept {
+  TcpSegment out = tcp_carried(frame, headers);
   if ((out.flags & kTcpSyn) != 0) [[unlikely]]
     out.scale = offered_window_scale(frame.subspan(
         headers.l4 + 20U, static_cast<std::size_t>(headers.payload - headers.l4) - 20));
@@ -144,20 +149,30 @@ inline void take_note(TcpTrack& t, const TcpSegment& s, std::uint32_t stop,
 
 }  // namespace tcp_detail
 
-// What becomes of the segment; `track` is the flow's state afterwards.
-inline TcpVerdict tcp_advance(TcpTrack& track, const TcpSegment& segment, Direction from) noexcept {
+// Does the segment only carry data and acknowledge, within an established flow?
+inline bool tcp_only_carries(const TcpTrack& track, std::uint8_t flags) noexcept {
+  return (flags & (kTcpSyn | kTcpFin | kTcpRst | kTcpAck)) == kTcpAck &&
+         track.state == TcpState::kEstablished;
+}
+
+// What becomes of such a segment: forwarded, if this is true.
+inline bool tcp_carry(TcpTrack& track, const TcpSegment& segment, Direction from) noexcept {
   const auto side = static_cast<std::size_t>(from);
-  const bool plain = (segment.flags & (kTcpSyn | kTcpFin | kTcpRst | kTcpAck)) == kTcpAck;
-  if (!plain || track.state != TcpState::kEstablished) [[unlikely]]
-    return tcp_advance_by_table(track, segment, from);
   const std::uint32_t stop = segment.sequence + segment.size;
   const bool fits =
       static_cast<unsigned>(tcp_detail::sequence_fits(track, stop, side)) &
       static_cast<unsigned>(tcp_detail::acknowledgement_fits(track, segment.acknowledgement, side));
   if (!fits) [[unlikely]]
-    return TcpVerdict::kBadWindow;
+    return false;
   tcp_detail::take_note(track, segment, stop, side);
-  return TcpVerdict::kForward;
+  return true;
+}
+
+// What becomes of any segment; `track` is the flow's state afterwards.
+inline TcpVerdict tcp_advance(TcpTrack& track, const TcpSegment& segment, Direction from) noexcept {
+  if (!tcp_only_carries(track, segment.flags)) [[unlikely]]
+    return tcp_advance_by_table(track, segment, from);
+  return tcp_carry(track, segment, from) ? TcpVerdict::kForward : TcpVerdict::kBadWindow;
 }
 
 }  // namespace sallyport::dataplane

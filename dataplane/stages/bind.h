@@ -16,8 +16,10 @@
 
 #include "dataplane/allowed.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/stages/parse_plain.h"
 #include "dataplane/tables.h"
 #include "dataplane/telemetry/events.h"
+#include "dataplane/telemetry/stages.h"
 
 namespace sallyport::dataplane {
 
@@ -25,6 +27,18 @@ class Parse {
  public:
   // The first stage (stages/parse.h), as a step from packet to packet.
   static Outcome<ParsedPacket> run(Packet&& packet) noexcept;
+  // Of a frame that parse_plain() took.
+  static ParsedPacket describe(Packet&& packet, const PlainFrame& plain) noexcept {
+    PacketMeta& meta = packet.meta();
+    meta.stages |= stage_bit(Stage::kParse);
+    dataplane::describe(packet.bytes(), plain, meta.headers);
+    return ParsedPacket(std::move(packet));
+  }
+  // A ParsedPacket that was put down as what it is made of.
+  static ParsedPacket again(Packet&& packet) noexcept {
+    SALLYPORT_CHECK((packet.meta().stages & stage_bit(Stage::kParse)) != 0);
+    return ParsedPacket(std::move(packet));
+  }
   // The same for a datagram made of fragments, whose transport sum must be right: what was put
   // together wrongly is nobody's word (design §4).
   static Outcome<ParsedPacket> run_datagram(Packet&& packet) noexcept;

@@ -5,9 +5,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-using std::chrono::seconds;
-constexpr Duration kUdpSilence = seconds(300);  // RFC 4787 REQ-5, recommended value
-constexpr Duration kEchoSilence = seconds(60);  // RFC 5508 REQ-2
 constexpr std::size_t kMaxNamesPerAddress = 8;
 
 decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decide::Ingress& ingress,
@@ -182,24 +179,6 @@ bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Ins
   }
   flow.revision = tables.revision_mark();
   return true;
-}
-
-Duration silence(const Flow& flow, const Tables& tables) noexcept {
-  const wire::Rule* rule = tables.classifier().rule(flow.rule);
-  const Duration asked = seconds(rule == nullptr ? 0 : rule->idle_timeout_s());
-  switch (flow.protocol) {
-    case IpProtocol::kTcp: {
-      const bool open =
-          flow.tcp.state == TcpState::kEstablished || flow.tcp.state == TcpState::kAskedAnew;
-      return open && asked.count() != 0 ? asked : tcp_timeout(flow.tcp.state);
-    }
-    case IpProtocol::kUdp:
-      return asked.count() != 0 ? asked : kUdpSilence;
-    case IpProtocol::kIcmp:
-    case IpProtocol::kIcmp6:
-      return kEchoSilence;
-  }
-  return kEchoSilence;
 }
 
 }  // namespace sallyport::dataplane

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "dataplane/exits.h"
+#include "dataplane/flow/flow.h"
 #include "dataplane/stages/police.h"
 #include "dataplane/tables.h"
 
@@ -20,11 +21,11 @@ class Dhcp {
  public:
   Dhcp(Exits& exits, Police& police) : exits_(exits), police_(police) {}
   // Could it be, by its ports?
-  static bool might_concern(const Headers& h) noexcept {
+  static bool might_concern(const FlowKey& key) noexcept {
     const auto is = [&](std::uint16_t a, std::uint16_t b) {
-      return h.source_port == a || h.source_port == b;
+      return key.source_port == a || key.source_port == b;
     };
-    return h.message == Message::kUdp && (is(67, 68) || is(546, 547));
+    return key.protocol == IpProtocol::kUdp && (is(67, 68) || is(546, 547));
   }
   // Is this packet this stage's?
   static bool concerns(const Headers& h, Origin origin, const SegmentInfo& segment) noexcept;

@@ -2,6 +2,7 @@
 // so nothing of the arriving frame's link layer survives the gateway.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "dataplane/dpdk/packet.h"
@@ -17,45 +18,58 @@ struct LinkAddress {
   std::uint16_t vlan = 0;  // 0 = untagged
 };
 
-// Also cuts padding behind the stated length. Offsets in the packet's headers stay true. False
-// (packet unusable) only if the buffer has no headroom for the tag, which pools rule out.
+// Room for a link layer with this tag; where IP lies then, 0 if there is none.
+[[gnu::noinline]] inline std::uint16_t move_link(Packet& packet, std::uint16_t l3,
+                                                 std::uint16_t vlan) noexcept {
+  const auto size = static_cast<std::uint16_t>(kEthernetSize + (vlan != 0 ? kVlanTagSize : 0));
+  std::uint16_t type;
+  std::memcpy(&type, packet.bytes().subspan(l3 - 2U, 2).data(), sizeof type);
+  if (size > l3 && !packet.grow_front(static_cast<std::uint16_t>(size - l3))) return 0;
+  if (size < l3) packet.shrink_front(static_cast<std::uint16_t>(l3 - size));
+  const MutableBytes out = packet.bytes().first(size);
+  if (vlan != 0) {
+    const std::uint16_t tag[2] = {std::byteswap(kEtherTypeVlan), std::byteswap(vlan)};
+    std::memcpy(out.data() + 12, tag, sizeof tag);
+  }
+  std::memcpy(out.data() + size - 2, &type, sizeof type);
+  return size;
+}
+
+// A new link layer before the IP packet that lies at [l3, end) of the frame; what is behind it, its
+// padding, is cut. Returns where IP lies now; 0, and the packet is unusable, only if the buffer has
+// no headroom for the tag, which pools rule out.
+// MACs as words (mac_word).
+[[gnu::always_inline]] inline std::uint16_t relink(Packet& packet, std::uint16_t l3,
+                                                   std::uint16_t end, std::uint64_t destination,
+                                                   std::uint64_t source,
+                                                   std::uint16_t vlan) noexcept {
+  packet.cut(end);
+  // Most often there is no tag on either side, and nothing moves.
+  if (vlan != 0 || l3 != kEthernetSize) [[unlikely]]
+    l3 = move_link(packet, l3, vlan);
+  if (l3 == 0) [[unlikely]]
+    return 0;
+  const std::uint64_t first = destination | source << 48;
+  const auto last = static_cast<std::uint32_t>(source >> 16);
+  std::uint8_t* const out = packet.bytes().data();
+  std::memcpy(out, &first, sizeof first);
+  std::memcpy(out + sizeof first, &last, sizeof last);
+  return l3;
+}
+
+// The same of a packet whose headers are described; they stay true.
 inline bool write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
   Headers& h = packet.meta().headers;
-  const auto size = static_cast<std::uint16_t>(kEthernetSize + (link.vlan != 0 ? kVlanTagSize : 0));
   const std::uint16_t before = h.l3;
+  const std::uint16_t now =
+      relink(packet, before, h.end, mac_word(link.destination), mac_word(link.source), link.vlan);
+  if (now == 0) return false;
   h.destination_mac = link.destination;
   h.source_mac = link.source;
-  const MutableBytes old = packet.bytes();
-  // Most often there is no tag on either side, and nothing moves.
-  if (link.vlan == 0 && before == kEthernetSize) {
-    if (!packet.resize(h.end)) return false;
-    std::memcpy(old.first(12).data(), link.destination.bytes().data(), 6);
-    std::memcpy(old.first(12).data() + 6, link.source.bytes().data(), 6);
-    return true;
-  }
-  const std::uint8_t type_high = old[before - 2U], type_low = old[before - 1U];
-  if (!packet.resize(h.end)) return false;
-  if (size > before && !packet.grow_front(static_cast<std::uint16_t>(size - before))) return false;
-  if (size < before) packet.shrink_front(static_cast<std::uint16_t>(before - size));
-  const auto moved = [&](std::uint16_t offset) {
-    return static_cast<std::uint16_t>(offset + size - before);
-  };
-  h.l4 = moved(h.l4);
-  h.payload = moved(h.payload);
-  h.end = moved(h.end);
-  h.l3 = size;
   h.vlan = link.vlan;
-  const MutableBytes out = packet.bytes();
-  std::ranges::copy(link.destination.bytes(), out.begin());
-  std::ranges::copy(link.source.bytes(), out.begin() + 6);
-  if (link.vlan != 0) {
-    out[12] = static_cast<std::uint8_t>(kEtherTypeVlan >> 8);
-    out[13] = static_cast<std::uint8_t>(kEtherTypeVlan & 0xff);
-    out[14] = static_cast<std::uint8_t>(link.vlan >> 8);
-    out[15] = static_cast<std::uint8_t>(link.vlan);
-  }
-  out[size - 2U] = type_high;
-  out[size - 1U] = type_low;
+  h.l3 = now;
+  for (std::uint16_t* offset : {&h.l4, &h.payload, &h.end})
+    *offset = static_cast<std::uint16_t>(*offset + now - before);
   return true;
 }
 

@@ -23,10 +23,12 @@ class LearnNames {
  public:
   // `crew`, if there is one, outlives this object and hears of what is learned.
   LearnNames(Counters& counters, const Crew* crew) : counters_(counters), crew_(crew) {}
+  // Could this flow's packets, if they are UDP, tell names?
+  static bool might_concern(const Flow& flow) noexcept { return flow.server_port == kDnsPort; }
   // `packet` is about to leave, as the peer sent it; `flow` is its flow.
   void look(const Packet& packet, const Flow& flow, Direction direction, const Tables& tables,
             Instant now) noexcept {
-    if (flow.server_port == kDnsPort && flow.protocol == IpProtocol::kUdp)
+    if (might_concern(flow) && flow.protocol == IpProtocol::kUdp)
       look_at_dns(packet, flow, direction, tables, now);
   }
   // What another worker has learned.

@@ -26,8 +26,10 @@ namespace sallyport::dataplane {
 
 // Nothing on success; `out` is meaningful only then.
 inline std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
-  if (parse_plain(frame, out)) [[likely]]
+  if (PlainFrame plain; parse_plain(frame, plain)) [[likely]] {
+    describe(frame, plain, out);
     return std::nullopt;
+  }
   const auto bad = parse_headers(frame, kMtu, out);
   return bad != Drop::kFragment ? bad : parse_fragment(frame, out);
 }

@@ -8,10 +8,8 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kIpv4Sum = 10;
-
 // Offset of the transport sum; 0 when there is none to keep (a quote may end before it).
-std::size_t sum_offset(ConstBytes frame, const Headers& h) {
+std::size_t sum_offset(ConstBytes frame, const Located& h) {
   switch (h.protocol) {
     case IpProtocol::kTcp:
       return h.l4 + 18U > h.end ? 0 : h.l4 + 16U;
@@ -46,16 +44,16 @@ void correct(MutableBytes frame, std::size_t at, std::uint64_t change, bool udp 
 }
 
 // The change of a packet's source or destination.
-std::uint64_t set_address(MutableBytes frame, const Headers& h, bool source, const IpAddress& to) {
+std::uint64_t set_address(MutableBytes frame, const Located& h, bool source, const IpAddress& to) {
   if (!to.is_v4()) return replace<16>(frame, h.l3 + (source ? 8U : 24U), to.bytes());
   const std::uint64_t change =
       replace<4>(frame, h.l3 + (source ? 12U : 16U), ConstBytes(to.bytes()).last(4));
-  correct(frame, h.l3 + kIpv4Sum, change);
+  correct(frame, h.l3 + kIpv4SumOffset, change);
   return change;
 }
 
 // The change of a port, or of an echo's identifier, which is both ends' (RFC 5508 REQ-3).
-std::uint64_t set_port(MutableBytes frame, const Headers& h, bool source, std::uint16_t to) {
+std::uint64_t set_port(MutableBytes frame, const Located& h, bool source, std::uint16_t to) {
   const bool echo = h.protocol == IpProtocol::kIcmp;
   if (!echo && h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return 0;
   const std::array<std::uint8_t, 2> wire = {static_cast<std::uint8_t>(to >> 8),
@@ -63,14 +61,7 @@ std::uint64_t set_port(MutableBytes frame, const Headers& h, bool source, std::u
   return replace<2>(frame, h.l4 + (echo ? 4U : source ? 0U : 2U), ConstBytes(wire));
 }
 
-void set_end(MutableBytes frame, const Headers& h, const Rewriting& end) {
-  const std::uint64_t address = set_address(frame, h, end.source, end.address);
-  const std::uint64_t port = set_port(frame, h, end.source, end.port);
-  // ICMP has no pseudo header.
-  if (h.protocol == IpProtocol::kIcmp) return correct(frame, h.l4 + 2U, port);
-  if (const std::size_t sum = sum_offset(frame, h))
-    correct(frame, sum, address + port, h.protocol == IpProtocol::kUdp);
-}
+Located located(const Headers& h) { return {h.l3, h.l4, h.end, h.protocol}; }
 
 }  // namespace
 
@@ -82,12 +73,21 @@ Rewriting rewriting(const Flow& flow, Direction direction) noexcept {
                        : Rewriting{source, flow.server, flow.server_port};
 }
 
+void rewrite_end(MutableBytes frame, const Located& h, const Rewriting& end) noexcept {
+  const std::uint64_t address = set_address(frame, h, end.source, end.address);
+  const std::uint64_t port = set_port(frame, h, end.source, end.port);
+  // ICMP has no pseudo header.
+  if (h.protocol == IpProtocol::kIcmp) return correct(frame, h.l4 + 2U, port);
+  if (const std::size_t sum = sum_offset(frame, h))
+    correct(frame, sum, address + port, h.protocol == IpProtocol::kUdp);
+}
+
 void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
   if (!flow.rewritten()) return;
   Headers& h = packet.meta().headers;
   const MutableBytes frame = packet.bytes();
   const Rewriting end = rewriting(flow, direction);
-  set_end(frame, h, end);
+  rewrite_end(frame, located(h), end);
   (end.source ? h.source : h.destination) = end.address;
   (end.source ? h.source_port : h.destination_port) = end.port;
   // An echo has one identifier for both.
@@ -97,15 +97,12 @@ void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
 void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexcept {
   Headers& h = error.meta().headers;
   const MutableBytes frame = error.bytes();
-  Headers quoted;
-  quoted.protocol = flow.protocol;
-  quoted.l3 = h.payload;
-  quoted.l4 = static_cast<std::uint16_t>(quoted.l3 + (h.version() == IpVersion::k4 ? 20 : 40));
-  quoted.end = h.end;
+  const std::size_t ip = h.version() == IpVersion::k4 ? 20 : 40;
+  const Located quoted{h.payload, static_cast<std::uint16_t>(h.payload + ip), h.end, flow.protocol};
   // The error goes the other way, and comes from where the quote went.
   const Rewriting end = rewriting(flow, reversed(quoted_went));
-  set_end(frame, quoted, {!end.source, end.address, end.port});
-  set_address(frame, h, end.source, end.address);
+  rewrite_end(frame, quoted, {!end.source, end.address, end.port});
+  set_address(frame, located(h), end.source, end.address);
   (end.source ? h.source : h.destination) = end.address;
   put16(frame, h.l4 + 2U, 0);
   const ConstBytes message = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
@@ -116,15 +113,7 @@ bool decrement_ttl(Packet& packet) noexcept {
   Headers& h = packet.meta().headers;
   if (h.ttl <= 1) return false;
   --h.ttl;
-  const MutableBytes frame = packet.bytes();
-  if (h.version() == IpVersion::k6) {
-    frame[h.l3 + 7U] = h.ttl;
-    return true;
-  }
-  const MutableBytes ip = frame.subspan(h.l3, kIpv4Sum + 2);
-  const std::uint16_t before = u16_at(ip, 8);
-  put16(ip, 8, static_cast<std::uint16_t>(before - 0x100));
-  put16(ip, kIpv4Sum, updated_sum(u16_at(ip, kIpv4Sum), before, u16_at(ip, 8)));
+  lower_ttl(packet.bytes(), h.l3, h.version());
   return true;
 }
 

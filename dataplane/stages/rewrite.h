@@ -5,10 +5,14 @@
 // Thread: pure over the packet's bytes. The packet has passed the parser; its headers stay true.
 #pragma once
 
+#include <cstring>
+
 #include "dataplane/dpdk/packet.h"
 #include "dataplane/flow/flow.h"
 
 namespace sallyport::dataplane {
+
+inline constexpr std::size_t kIpv4SumOffset = 10;
 
 // What rewrite() does to a packet of a rewritten flow: which end, and what it becomes.
 struct Rewriting {
@@ -17,6 +21,18 @@ struct Rewriting {
   std::uint16_t port;
 };
 Rewriting rewriting(const Flow& flow, Direction direction) noexcept;
+
+// Where a frame has what rewriting needs, as the parser found it.
+struct Located {
+  std::uint16_t l3;
+  std::uint16_t l4;
+  std::uint16_t end;
+  IpProtocol protocol;
+};
+// To bytes alone: one end of a frame becomes what `end` says, and the sums stay as right as they
+// were.
+[[gnu::noinline]] void rewrite_end(MutableBytes frame, const Located& at,
+                                   const Rewriting& end) noexcept;
 
 [[gnu::noinline]] void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
 
@@ -27,6 +43,21 @@ void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexc
 
 // TTL or hop limit, one less; its sum with it. False (unchanged) when it is used up.
 bool decrement_ttl(Packet& packet) noexcept;
+// The same of one that is not used up, in a frame whose IP header, checked, lies at `l3`.
+inline void lower_ttl(MutableBytes frame, std::size_t l3, IpVersion version) noexcept {
+  std::uint8_t* const ip = frame.data() + l3;
+  if (version == IpVersion::k6) {
+    --ip[7];
+    return;
+  }
+  --ip[8];
+  // RFC 1624 equation 3; in memory order, the field that changed is one less.
+  std::uint16_t sum;
+  std::memcpy(&sum, ip + kIpv4SumOffset, sizeof sum);
+  const std::uint32_t changed = static_cast<std::uint16_t>(~sum) + 0xfffeU;
+  sum = static_cast<std::uint16_t>(~(changed + (changed >> 16)));
+  std::memcpy(ip + kIpv4SumOffset, &sum, sizeof sum);
+}
 
 // The transport sum as a receiver would check it (a UDP sum that is absent over IPv4 is right).
 [[gnu::noinline]] bool transport_sum_right(const Packet& packet) noexcept;

@@ -52,7 +52,7 @@ class Volumes {
     const Exit& exit = allowed.exit();
     if (exit.kind == Exit::Kind::kPort && exit.segment < segments_.size())
       segments_[exit.segment].out.add(size);
-    if (allowed.rule() < rules_.size()) rules_[allowed.rule()].add(size);
+    if (allowed.rule() < wire::kMaxRules) rules_.data()[allowed.rule()].add(size);
   }
 
   // Adds to sums over several workers, by slot; a slot that is not in them is left out.

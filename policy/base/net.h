@@ -27,7 +27,11 @@ class IpAddress {
     return of_words({0, std::uint64_t{std::byteswap(host_order)} << 32 | kMappedMark});
   }
   static constexpr IpAddress v4_bytes(const std::array<std::uint8_t, 4>& b) {
-    return of_words({0, std::uint64_t{std::bit_cast<std::uint32_t>(b)} << 32 | kMappedMark});
+    return v4_in_memory(std::bit_cast<std::uint32_t>(b));
+  }
+  // Of its four bytes as they lie in memory.
+  [[gnu::always_inline]] static constexpr IpAddress v4_in_memory(std::uint32_t word) {
+    return of_words({0, std::uint64_t{word} << 32 | kMappedMark});
   }
   // An address whose bytes are in the IPv4-mapped range is an IPv4 address.
   static constexpr IpAddress v6(const std::array<std::uint8_t, 16>& b) {

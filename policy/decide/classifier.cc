@@ -110,16 +110,6 @@ std::uint16_t Classifier::member(std::uint16_t port, std::uint16_t vlan) const n
   return at->segment();
 }
 
-const wire::Device* Classifier::device(std::uint32_t slot) const noexcept {
-  if (slot >= devices_.size() || devices_[slot].valid() == 0) return nullptr;
-  return &devices_[slot];
-}
-
-const wire::Rule* Classifier::rule(std::uint32_t slot) const noexcept {
-  if (slot >= rules_.size() || rules_[slot].valid() == 0) return nullptr;
-  return &rules_[slot];
-}
-
 bool Classifier::owns(std::uint32_t device_slot, const IpAddress& address) const noexcept {
   const wire::Device* d = device(device_slot);
   if (d == nullptr) return false;

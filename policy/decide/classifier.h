@@ -114,8 +114,8 @@ class Classifier {
     return vlan == 0 && port < untagged_.size() ? untagged_[port] : member(port, vlan);
   }
   // nullptr for a hole or a slot out of range.
-  const wire::Device* device(std::uint32_t slot) const noexcept;
-  const wire::Rule* rule(std::uint32_t slot) const noexcept;
+  const wire::Device* device(std::uint32_t slot) const noexcept { return at(devices_, slot); }
+  const wire::Rule* rule(std::uint32_t slot) const noexcept { return at(rules_, slot); }
   // Is this one of the device's listed addresses, or its MAC's link-local?
   bool owns(std::uint32_t device_slot, const IpAddress& address) const noexcept;
 
@@ -160,6 +160,12 @@ class Classifier {
 
  private:
   std::uint16_t member(std::uint16_t port, std::uint16_t vlan) const noexcept;
+  template <class T>
+  static const T* at(std::span<const T> table, std::uint32_t slot) noexcept {
+    if (slot >= table.size()) return nullptr;
+    const T* entry = table.data() + slot;
+    return entry->valid() == 0 ? nullptr : entry;
+  }
 
   std::span<const wire::Member> members_;
   std::span<const wire::Device> devices_;

@@ -151,11 +151,13 @@ dataplane::PipelineOptions options_of(std::uint32_t flows, Instant now) {
 
 class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
  public:
-  CollectingPort(std::string name, std::vector<Frame>& out) : name_(std::move(name)), out_(out) {}
+  CollectingPort(std::string name, std::vector<Frame>& out, std::uint64_t& sent_on)
+      : name_(std::move(name)), out_(out), sent_on_(sent_on) {}
   bool blocked = false;
   std::size_t transmit(std::span<dataplane::Packet> burst) noexcept override {
     if (blocked) return 0;
     for (dataplane::Packet& packet : burst) {
+      sent_on_ += packet.meta().bare ? 1 : 0;
       out_.push_back({name_, {packet.bytes().begin(), packet.bytes().end()}});
       packet.reset();
     }
@@ -168,6 +170,7 @@ class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
  private:
   std::string name_;
   std::vector<Frame>& out_;
+  std::uint64_t& sent_on_;
 };
 
 PipelineWorld::PipelineWorld(std::optional<model::Gateway> gateway, std::uint32_t flows,
@@ -208,7 +211,7 @@ void PipelineWorld::attach_ports(const model::Gateway& gateway, bool has_policy)
     const std::uint16_t number = next++;
     if (!has_policy) port_slots_[port.name] = number;
     const std::uint16_t slot = port_slots_.at(port.name);
-    ports_.push_back(std::make_unique<CollectingPort>(port.name, out_));
+    ports_.push_back(std::make_unique<CollectingPort>(port.name, out_, sent_on_));
     const std::size_t only = number % seats_.size();
     for (const dataplane::WorkerSlot i : dataplane::all_of(seats_.size())) {
       dataplane::Exits& exits = seats_[i].pipeline->exits();
@@ -276,6 +279,10 @@ std::vector<Frame> PipelineWorld::receive_from_host(std::string_view segment, Co
   if (!packet) give_up("the pool leaks packets, or a frame does not fit");
   pipeline().from_host(segment_slot(segment), std::move(packet), now_);
   return collect();
+}
+
+void PipelineWorld::watch(bool watched) {
+  for (const Seat& seat : seats_) seat.pipeline->exits().observe(watched ? this : nullptr);
 }
 
 void PipelineWorld::block(std::string_view port) {

@@ -86,6 +86,10 @@ class PipelineWorld : private dataplane::VerdictObserver {
   void block(std::string_view port);
   void unplug(std::string_view port);
   std::vector<dataplane::Packet> exhaust_pool_but_one();
+  // While nobody observes, verdict() stays as it was, and open flows' packets go the short way.
+  void watch(bool watched);
+  // Packets that did (dataplane/stages/open_flow.h).
+  std::uint64_t sent_on() const { return sent_on_; }
   void next_fault(dataplane::RxFault fault) { fault_ = fault; }
 
   const Verdict& verdict() const { return verdict_; }
@@ -126,6 +130,7 @@ class PipelineWorld : private dataplane::VerdictObserver {
   std::vector<std::unique_ptr<CollectingPort>> ports_;
   std::map<std::string, std::unique_ptr<dataplane::HostStackRings>> stacks_;
   std::vector<Frame> out_;
+  std::uint64_t sent_on_ = 0;
   dataplane::RxFault fault_ = dataplane::RxFault::kNone;
   Verdict verdict_;
 };

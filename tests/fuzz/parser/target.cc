@@ -18,8 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SALLYPORT_CHECK(h.l3 < h.l4 && h.l4 <= h.end && h.end <= size && h.end - h.l3 <= 12'000);
     SALLYPORT_CHECK(!h.is_fragment() && !h.is_neighbour() && !h.is_for_router());
   }
-  if (Headers at_once; parse_plain(frame, at_once))
+  if (PlainFrame plain; parse_plain(frame, plain)) {
+    Headers at_once;
+    describe(frame, plain, at_once);
     SALLYPORT_CHECK(!parse_headers(frame, kMtu, h) && at_once == h);
+  }
   if (parse_frame(frame, h)) return 0;
   SALLYPORT_CHECK(h.l3 >= kEthernetSize && h.end <= size && h.l3 < h.end);
   SALLYPORT_CHECK(h.source.version() == h.destination.version());

@@ -78,6 +78,7 @@ Tally attack(PipelineWorld& world, int frames, Judge judge) {
             (frames + static_cast<int>(attackers.size()) - 1) / static_cast<int>(attackers.size());
         for (int i = 0; i < share; ++i, ++tally.sent) {
           const HostileFrame& frame = corpus.next();
+          world.watch(i % 2 == 0);  // both ways through the pipeline
           for (const Frame& left : put(world, self->port, frame.bytes)) {
             ++tally.left;
             const std::string why = judge(*self, ConstBytes(frame.bytes), left);

@@ -49,7 +49,9 @@ class Parse : public ::testing::TestWithParam<IpVersion> {
   // What is taken at once is taken step by step, and is the same.
   static bool agree(const Bytes& frame) {
     Headers at_once, stepwise;
-    if (!dataplane::parse_plain(frame, at_once)) return true;
+    dataplane::PlainFrame plain;
+    if (!dataplane::parse_plain(frame, plain)) return true;
+    describe(frame, plain, at_once);
     return !dataplane::parse_headers(frame, dataplane::kMtu, stepwise) && at_once == stepwise;
   }
   static std::string reason(const Bytes& frame) {
@@ -62,8 +64,8 @@ SALLYPORT_IN_BOTH_VERSIONS(Parse);
 
 TEST_P(Parse, WhatNearlyAllTrafficIsMadeOfIsTakenAtOnce) {
   for (const Bytes& frame : plain_frames(meter())) {
-    Headers h;
-    EXPECT_TRUE(dataplane::parse_plain(frame, h)) << frame.size();
+    dataplane::PlainFrame plain;
+    EXPECT_TRUE(dataplane::parse_plain(frame, plain)) << frame.size();
     EXPECT_TRUE(agree(frame)) << frame.size();
   }
 }

@@ -1,0 +1,31 @@
+#include "dataplane/stages/open_flow.h"
+
+namespace sallyport::dataplane {
+
+// As Bind::run_by_flow() asks of an end that is no device.
+bool OpenFlow::from_outside(const LinkEnds& seen, const End& from, const Tables& tables) noexcept {
+  const SegmentInfo* in = tables.segment(from.segment);
+  const auto port = static_cast<PortSlot>(seen.sender);
+  const auto vlan = static_cast<std::uint16_t>(seen.receiver);
+  return in != nullptr && !in->devices_only() && seen.receiver >> 16 == mac_word(in->mac) &&
+         seen.sender >> 16 != mac_word(in->mac) && seen.sender >> 16 != mac_word(kFixedMac) &&
+         tables.classifier().segment_of(port, vlan) == from.segment;
+}
+
+// What Neighbours::resolve() would send to at once, without a question.
+DeviceLink OpenFlow::next_hop(const End& to, const IpAddress& address,
+                              const Burst& burst) const noexcept {
+  const SegmentInfo* out = burst.tables.segment(to.segment);
+  if (out == nullptr || out->devices_only()) return {};
+  const std::optional<IpAddress>& gateway = address.is_v4() ? out->gateway4 : out->gateway6;
+  const bool near = out->on_link(address);
+  if (!near && !gateway) return {};
+  const Neighbour* n = neighbours_.find(to.segment, near ? address : *gateway);
+  if (n == nullptr || n->state != Neighbour::State::kKnown || burst.now >= n->expires ||
+      burst.now >= n->due)
+    return {};
+  return {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, to.segment,
+          out->mtu};
+}
+
+}  // namespace sallyport::dataplane

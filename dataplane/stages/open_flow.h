@@ -1,0 +1,134 @@
+// An open flow's packet that has nothing to do but to go on: bound, tracked, counted and sent in
+// one piece, without its headers being written down. Nearly all of a plant's traffic is this.
+//
+// It only ever says yes. A packet that it does not take is as it came, and so is its flow; the
+// stages then judge it one by one (pipeline.cc) and name what is wrong. What it takes, they take
+// too, to the same port with the same bytes, and leave the same flow and counts behind:
+// tests/unit/dataplane/open_flow_test.cc plays the same traffic to both. Whoever watches packets
+// (VerdictObserver) watches them on that way.
+//
+// Taken: TCP that only carries data within an established flow, and UDP, between enrolled devices
+// or hosts beyond an uplink, also behind NAPT44, under the tables in force when the flow was last
+// checked. Thread: the worker.
+#pragma once
+
+#include "dataplane/exits.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/flow/neighbour_table.h"
+#include "dataplane/stages/classify.h"
+#include "dataplane/stages/enforce_policy.h"
+#include "dataplane/stages/learn_names.h"
+#include "dataplane/stages/parse_plain.h"
+#include "dataplane/stages/rewrite.h"
+#include "dataplane/tables.h"
+
+namespace sallyport::dataplane {
+
+class OpenFlow {
+ public:
+  // What is the same for a whole burst.
+  struct Burst {
+    const Tables& tables;
+    Instant now;
+    FlowTime tick;  // FlowTime::at(now)
+  };
+
+  OpenFlow(FlowTable& flows, NeighbourTable& neighbours, Exits& exits, Volumes& volumes)
+      : flows_(flows), neighbours_(neighbours), exits_(exits), volumes_(volumes) {}
+
+  // `packet` came from a wire whole; `plain` is true of it, and `match` of `plain.key`.
+  [[gnu::always_inline]] bool send_on(Packet& packet, const PlainFrame& plain, FlowMatch match,
+                                      const Burst& burst) noexcept {
+    Flow& flow = *match.flow;
+    const Tables& tables = burst.tables;
+    const bool from_client = match.direction == Direction::kFromClient;
+    const bool tcp = plain.key.protocol == IpProtocol::kTcp;
+    if (flow.revision != tables.revision_mark() || (flow.flags & kNotHere) != 0 ||
+        (tcp ? !tcp_only_carries(flow.tcp, plain.tcp_flags) : LearnNames::might_concern(flow)))
+        [[unlikely]]
+      return false;
+
+    End from{flow.client_segment, flow.client_device}, to{flow.server_segment, flow.server_device};
+    exchange_if(!from_client, from.segment, to.segment);
+    exchange_if(!from_client, from.device, to.device);
+    PacketMeta& meta = packet.meta();
+    const MutableBytes frame = packet.bytes();
+    const auto link = fixed<kEthernetSize>(frame, 0);
+    const LinkEnds seen{field<std::uint64_t, 6>(link) << 16 | meta.port,
+                        field<std::uint64_t, 0>(link) << 16 | plain.vlan};
+    // Who sends it, as Bind::run_by_flow() asks.
+    const DeviceLink* const sender = tables.device_link(from.device);
+    if (sender == nullptr ? !from_outside(seen, from, tables)
+                          : seen.sender != sender->own || seen.receiver != sender->gateway ||
+                                sender->segment != from.segment) [[unlikely]]
+      return false;
+    // Where it goes.
+    DeviceLink hop;
+    const DeviceLink* receiver = tables.device_link(to.device);
+    if (receiver == nullptr) {
+      hop = next_hop(to, from_client ? flow.target() : flow.client, burst);
+      receiver = &hop;
+    }
+    TxPort* const port = exits_.own_port(receiver->port());
+    if (port == nullptr || receiver->segment != to.segment || plain.ttl <= 1 ||
+        plain.end - plain.l3 > receiver->mtu) [[unlikely]]
+      return false;
+    if (tcp && !tcp_carry(flow.tcp, tcp_carried(ConstBytes(frame), plain), match.direction))
+        [[unlikely]]
+      return false;
+
+    flows_.set_deadline(flow, burst.tick.after(open_silence(flow, tables)));
+    ++flow.packets[static_cast<std::size_t>(match.direction)];
+    volumes_.came(from.segment, frame.size());
+    meta.segment = from.segment;
+    meta.device = from.device;
+    meta.bare = true;
+    meta.stages = kSeen;
+    if (flow.mapped()) {
+      meta.stages |= stage_bit(Stage::kRewrite);
+      rewrite_end(frame, {plain.l3, plain.l4, plain.end, plain.key.protocol},
+                  rewriting(flow, match.direction));
+    }
+    lower_ttl(frame, plain.l3, plain.version);
+    relink(packet, plain.l3, plain.end, receiver->own >> 16, receiver->gateway >> 16,
+           receiver->vlan());
+    exits_.put(*port,
+               EnforcePolicy::by_flow(std::move(packet), flow,
+                                      {Exit::Kind::kPort, receiver->port(), to.segment}),
+               burst.now);
+    return true;
+  }
+
+ private:
+  struct End {
+    SegmentSlot segment;
+    DeviceSlot device;
+  };
+  // As DeviceLink has them.
+  struct LinkEnds {
+    std::uint64_t sender;
+    std::uint64_t receiver;
+  };
+  [[gnu::noinline]] static bool from_outside(const LinkEnds& seen, const End& from,
+                                             const Tables& tables) noexcept;
+  // Of the segment kNoSegment if it must be asked for.
+  [[gnu::noinline]] DeviceLink next_hop(const End& to, const IpAddress& address,
+                                        const Burst& burst) const noexcept;
+  // Without a branch: nothing predicts which way a packet goes.
+  template <class T>
+  static void exchange_if(bool exchanged, T& a, T& b) noexcept {
+    const auto change = static_cast<T>((a ^ b) & -static_cast<T>(exchanged));
+    a ^= change;
+    b ^= change;
+  }
+  // Flows that end in the gateway itself.
+  static constexpr unsigned kNotHere = kClientIsHost | kServerIsHost;
+  static constexpr std::uint16_t kSeen = stage_bit(Stage::kParse) | stage_bit(Stage::kBind) |
+                                         stage_bit(Stage::kFlow) | stage_bit(Stage::kForward);
+  FlowTable& flows_;
+  NeighbourTable& neighbours_;
+  Exits& exits_;
+  Volumes& volumes_;
+};
+
+}  // namespace sallyport::dataplane

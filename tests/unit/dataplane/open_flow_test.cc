@@ -1,0 +1,246 @@
+// The short way of open flows' packets (dataplane/stages/open_flow.h) and the stages that judge one
+// by one, to which an observer sends everything: the same leaves, and the same is kept.
+#include <cstring>
+#include <random>
+
+#include "dataplane/stages/ethernet.h"
+#include "tests/support/crowded_plant.h"
+#include "tests/unit/dataplane/policy_fixture.h"
+
+namespace sallyport::testing {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// One conversation, and what its server saw of it last.
+struct Talk {
+  const char *client, *server;
+  IpProtocol protocol;
+  std::uint16_t port;
+  IpVersion version = IpVersion::k4;
+  std::uint16_t client_port = 0;
+  std::optional<Headers> as_left = std::nullopt;
+};
+
+class OpenFlow : public ::testing::Test {
+ protected:
+  OpenFlow() {
+    short_way_.watch(false);
+    using enum IpProtocol;
+    for (const Talk& kind : {Talk{"scada", "plc", kTcp, 502},      // between segments
+                             Talk{"meter", "plc", kUdp, 5683},     // within one
+                             Talk{"plc", "meter", kUdp, 5683},     // without an answer
+                             Talk{"camera", "scada", kUdp, 9000},  // out of a VLAN
+                             Talk{"scada", "camera", kTcp, 80},    // into it
+                             Talk{"meter", "cloud", kTcp, 8883},   // mapped in IPv4
+                             Talk{"plc", "far", kUdp, 5683},       // beyond the router
+                             Talk{"cloud", "camera", kTcp, 80}})   // from outside
+      for (const IpVersion version : {IpVersion::k4, IpVersion::k6})
+        for (std::uint16_t port = 20'000; port < 20'003; ++port) {
+          talks_.push_back(kind);
+          talks_.back().version = version;
+          talks_.back().client_port = port;
+        }
+  }
+  std::size_t draw(std::size_t below) { return random_() % below; }
+
+  // Into both by this port; what has left, which must be the same. The uplink's hosts answer
+  // whoever asks for them.
+  std::vector<Frame> both(const std::string& port, const std::vector<Bytes>& burst) {
+    std::vector<Frame> out = short_way_.receive(port, burst);
+    compare(out, stages_.receive(port, burst));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const Headers h = parsed(out[i].bytes);
+      if (!h.is_neighbour()) continue;
+      for (const char* name : {"cloud", "router"}) {
+        const Host& asked = host(name);
+        const IpAddress& wanted =
+            h.message == dataplane::Message::kArp ? h.destination : h.nd_target;
+        if (wanted != asked.v4 && wanted != asked.v6) continue;
+        const Party asker{h.source_mac, h.source, 0};
+        const auto let_go =
+            both("wan", {PacketBuilder({asked.mac, wanted, 0}, asker).neighbour_answer()});
+        out.insert(out.end(), let_go.begin(), let_go.end());
+      }
+    }
+    return out;
+  }
+  void wait(Duration time) { compare(short_way_.wait(time), stages_.wait(time)); }
+
+  void compare(const std::vector<Frame>& a, const std::vector<Frame>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      ASSERT_EQ(a[i].where, b[i].where) << i;
+      ASSERT_EQ(a[i].bytes, b[i].bytes) << i << ' ' << as_scapy(a[i].bytes);
+    }
+    dataplane::Pipeline &one = short_way_.pipeline(), &other = stages_.pipeline();
+    ASSERT_TRUE(same_bytes(one.counters(), other.counters()));
+    const auto segments = one.volumes().segments(), as_expected = other.volumes().segments();
+    for (std::size_t i = 0; i < segments.size(); ++i)
+      ASSERT_TRUE(same_bytes(segments[i], as_expected[i])) << "segment " << i;
+    const auto rules = one.volumes().rules(), expected_rules = other.volumes().rules();
+    for (std::size_t i = 0; i < 64; ++i)
+      ASSERT_TRUE(same_bytes(rules[i], expected_rules[i])) << "rule " << i;
+    const auto flows = one.flows().places(), expected_flows = other.flows().places();
+    for (std::size_t i = 1; i < flows.size(); ++i)
+      ASSERT_TRUE(same_bytes(flows[i], expected_flows[i])) << "flow " << i;
+    const auto drops = one.exits().drop_records().snapshot();
+    const auto expected_drops = other.exits().drop_records().snapshot();
+    ASSERT_EQ(drops.size(), expected_drops.size());
+    for (std::size_t i = 0; i < drops.size(); ++i) {
+      ASSERT_TRUE(drops[i].key == expected_drops[i].key) << to_string(drops[i].key.reason);
+      ASSERT_EQ(drops[i].packets, expected_drops[i].packets);
+      ASSERT_EQ(drops[i].example.source, expected_drops[i].example.source);
+      ASSERT_EQ(drops[i].example.source_port, expected_drops[i].example.source_port);
+      ASSERT_EQ(drops[i].example.vlan, expected_drops[i].example.vlan);
+      ASSERT_EQ(drops[i].example.tcp_flags, expected_drops[i].example.tcp_flags);
+    }
+  }
+  template <class T>
+  static bool same_bytes(const T& a, const T& b) {
+    static_assert(std::has_unique_object_representations_v<T>);
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
+
+  PacketBuilder builder(const Talk& talk, bool from_client) const {
+    if (from_client) {
+      const Host &client = host(talk.client), &server = host(talk.server);
+      PacketBuilder out(
+          {client.mac, client.address(talk.version), talk.client_port},
+          {stages_.segment_mac(client.segment), server.address(talk.version), talk.port});
+      return out.vlan(client.vlan);
+    }
+    const Headers& h = *talk.as_left;
+    PacketBuilder out({h.destination_mac, h.destination, h.destination_port},
+                      {h.source_mac, h.source, h.source_port});
+    return out.vlan(h.vlan);
+  }
+  Bytes packet(const Talk& talk, bool from_client, std::uint8_t flags) {
+    static constexpr std::uint32_t kFirst = PacketBuilder::kFirstSequence;
+    PacketBuilder out = builder(talk, from_client);
+    out.payload(Bytes(draw(40), static_cast<std::uint8_t>(draw(256))));
+    if (flags == kTcpAck)
+      out.sequence(kFirst + 1 + static_cast<std::uint32_t>(draw(3000)), kFirst + 1);
+    return talk.protocol == IpProtocol::kTcp ? out.tcp(flags) : out.udp();
+  }
+  void open(Talk& talk) {
+    const std::string& port = host(talk.client).port;
+    const auto left = both(port, {packet(talk, true, kTcpSyn)});
+    for (const Frame& frame : left) {
+      const Headers h = parsed(frame.bytes);
+      if (!h.is_neighbour() && h.destination_port == talk.port) talk.as_left = h;
+    }
+    if (!talk.as_left) return;
+    const bool silent = std::string_view(talk.client) == "plc" && talk.port == 5683 &&
+                        std::string_view(talk.server) == "meter";
+    if (!silent) both(host(talk.server).port, {packet(talk, false, kTcpSyn | kTcpAck)});
+    both(port, {packet(talk, true, kTcpAck)});
+  }
+  // Whatever a wire may bring of a conversation, most often what belongs to it.
+  Bytes any_packet(const Talk& talk, bool from_client) {
+    if (draw(12) != 0) return packet(talk, from_client, kTcpAck);
+    switch (draw(7)) {
+      case 0:
+        return packet(talk, from_client, static_cast<std::uint8_t>(draw(64)));
+      case 1: {
+        PacketBuilder late = builder(talk, from_client);
+        late.ttl(static_cast<std::uint8_t>(1 + draw(2)));
+        return talk.protocol == IpProtocol::kTcp ? late.tcp(kTcpAck) : late.udp();
+      }
+      case 2:
+        return builder(talk, from_client)
+            .sequence(static_cast<std::uint32_t>(random_()), static_cast<std::uint32_t>(random_()))
+            .tcp(kTcpAck);
+      case 3: {  // padded, as Ethernet does it
+        Bytes out = packet(talk, from_client, kTcpAck);
+        out.resize(out.size() + draw(30));
+        return out;
+      }
+      case 4: {  // longer than the other side's link takes
+        PacketBuilder large = builder(talk, from_client);
+        large.payload(Bytes(1390 + draw(60), 1));
+        return talk.protocol == IpProtocol::kTcp ? large.tcp(kTcpAck) : large.udp();
+      }
+      case 5: {  // by the gateway's own MAC, or that of its stacks' wires
+        Bytes out = packet(talk, from_client, kTcpAck);
+        const auto& fixed = dataplane::kFixedMac.bytes();
+        if (draw(2) == 0)
+          std::copy_n(out.begin(), 6, out.begin() + 6);
+        else
+          std::ranges::copy(fixed, out.begin() + 6);
+        return out;
+      }
+      default: {
+        Bytes out = packet(talk, from_client, kTcpAck);
+        out[draw(out.size())] ^= static_cast<std::uint8_t>(1U << draw(8));
+        return out;
+      }
+    }
+  }
+  // From both ends that are on this port.
+  std::vector<Bytes> burst(const std::string& port, std::size_t most) {
+    std::vector<Bytes> out;
+    for (std::size_t tries = 0; tries < 4 * most && out.size() < most; ++tries) {
+      const Talk& talk = talks_[draw(talks_.size())];
+      const bool astray = draw(30) == 0;  // whoever it belongs to, by the wrong wire
+      const bool from_client = astray ? draw(2) == 0 : host(talk.client).port == port;
+      if (from_client || ((astray || host(talk.server).port == port) && talk.as_left))
+        out.push_back(any_packet(talk, from_client));
+    }
+    return out;
+  }
+
+  static model::Gateway narrow_office() {
+    model::Gateway g = crowded_plant();
+    for (model::Segment& s : g.segments)
+      if (s.name == "office") s.mtu = 1400;
+    return g;
+  }
+  static inline const char* const kPorts[] = {"lan1", "lan2", "lan3", "wan"};
+  model::Gateway gateway_ = narrow_office();
+  PipelineWorld short_way_{gateway_}, stages_{gateway_};
+  std::vector<Talk> talks_;
+  std::uint64_t seed_ = std::random_device{}();
+  std::mt19937_64 random_{seed_};
+};
+
+TEST_F(OpenFlow, IsJudgedAsByTheStages) {
+  SCOPED_TRACE(::testing::Message() << "seed " << seed_);
+  for (Talk& talk : talks_) open(talk);
+  std::uint64_t given = 0;
+  for (int round = 0; round < 600 && !HasFatalFailure(); ++round) {
+    const std::string port = kPorts[draw(std::size(kPorts))];
+    const auto frames = burst(port, 1 + draw(dataplane::Pipeline::kMaxBurst));
+    given += frames.size();
+    both(port, frames);
+    if (draw(4) == 0) wait(milliseconds(1 + draw(2000)));
+    if (draw(40) == 0) open(talks_[draw(talks_.size())]);
+    if (draw(60) == 0) {
+      short_way_.apply(gateway_);
+      stages_.apply(gateway_);
+    }
+  }
+  EXPECT_EQ(stages_.sent_on(), 0U);
+  EXPECT_GT(short_way_.sent_on(), given / 2) << "of " << given;
+}
+
+// What its driver does not take is dropped by what it was, although nobody wrote that down.
+TEST_F(OpenFlow, WhatItsDriverDoesNotTakeIsDroppedByName) {
+  for (Talk& talk : talks_) open(talk);
+  for (PipelineWorld* world : {&short_way_, &stages_}) world->block("lan1");
+  for (int round = 0; round < 50 && !HasFatalFailure(); ++round) {
+    both("lan3", burst("lan3", 20));
+    both("lan2", burst("lan2", 20));
+  }
+  EXPECT_GT(short_way_.pipeline().counters().drop_count(Drop::kTxQueueFull), 100U);
+}
+
+TEST_F(OpenFlow, NobodysPortIsLeftToTheStages) {
+  for (Talk& talk : talks_) open(talk);
+  for (PipelineWorld* world : {&short_way_, &stages_}) world->unplug("lan1");
+  for (int round = 0; round < 20 && !HasFatalFailure(); ++round) both("lan3", burst("lan3", 20));
+  EXPECT_GT(short_way_.pipeline().counters().drop_count(Drop::kPortDown), 20U);
+}
+
+}  // namespace
+}  // namespace sallyport::testing
