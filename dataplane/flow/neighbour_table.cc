@@ -1,11 +1,13 @@
 #include "dataplane/flow/neighbour_table.h"
 
+#include "policy/base/hash.h"
+
 namespace sallyport::dataplane {
 
 std::span<Neighbour> NeighbourTable::bucket(SegmentSlot segment,
                                             const IpAddress& address) noexcept {
-  std::uint64_t h = 0xcbf29ce484222325U ^ segment;  // FNV-1a, 64 bit
-  for (std::uint8_t byte : address.bytes()) h = (h ^ byte) * 0x100000001b3U;
+  const auto [high, low] = address.words();
+  const std::uint64_t h = fold(high ^ 0x9e3779b97f4a7c15U, low ^ segment ^ 0xcbf29ce484222325U);
   return std::span(entries_).subspan((h >> 24) % kBuckets * kWays, kWays);
 }
 

@@ -8,13 +8,13 @@
 namespace sallyport::dataplane {
 namespace {
 
-// Offset of the transport sum; 0 when there is none to keep (a quote may end before it).
-std::size_t sum_offset(ConstBytes frame, const Located& h) {
+// Where the transport sum stands; 0 when there is none to keep (a quote may end before it).
+std::size_t sum_offset(const std::uint8_t* frame, const Located& h) {
   switch (h.protocol) {
     case IpProtocol::kTcp:
       return h.l4 + 18U > h.end ? 0 : h.l4 + 16U;
     case IpProtocol::kUdp:
-      return u16_at(frame, h.l4 + 6U) == 0 ? 0 : h.l4 + 6U;
+      return (frame[h.l4 + 6U] | frame[h.l4 + 7U]) == 0 ? 0 : h.l4 + 6U;
     case IpProtocol::kIcmp6:
       return h.l4 + 2U;
     case IpProtocol::kIcmp:
@@ -25,40 +25,37 @@ std::size_t sum_offset(ConstBytes frame, const Located& h) {
 
 // Writes `after`; the change in the sums above it.
 template <std::size_t kSize>
-std::uint64_t replace(MutableBytes frame, std::size_t at, ConstBytes after) {
-  const auto field = frame.subspan(at).first<kSize>();
-  const auto to = after.first<kSize>();
-  const std::uint64_t change = change_of<kSize>(field, to);
-  std::memcpy(field.data(), to.data(), kSize);
+std::uint64_t replace(std::uint8_t* at, const std::uint8_t* after) {
+  const std::uint64_t change =
+      change_of<kSize>(Fixed<kSize>(at, kSize), Fixed<kSize>(after, kSize));
+  std::memcpy(at, after, kSize);
   return change;
 }
 
-void correct(MutableBytes frame, std::size_t at, std::uint64_t change, bool udp = false) {
-  const MutableBytes field = frame.subspan(at, 2);
+void correct(std::uint8_t* at, std::uint64_t change, bool udp = false) {
   std::uint16_t sum;
-  std::memcpy(&sum, field.data(), sizeof sum);
+  std::memcpy(&sum, at, sizeof sum);
   sum = corrected(sum, change);
   // RFC 768: a computed zero is sent as all ones.
   if (udp && sum == 0) sum = 0xffff;
-  std::memcpy(field.data(), &sum, sizeof sum);
+  std::memcpy(at, &sum, sizeof sum);
 }
 
 // The change of a packet's source or destination.
-std::uint64_t set_address(MutableBytes frame, const Located& h, bool source, const IpAddress& to) {
-  if (!to.is_v4()) return replace<16>(frame, h.l3 + (source ? 8U : 24U), to.bytes());
-  const std::uint64_t change =
-      replace<4>(frame, h.l3 + (source ? 12U : 16U), ConstBytes(to.bytes()).last(4));
-  correct(frame, h.l3 + kIpv4SumOffset, change);
+std::uint64_t set_address(std::uint8_t* ip, bool source, const IpAddress& to) {
+  if (!to.is_v4()) return replace<16>(ip + (source ? 8 : 24), to.bytes().data());
+  const std::uint64_t change = replace<4>(ip + (source ? 12 : 16), to.bytes().data() + 12);
+  correct(ip + kIpv4SumOffset, change);
   return change;
 }
 
 // The change of a port, or of an echo's identifier, which is both ends' (RFC 5508 REQ-3).
-std::uint64_t set_port(MutableBytes frame, const Located& h, bool source, std::uint16_t to) {
-  const bool echo = h.protocol == IpProtocol::kIcmp;
-  if (!echo && h.protocol != IpProtocol::kTcp && h.protocol != IpProtocol::kUdp) return 0;
+std::uint64_t set_port(std::uint8_t* l4, IpProtocol protocol, bool source, std::uint16_t to) {
+  const bool echo = protocol == IpProtocol::kIcmp;
+  if (!echo && protocol != IpProtocol::kTcp && protocol != IpProtocol::kUdp) return 0;
   const std::array<std::uint8_t, 2> wire = {static_cast<std::uint8_t>(to >> 8),
                                             static_cast<std::uint8_t>(to)};
-  return replace<2>(frame, h.l4 + (echo ? 4U : source ? 0U : 2U), ConstBytes(wire));
+  return replace<2>(l4 + (echo ? 4 : source ? 0 : 2), wire.data());
 }
 
 Located located(const Headers& h) { return {h.l3, h.l4, h.end, h.protocol}; }
@@ -74,12 +71,17 @@ Rewriting rewriting(const Flow& flow, Direction direction) noexcept {
 }
 
 void rewrite_end(MutableBytes frame, const Located& h, const Rewriting& end) noexcept {
-  const std::uint64_t address = set_address(frame, h, end.source, end.address);
-  const std::uint64_t port = set_port(frame, h, end.source, end.port);
+  // An IP header of its version, and eight bytes behind it: what is written below lies there, and
+  // the sum of TCP where it is asked for.
+  SALLYPORT_CHECK(h.l4 - h.l3 >= (end.address.is_v4() ? 20 : 40) && h.l4 + 8 <= h.end &&
+                  h.end <= frame.size());
+  std::uint8_t* const bytes = frame.data();
+  const std::uint64_t address = set_address(bytes + h.l3, end.source, end.address);
+  const std::uint64_t port = set_port(bytes + h.l4, h.protocol, end.source, end.port);
   // ICMP has no pseudo header.
-  if (h.protocol == IpProtocol::kIcmp) return correct(frame, h.l4 + 2U, port);
-  if (const std::size_t sum = sum_offset(frame, h))
-    correct(frame, sum, address + port, h.protocol == IpProtocol::kUdp);
+  if (h.protocol == IpProtocol::kIcmp) return correct(bytes + h.l4 + 2, port);
+  if (const std::size_t sum = sum_offset(bytes, h))
+    correct(bytes + sum, address + port, h.protocol == IpProtocol::kUdp);
 }
 
 void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
@@ -102,7 +104,8 @@ void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexc
   // The error goes the other way, and comes from where the quote went.
   const Rewriting end = rewriting(flow, reversed(quoted_went));
   rewrite_end(frame, quoted, {!end.source, end.address, end.port});
-  set_address(frame, located(h), end.source, end.address);
+  set_address(frame.subspan(h.l3, static_cast<std::size_t>(h.l4 - h.l3)).data(), end.source,
+              end.address);
   (end.source ? h.source : h.destination) = end.address;
   put16(frame, h.l4 + 2U, 0);
   const ConstBytes message = frame.subspan(h.l4, static_cast<std::size_t>(h.end - h.l4));
