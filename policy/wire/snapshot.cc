@@ -50,10 +50,11 @@ constexpr flatbuffers::Verifier::Options kStructureBounds = {
     .check_alignment = true,
     .check_nested_flatbuffers = false};
 
-// FlatBuffers' verifier aligns a vector's length, not the structs behind it.
+// FlatBuffers' verifier aligns a vector's length, not the structs behind it; its builder aligns
+// them, where there are any.
 template <class T>
 bool aligned(const flatbuffers::Vector<const T*>* vector) {
-  return reinterpret_cast<std::uintptr_t>(vector->Data()) % alignof(T) == 0;
+  return vector->size() == 0 || reinterpret_cast<std::uintptr_t>(vector->Data()) % alignof(T) == 0;
 }
 
 bool tables_aligned(const Snapshot& root) {

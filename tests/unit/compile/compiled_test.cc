@@ -64,6 +64,16 @@ TEST(Compiled, AReviewWithoutEndNeverEnds) {
   EXPECT_TRUE(out.slots.rules.contains("c0/direct"));
 }
 
+// Where the builder puts what has no entries, depends on the bytes before it.
+TEST(Compiled, ATableWithoutEntriesMayLieAnywhere) {
+  for (std::size_t length = 1; length <= 16; ++length) {
+    CompileInput input;
+    input.config_name = std::string(length, 'x');
+    const auto out = compile(Gateway(), input);
+    EXPECT_TRUE(out) << length << ": " << model::to_string(out.error().front());
+  }
+}
+
 TEST(Compiled, ResolversAreTheGatewaysOwnDnsServersOnce) {
   const auto resolvers = [](const Gateway& g) {
     const Compiled out = testing::compiled(g);
