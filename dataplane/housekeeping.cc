@@ -33,9 +33,15 @@ void Pipeline::recheck_flows(Instant now) noexcept {
   const auto places = flows_.places();
   for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
     Flow& flow = places[--recheck_];
-    if (flow.live() && (tables_ == nullptr || !is_mine(flow) ||
-                        !still_allowed(flow, *tables_, names_.names(), now)))
+    if (!flow.live()) continue;
+    if (tables_ == nullptr || !is_mine(flow) ||
+        !still_allowed(flow, *tables_, names_.names(), now)) {
       cut(flow);
+      continue;
+    }
+    // What may be silent for a shorter time than it used to.
+    const Instant latest = now + silence(flow, *tables_);
+    if (flow.deadline > FlowTime::at(latest)) flows_.set_deadline(flow, latest);
   }
 }
 

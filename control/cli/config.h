@@ -58,10 +58,6 @@ Result<std::string> read_config(const std::string& path);
 int print_problems(const Context& context, const std::string& file,
                    const model::Diagnostics& problems, bool mistakes);
 
-// Seconds of "90s", "10m", "2h", "1d" or "90"; nothing for anything else, zero, or more than a
-// week.
-std::optional<std::int64_t> parse_duration(std::string_view text);
-
 // A commit, as asked and as answered.
 struct CommitRequest {
   OrderedJson body;

@@ -2,17 +2,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <iostream>
 
 #include "control/cli/config.h"
 #include "control/config/load.h"
 #include "control/config/tree.h"
+#include "control/config/values.h"
 
 namespace sallyport::control {
 namespace {
-
-constexpr std::int64_t kMaxWindow = std::int64_t{7} * 86'400;
 
 model::Diagnostic to_diagnostic(const OrderedJson& problem) {
   return {{problem.value("line", 0U), problem.value("column", 0U)},
@@ -59,20 +57,6 @@ int run_commit(const Context& context, CommitRequest request) {
 }
 
 }  // namespace
-
-std::optional<std::int64_t> parse_duration(std::string_view text) {
-  std::int64_t unit = 1;
-  if (!text.empty()) {
-    const char last = text.back();
-    if (last == 's' || last == 'm' || last == 'h' || last == 'd') text.remove_suffix(1);
-    unit = last == 'm' ? 60 : last == 'h' ? 3600 : last == 'd' ? 86'400 : 1;
-  }
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  if (value < 1 || value > kMaxWindow / unit) return std::nullopt;
-  return value * unit;
-}
 
 Result<OrderedJson> commit_body(const char* op, const ConfigWords& words) {
   OrderedJson body = {

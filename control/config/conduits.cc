@@ -1,6 +1,7 @@
 #include "control/config/conduits.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/config/review.h"
 #include "control/config/services.h"
@@ -203,19 +204,53 @@ model::AdmissionSpec read_admission(const Node& node, const std::string& what, P
   return out;
 }
 
-model::ServiceSpec read_service(Fields& fields) {
+constexpr std::string_view name_of(IpProtocol protocol) {
+  return protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmp6 ? "ICMP echo"
+         : protocol == IpProtocol::kUdp                                  ? "UDP"
+                                                                         : "TCP";
+}
+
+// `protocol` is the service's; nothing if the service is not known.
+model::Timeouts read_timeouts(const Node& node, const std::string& what,
+                              std::optional<IpProtocol> protocol, Problems& problems) {
+  model::Timeouts out;
+  Fields fields(node, what + ": 'timeouts'",
+                {"established", "transitory", "half-open", "udp", "icmp"}, problems);
+  if (!fields.usable()) return out;
+  for (std::size_t i = 0; i < kTimeoutClasses; ++i) {
+    const TimeoutInfo& info = kTimeouts[i];
+    const Node* value = fields.find(info.name);
+    if (value == nullptr) continue;
+    if (protocol && !applies(info, *protocol)) {
+      std::vector<std::string_view> others;
+      for (const TimeoutInfo& other : kTimeouts)
+        if (applies(other, *protocol)) others.push_back(other.name);
+      problems.add(value->at, "wrong-timeout",
+                   fmt::format("{}: '{}' is for {}, and the service is {}", fields.what(),
+                               info.name, name_of(info.protocol), name_of(*protocol)),
+                   fmt::format("{}", fmt::join(others, ", ")));
+      continue;
+    }
+    out.seconds[i] =
+        read_duration(*value, label(fields, info.name), info.least_s, info.most_s, problems)
+            .value_or(0);
+  }
+  return out;
+}
+
+std::optional<model::ServiceSpec> read_service(Fields& fields) {
   constexpr std::string_view kHint =
       "a known service such as modbus, or tcp/502, tcp/20000-20100, udp/5683, icmp-echo";
   const auto text = fields.word("service", true, kHint);
-  if (!text) return {};
-  if (const auto service = parse_service(*text)) return *service;
+  if (!text) return std::nullopt;
+  if (auto service = parse_service(*text)) return service;
   std::vector<std::string_view> names;
   for (const KnownService& service : known_services()) names.push_back(service.name);
   const std::string_view meant = nearest(*text, names.data(), names.size());
   fields.problems().add(fields.at("service"), "unknown-service",
                         fmt::format("{}: there is no service '{}'", fields.what(), quote(*text)),
                         std::string(meant.empty() ? kHint : meant));
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -226,21 +261,25 @@ model::Conduit read_conduit(const std::string& name, model::Position at, const N
   out.name = name;
   out.at = at;
   const std::string what = "conduit " + quote(name);
-  Fields fields(
-      node, what,
-      {"from", "to", "service", "terminate", "inspect", "admission", "review", "plaintext"},
-      problems);
+  Fields fields(node, what,
+                {"from", "to", "service", "terminate", "inspect", "admission", "timeouts", "review",
+                 "plaintext"},
+                problems);
   if (!fields.usable()) return out;
   if (const Node* from = fields.require("from", "a device's name or { segment: uplink }"))
     out.from = read_end(*from, what + ": 'from'", "source", problems);
   if (const Node* to = fields.require("to", "a device's name or { name: broker.example }"))
     out.to = read_end(*to, what + ": 'to'", "destination", problems);
-  out.service = read_service(fields);
+  const auto service = read_service(fields);
+  out.service = service.value_or(model::ServiceSpec{});
   if (const Node* part = fields.find("terminate"))
     out.terminate = read_terminate(*part, what, problems);
   if (const Node* part = fields.find("inspect")) out.inspect = read_inspect(*part, what, problems);
   if (const Node* part = fields.find("admission"))
     out.admission = read_admission(*part, what, problems);
+  if (const Node* part = fields.find("timeouts"))
+    out.timeouts = read_timeouts(
+        *part, what, service ? std::optional(service->protocol) : std::nullopt, problems);
   if (const Node* part = fields.find("review")) out.review = read_review(*part, what, problems);
   out.plaintext_accepted = fields.choice("plaintext", {"accepted"}).has_value();
   return out;

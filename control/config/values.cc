@@ -135,6 +135,39 @@ std::optional<std::uint32_t> read_rate(const Node& node, std::string_view what,
   return std::nullopt;
 }
 
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  std::int64_t unit = 1;
+  if (!text.empty()) {
+    const char last = text.back();
+    if (last == 's' || last == 'm' || last == 'h' || last == 'd') text.remove_suffix(1);
+    unit = last == 'm' ? 60 : last == 'h' ? 3600 : last == 'd' ? 86'400 : 1;
+  }
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (value < 1 || value > kMaxDuration / unit) return std::nullopt;
+  return value * unit;
+}
+
+std::optional<std::uint32_t> read_duration(const Node& node, std::string_view what,
+                                           std::uint32_t least, std::uint32_t most,
+                                           Problems& problems) {
+  const std::string hint =
+      fmt::format("a time with its unit, such as {}", duration_text(std::min(most, least * 6)));
+  const auto text = scalar(node, what, hint, problems);
+  if (!text) return std::nullopt;
+  const auto seconds = parse_duration(*text);
+  const bool unit = text->back() > '9';
+  if (seconds && unit && *seconds >= least && *seconds <= most)
+    return static_cast<std::uint32_t>(*seconds);
+  const bool meant = seconds && !unit && *seconds >= least && *seconds <= most;
+  problems.add(node.at, "bad-duration",
+               fmt::format("{}: '{}' is no time from {} to {}", what, quote(*text),
+                           duration_text(least), duration_text(most)),
+               meant ? duration_text(static_cast<std::uint32_t>(*seconds)) : hint);
+  return std::nullopt;
+}
+
 std::optional<std::int32_t> read_date(const Node& node, std::string_view what, Problems& problems) {
   constexpr std::string_view kHint = "a date as year-month-day, such as 2026-11-01";
   const auto text = scalar(node, what, kHint, problems);

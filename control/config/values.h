@@ -26,6 +26,14 @@ std::optional<model::Member> read_member(const Node& node, std::string_view what
                                          Problems& problems);
 // "200/s".
 std::optional<std::uint32_t> read_rate(const Node& node, std::string_view what, Problems& problems);
+// Seconds of "90s", "10m", "2h", "1d" or "90"; nothing for anything else, zero, or more than
+// kMaxDuration.
+inline constexpr std::int64_t kMaxDuration = 7 * 86'400;
+std::optional<std::int64_t> parse_duration(std::string_view text);
+// The same with its unit, from `least` to `most` seconds.
+std::optional<std::uint32_t> read_duration(const Node& node, std::string_view what,
+                                           std::uint32_t least, std::uint32_t most,
+                                           Problems& problems);
 // "2026-11-01" as days since 1970-01-01.
 std::optional<std::int32_t> read_date(const Node& node, std::string_view what, Problems& problems);
 // A host name; upper case is turned into lower case (RFC 4343).

@@ -54,9 +54,25 @@ constexpr std::array<Row, kTcpStates> kTable = {{
 }};
 // clang-format on
 
-constexpr std::array<Duration, kTcpStates> kTimeouts = {
-    kTcpHalfOpen,   kTcpHalfOpen,   kTcpHalfOpen, kTcpEstablished, kTcpEstablished,
-    kTcpTransitory, kTcpTransitory, kTcpTimeWait, kTcpReset};
+constexpr MaySilent as_said(wire::Silence which, Duration usual) {
+  return {which, usual, Duration::max()};
+}
+constexpr MaySilent at_most(wire::Silence which, Duration most) { return {which, most, most}; }
+
+constexpr MaySilent kHalfOpen = as_said(wire::Silence::kHalfOpen, kTcpHalfOpen);
+constexpr MaySilent kOpen = as_said(wire::Silence::kOpen, kTcpEstablished);
+constexpr MaySilent kEnding = as_said(wire::Silence::kTransitory, kTcpTransitory);
+// What is over need not stay for as long as a conduit lets its ends take their time.
+constexpr std::array<MaySilent, kTcpStates> kSilences = {
+    kHalfOpen,
+    kHalfOpen,
+    kHalfOpen,
+    kOpen,
+    kOpen,
+    kEnding,
+    kEnding,
+    at_most(wire::Silence::kTransitory, kTcpTimeWait),
+    at_most(wire::Silence::kTransitory, kTcpReset)};
 
 }  // namespace
 
@@ -76,6 +92,8 @@ TcpCell tcp_next(TcpState state, TcpEvent event) noexcept {
   return kTable[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
-Duration tcp_timeout(TcpState state) noexcept { return kTimeouts[static_cast<std::size_t>(state)]; }
+const MaySilent& tcp_silence(TcpState state) noexcept {
+  return kSilences[static_cast<std::size_t>(state)];
+}
 
 }  // namespace sallyport::dataplane

@@ -11,7 +11,9 @@
 #include <string_view>
 
 #include "dataplane/headers.h"
+#include "policy/base/timeouts.h"
 #include "policy/base/units.h"
+#include "policy/wire/tables.h"
 
 namespace sallyport::dataplane {
 
@@ -100,12 +102,11 @@ inline constexpr std::size_t kTcpStates = kTcpStateNames.size();
 inline constexpr std::size_t kTcpEvents = kTcpEventNames.size();
 static_assert(kTcpStates == 9 && kTcpEvents == 10);
 
-// RFC 5382 REQ-5: 2 h 4 min at least, and 4 min at least while a connection begins or ends.
-inline constexpr std::chrono::seconds kTcpEstablished = std::chrono::minutes(124);
-inline constexpr Duration kTcpTransitory = std::chrono::minutes(4);
-// Shorter than REQ-5, on purpose: a half-open flow costs an attacker one SYN, and a retransmission
-// renews it.
-inline constexpr Duration kTcpHalfOpen = std::chrono::seconds(30);
+// What the protocol's usual times are (policy/base/timeouts.h).
+constexpr Duration usual(TimeoutClass of) { return std::chrono::seconds(timeout_info(of).usual_s); }
+inline constexpr Duration kTcpEstablished = usual(TimeoutClass::kEstablished);
+inline constexpr Duration kTcpTransitory = usual(TimeoutClass::kTransitory);
+inline constexpr Duration kTcpHalfOpen = usual(TimeoutClass::kHalfOpen);
 // What is left are acknowledgements: RFC 5382 REQ-5 lets them go, RFC 9293 §3.4.3 has the MSL.
 inline constexpr Duration kTcpTimeWait = std::chrono::minutes(2);
 inline constexpr Duration kTcpReset = std::chrono::seconds(10);
@@ -118,7 +119,13 @@ struct TcpCell {
 // `flags` has passed the parser: exactly one of SYN, RST, or ACK (with or without FIN) leads.
 TcpEvent tcp_event(std::uint8_t flags, bool from_client) noexcept;
 TcpCell tcp_next(TcpState state, TcpEvent event) noexcept;
-// How long a flow may be silent in this state.
-Duration tcp_timeout(TcpState state) noexcept;
+// How long a flow may be silent in this state: what its rule says of `which`, but not longer than
+// `most`; `usual` if it says nothing.
+struct MaySilent {
+  wire::Silence which;
+  Duration usual;
+  Duration most;
+};
+const MaySilent& tcp_silence(TcpState state) noexcept;
 
 }  // namespace sallyport::dataplane

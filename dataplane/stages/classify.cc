@@ -1,10 +1,16 @@
 #include "dataplane/stages/classify.h"
 
+#include <algorithm>
 #include <array>
 
 namespace sallyport::dataplane {
 namespace {
 
+using std::chrono::seconds;
+constexpr MaySilent kUdpSilence = {wire::Silence::kOpen, usual(TimeoutClass::kUdp),
+                                   Duration::max()};
+constexpr MaySilent kEchoSilence = {wire::Silence::kOpen, usual(TimeoutClass::kIcmp),
+                                    Duration::max()};
 constexpr std::size_t kMaxNamesPerAddress = 8;
 
 decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decide::Ingress& ingress,
@@ -176,9 +182,21 @@ bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Ins
     }
     flow.rule = verdict.decision.rule();
     flow.meaning = verdict.decision.meaning();
+    // Other times of silence begin now; silent_for() must not take the flow for a long silent one.
+    flow.deadline = std::max(flow.deadline, FlowTime::at(now + silence(flow, tables)));
   }
   flow.revision = tables.revision_mark();
   return true;
+}
+
+Duration silence(const Flow& flow, const Tables& tables) noexcept {
+  const MaySilent& may = flow.protocol == IpProtocol::kTcp   ? tcp_silence(flow.tcp.state)
+                         : flow.protocol == IpProtocol::kUdp ? kUdpSilence
+                                                             : kEchoSilence;
+  const wire::Rule* rule = tables.classifier().rule(flow.rule);
+  const std::uint32_t asked =
+      rule == nullptr ? 0 : rule->silence_s()->Get(static_cast<std::uint32_t>(may.which));
+  return asked == 0 ? may.usual : std::min<Duration>(seconds(asked), may.most);
 }
 
 }  // namespace sallyport::dataplane

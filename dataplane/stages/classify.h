@@ -25,7 +25,8 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
                                      const DynamicNames& names, Instant now) noexcept;
 
 // Does policy still allow this flow in the same way, and are its addresses still those of its ends?
-// Updates its rule, meaning and revision if so.
+// Updates its rule, meaning and revision if so, and lets it be silent for as long as another
+// meaning does, from now on.
 [[gnu::noinline]] bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names,
                                   Instant now) noexcept;
 inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
@@ -33,30 +34,14 @@ inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& 
   return flow.revision == tables.revision_mark() || allowed_by(flow, tables, names, now);
 }
 
-inline constexpr std::chrono::seconds kUdpSilence{300};  // RFC 4787 REQ-5, recommended value
-inline constexpr std::chrono::seconds kEchoSilence{60};  // RFC 5508 REQ-2
+// How long this flow may be silent: the rule's word, else the protocol's.
+Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
-// How long a flow that is open may be silent, in whole seconds: the rule's word, else the
-// protocol's. Of TCP and UDP.
-inline std::chrono::seconds open_silence(const Flow& flow, const Tables& tables) noexcept {
-  const wire::Rule* rule = tables.classifier().rule(flow.rule);
-  const std::uint32_t asked = rule == nullptr ? 0 : rule->idle_timeout_s();
-  if (asked != 0) return std::chrono::seconds(asked);
-  return flow.protocol == IpProtocol::kTcp ? kTcpEstablished : kUdpSilence;
-}
-
-// How long this flow may be silent.
-inline Duration silence(const Flow& flow, const Tables& tables) noexcept {
-  if (flow.protocol == IpProtocol::kUdp) return open_silence(flow, tables);
-  if (flow.protocol != IpProtocol::kTcp) return kEchoSilence;
-  const bool open =
-      flow.tcp.state == TcpState::kEstablished || flow.tcp.state == TcpState::kAskedAnew;
-  return open ? open_silence(flow, tables) : tcp_timeout(flow.tcp.state);
-}
-
-// For how long no packet of a flow came: what FlowTable::gives_way() asks.
+// For how long no packet of a flow came: what FlowTable::gives_way() asks. Of one that these tables
+// were not yet asked about, whose deadline is by other times, it is not known: as if it came now.
 inline auto silent_for(const Tables& tables, Instant now) noexcept {
   return [&tables, now](const Flow& flow) {
+    if (flow.revision != tables.revision_mark()) return Duration(0);
     return now - (flow.deadline.instant() - silence(flow, tables));
   };
 }

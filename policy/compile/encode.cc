@@ -202,6 +202,30 @@ std::uint64_t meaning_of(const PlannedRule& rule) {
   return out | 1;  // never 0, which flows may use for "none"
 }
 
+// The conversation of a terminated conduit ends before its flows do.
+std::array<std::uint16_t, wire::kSilences> silence_of(const PlannedRule& rule) {
+  if (rule.conduit == nullptr) return {};
+  const model::Timeouts& t = rule.conduit->timeouts;
+  const bool terminated =
+      rule.kind == wire::RuleKind::Terminate || rule.kind == wire::RuleKind::LegB;
+  const auto longer = [&](TimeoutClass of) {
+    const std::uint32_t seconds = t.of(of);
+    return static_cast<std::uint16_t>(
+        terminated && seconds != 0 ? seconds + kConversationEndsFirst_s : seconds);
+  };
+  switch (rule.conduit->service.protocol) {
+    case IpProtocol::kTcp:
+      return {longer(TimeoutClass::kEstablished), longer(TimeoutClass::kTransitory),
+              static_cast<std::uint16_t>(t.of(TimeoutClass::kHalfOpen))};
+    case IpProtocol::kUdp:
+      return {longer(TimeoutClass::kUdp), 0, 0};
+    case IpProtocol::kIcmp:
+    case IpProtocol::kIcmp6:
+      return {longer(TimeoutClass::kIcmp), 0, 0};
+  }
+  return {};
+}
+
 void Encoder::rules() {
   std::size_t size = 0;
   for (const PlannedRule& r : in_.plan.rules) size = std::max<std::size_t>(size, r.slot + 1);
@@ -215,8 +239,10 @@ void Encoder::rules() {
     const bool leg_a = r.kind == wire::RuleKind::Terminate;
     rules_[r.slot] = wire::Rule(
         meaning_of(r), r.conduit == nullptr ? wire::kNoConduit : conduit_slots.at(r.conduit),
-        leg_a && admission.inflight == 0 ? kDefaultInflight : admission.inflight,
-        admission.rate_per_s, admission.per_device_per_s, 0, r.listener_port, r.kind, 1);
+        admission.rate_per_s, admission.per_device_per_s,
+        static_cast<std::uint16_t>(leg_a && admission.inflight == 0 ? kDefaultInflight
+                                                                    : admission.inflight),
+        silence_of(r), r.listener_port, r.kind, 1);
     rule_names_[r.slot] = r.name;
   }
 }
@@ -263,6 +289,10 @@ Offset<wire::Termination> Encoder::termination(const PlannedConduit& planned) {
   builder.add_server_port(t.server_port);
   builder.add_server_segment(segment_slot(t.server_segment));
   builder.add_inflight(c.admission.inflight == 0 ? kDefaultInflight : c.admission.inflight);
+  const bool tcp = c.service.protocol == IpProtocol::kTcp;
+  builder.add_idle_s(static_cast<std::uint16_t>(
+      c.timeouts.of(tcp ? TimeoutClass::kEstablished : TimeoutClass::kUdp)));
+  builder.add_half_closed_s(static_cast<std::uint16_t>(c.timeouts.of(TimeoutClass::kTransitory)));
   return builder.Finish();
 }
 

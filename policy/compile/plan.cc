@@ -1,6 +1,7 @@
 #include "policy/compile/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -109,6 +110,7 @@ void Planner::plan_conduit(const model::Conduit& conduit) {
     error(conduit, "too-complex", "no slot is left", "apply the removal of other conduits first");
   }
   check_service(conduit);
+  check_bounds(conduit);
   auto from = resolve(input_, conduit, conduit.from, "from", report_);
   auto to = resolve(input_, conduit, conduit.to, "to", report_);
   if (!from || !to) return;
@@ -179,6 +181,7 @@ std::string Planner::behaviour_of(const PlannedRule& rule, const PlannedConduit*
   const model::Conduit& c = *rule.conduit;
   out += fmt::format("{} {} {} {}\n", c.plaintext_accepted, c.admission.inflight,
                      c.admission.rate_per_s, c.admission.per_device_per_s);
+  if (!c.timeouts.none()) out += fmt::format("{}\n", fmt::join(c.timeouts.seconds, " "));
   out += inspection_text(c.inspect) + "\n";
   if (c.terminate) out += terminate_text(*c.terminate) + "\n";
   if (planned != nullptr && planned->termination) {

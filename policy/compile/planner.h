@@ -1,6 +1,6 @@
 // The planner's inside: one object per compilation that turns one conduit after another into rules.
-// plan.cc has reviews, direct and host conduits and built-in services; plan_terminated.cc both legs
-// of terminated and relayed ones.
+// plan.cc has reviews, direct and host conduits and built-in services; plan_bounds.cc figures;
+// plan_terminated.cc both legs of terminated and relayed ones.
 #pragma once
 
 #include <map>
@@ -34,6 +34,7 @@ class Planner {
   void plan_conduit(const model::Conduit& conduit);
   bool review(const model::Conduit& conduit);
   void check_service(const model::Conduit& conduit);
+  void check_bounds(const model::Conduit& conduit);  // plan_bounds.cc
   void plan_direct(Work& work);
   void plan_from_gateway(Work& work);
   void plan_to_gateway(Work& work);

@@ -72,8 +72,8 @@ Table conduits(const Subject& subject) {
   for (const wire::Conduit* c : *subject.snapshot.root().conduits())
     permitted[c->name()->str()] = c->reviewed();
   Table out{"Conduits",
-            {"conduit", "from", "to", "service", "how", "inspection", "permitted", "reason",
-             "reviewed by", "on", "until", "signed by", "line"},
+            {"conduit", "from", "to", "service", "how", "inspection", "timeouts", "permitted",
+             "reason", "reviewed by", "on", "until", "signed by", "line"},
             {}};
   for (const model::Conduit& c : subject.gateway.conduits) {
     Row row = {c.name,
@@ -82,6 +82,7 @@ Table conduits(const Subject& subject) {
                review::service_text(c.service),
                termination(c),
                review::inspection_text(c.inspect),
+               review::timeouts_text(c.timeouts),
                permitted[c.name] ? "yes" : "no: it denies"};
     if (c.review)
       for (const std::string& text :

@@ -7,6 +7,7 @@
 // name file, line and column.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "policy/base/mtu.h"
 #include "policy/base/net.h"
+#include "policy/base/timeouts.h"
 
 namespace sallyport::model {
 
@@ -150,6 +152,15 @@ struct AdmissionSpec {
   friend bool operator==(const AdmissionSpec&, const AdmissionSpec&) = default;
 };
 
+// In seconds, by TimeoutClass; 0 means the protocol's usual time.
+struct Timeouts {
+  std::array<std::uint32_t, kTimeoutClasses> seconds{};
+
+  std::uint32_t of(TimeoutClass which) const { return seconds[static_cast<std::size_t>(which)]; }
+  bool none() const { return *this == Timeouts{}; }
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
+};
+
 // By a reviewer's name; base64 of an ECDSA signature. What it is over: policy/review.
 struct Signature {
   std::string by;
@@ -192,6 +203,7 @@ struct Conduit {
   std::optional<Terminate> terminate;
   Inspect inspect;
   AdmissionSpec admission;
+  Timeouts timeouts;
   std::optional<Review> review;  // without one the conduit is compiled to nothing and reported
   bool plaintext_accepted = false;
   Position at;

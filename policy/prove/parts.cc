@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <map>
 #include <set>
 #include <tuple>
@@ -11,8 +12,9 @@
 namespace sallyport::prove {
 namespace {
 
-// Held apart from the compiler's constant of the same meaning.
+// Held apart from the compiler's constants of the same meaning.
 constexpr std::uint32_t kDefaultInflight = 64;
+constexpr std::uint32_t kFlowsOutliveTheirConversation_s = 10;
 
 std::string text_of(const flatbuffers::String* string) { return std::string(wire::text(string)); }
 
@@ -66,6 +68,7 @@ class Parts {
   void compare_conduit(const model::Conduit& should, const wire::Conduit& is);
   void compare_termination(const model::Conduit& should, const wire::Termination& is);
   void compare_rules();
+  bool lasts_as_described(const model::Conduit* conduit, const wire::Rule& rule) const;
 
   const wire::SnapshotView& view_;
   const decide::Classifier classifier_;
@@ -190,6 +193,9 @@ void Parts::compare_termination(const model::Conduit& c, const wire::Termination
   if (is != should) wrong("its server");
   if (t.inflight() != (c.admission.inflight == 0 ? kDefaultInflight : c.admission.inflight))
     wrong("its bound of handshakes");
+  const auto& said = c.timeouts.seconds;
+  if (t.idle_s() != said[0] + said[3] || t.half_closed_s() != said[1])
+    wrong("how long it may be silent");
 }
 
 void Parts::compare_conduit(const model::Conduit& c, const wire::Conduit& is) {
@@ -233,6 +239,21 @@ void Parts::compare_conduits() {
   }
 }
 
+// A conduit has one transport, and says times of that one alone: both sides agreed, one of them
+// ended, not both agreed.
+bool Parts::lasts_as_described(const model::Conduit* conduit, const wire::Rule& rule) const {
+  std::array<std::uint32_t, 3> should{};
+  if (conduit != nullptr) {
+    const auto& said = conduit->timeouts.seconds;
+    should = {said[0] + said[3] + said[4], said[1], said[2]};
+    if (described_.termination(*conduit) != nullptr)
+      for (std::uint32_t* both : {&should[0], &should[1]})
+        if (*both != 0) *both += kFlowsOutliveTheirConversation_s;
+  }
+  const auto* is = rule.silence_s();
+  return is->Get(0) == should[0] && is->Get(1) == should[1] && is->Get(2) == should[2];
+}
+
 // Each rule belongs to the conduit whose name it has, and bounds what that conduit bounds.
 void Parts::compare_rules() {
   std::map<std::string_view, const model::Conduit*> conduits;
@@ -253,7 +274,11 @@ void Parts::compare_rules() {
     if (rule.kind() == wire::RuleKind::Terminate && bounds.inflight == 0)
       bounds.inflight = kDefaultInflight;
     const model::AdmissionSpec is{rule.inflight(), rule.rate_per_s(), rule.per_device_per_s()};
-    if (is != bounds || rule.idle_timeout_s() != 0)
+    if (!lasts_as_described(named ? at->second : nullptr, rule))
+      differ(Wrong::kTermination,
+             fmt::format("rule {}: its flows may not be silent for as long as described", name),
+             named ? witnesses_.of_conduit(*at->second) : std::nullopt);
+    if (is != bounds)
       differ(Wrong::kTermination, fmt::format("rule {}: its bounds are not as described", name),
              named ? witnesses_.of_conduit(*at->second) : std::nullopt);
   }

@@ -48,7 +48,7 @@ bool is_carried(std::uint8_t protocol, bool v4) {
 // Everything that a conduit says but its name, its ends and its review.
 bool same_treatment(const model::Conduit& a, const model::Conduit& b) {
   return a.terminate == b.terminate && a.inspect == b.inspect && a.admission == b.admission &&
-         a.plaintext_accepted == b.plaintext_accepted;
+         a.timeouts == b.timeouts && a.plaintext_accepted == b.plaintext_accepted;
 }
 
 // Conduits that differ in anything but name and review must not both hold a packet. Leg B only

@@ -71,6 +71,8 @@ class Resolver::Work {
     const model::AdmissionSpec& a = conduit_.admission;
     add("admission", fmt::format("inflight {} rate {} per-device {}", a.inflight, a.rate_per_s,
                                  a.per_device_per_s));
+    // Not said in what was signed before there was anything to say.
+    if (!conduit_.timeouts.none()) add("timeouts", timeouts_text(conduit_.timeouts));
     termination();
     add_end(conduit_.from);
     add_end(conduit_.to);

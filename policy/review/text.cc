@@ -51,6 +51,14 @@ std::string inspection_text(const model::Inspect& inspect) {
                      numbers(inspect.modbus->units));
 }
 
+std::string timeouts_text(const model::Timeouts& timeouts) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < kTimeoutClasses; ++i)
+    if (const std::uint32_t said = timeouts.seconds[i]; said != 0)
+      out.push_back(fmt::format("{} {}", kTimeouts[i].name, duration_text(said)));
+  return out.empty() ? "usual" : fmt::format("{}", fmt::join(out, " "));
+}
+
 // Inside an end's text nothing may be ambiguous, however long the list is.
 std::string end_text(const model::End& end) {
   if (const auto* e = std::get_if<model::DeviceEnd>(&end))

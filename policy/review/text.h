@@ -15,6 +15,7 @@ std::string date_text(std::int32_t day);                      // "2026-11-01", "
 std::string member_text(const model::Member& member);         // "lan1", "lan1.20"
 std::string service_text(const model::ServiceSpec& service);  // "tcp/80-81", "icmp-echo"
 std::string inspection_text(const model::Inspect& inspect);
+std::string timeouts_text(const model::Timeouts& timeouts);  // "established 15m", "usual"
 std::string end_text(const model::End& end);  // "device press4", "segment uplink 192.0.2.0/24"
 
 }  // namespace sallyport::review

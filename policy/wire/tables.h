@@ -23,6 +23,11 @@ inline constexpr std::uint32_t kGatewayHost = 0xfffffffe;  // Interval.device: t
 inline constexpr std::uint32_t kNoConduit = 0xffffffff;    // Rule.conduit of a built-in
 inline constexpr std::uint32_t kNoRule = 0xffffffff;
 
+// What a flow is to Rule.silence_s, as an index: with both sides' agreement (an echo and a UDP flow
+// always), ending, not yet agreed.
+enum class Silence : std::uint8_t { kOpen, kTransitory, kHalfOpen };
+inline constexpr std::size_t kSilences = 3;
+
 // Ports of the terminator's listeners (leg A), unreachable by number from any wire.
 inline constexpr std::uint16_t kFirstListenerPort = 40000;
 inline constexpr std::uint16_t kLastListenerPort = 49151;
@@ -46,6 +51,7 @@ inline constexpr std::size_t kMaxAddressesPerDevice = 64;
 inline constexpr std::size_t kMaxAddressesPerSegment = 64;
 inline constexpr std::size_t kMaxConduits = 65536;
 inline constexpr std::size_t kMaxRules = 262144;
+inline constexpr std::uint32_t kMaxInflight = 65535;  // handshakes of a conduit
 inline constexpr std::size_t kMaxNames = 8192;
 inline constexpr std::size_t kMaxIntervals = 1U << 20;
 inline constexpr std::size_t kMaxClasses = 1U << 24;

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <bitset>
+#include <initializer_list>
 #include <set>
 #include <string_view>
 #include <vector>
 
 #include "policy/base/mtu.h"
+#include "policy/base/timeouts.h"
 #include "policy/model/model.h"
 #include "policy/model/names.h"
 #include "policy/wire/verify.h"
@@ -128,6 +130,36 @@ Fault device_fault(const SnapshotView& view, std::uint32_t slot) {
   return std::nullopt;
 }
 
+// A silence is nothing said, or what some class of timeout may be.
+bool is_silence(std::uint32_t seconds, std::initializer_list<TimeoutClass> classes) {
+  return seconds == 0 || std::ranges::any_of(classes, [&](TimeoutClass of) {
+           const TimeoutInfo& info = timeout_info(of);
+           return seconds >= info.least_s && seconds <= info.most_s + kConversationEndsFirst_s;
+         });
+}
+
+Fault silence_fault(const SnapshotView& view, const Rule& r) {
+  using enum TimeoutClass;
+  const auto of = [&](Silence which) {
+    return std::uint32_t{r.silence_s()->Get(static_cast<std::uint32_t>(which))};
+  };
+  if (!is_silence(of(Silence::kOpen), {kEstablished, kUdp, kIcmp}) ||
+      !is_silence(of(Silence::kTransitory), {kTransitory}) ||
+      !is_silence(of(Silence::kHalfOpen), {kHalfOpen}))
+    return std::string("a silence out of bounds");
+  const Conduit* conduit = view.conduit(r.conduit());
+  const Termination* t = conduit == nullptr ? nullptr : conduit->termination();
+  if (t == nullptr) return std::nullopt;
+  // Nothing said on either side: the terminator's own times are the shorter ones.
+  const auto outlived = [](std::uint32_t flow, std::uint32_t conversation) {
+    return flow == (conversation == 0 ? 0 : conversation + kConversationEndsFirst_s);
+  };
+  if (!outlived(of(Silence::kOpen), t->idle_s()) ||
+      !outlived(of(Silence::kTransitory), t->half_closed_s()))
+    return std::string("its flows do not end after their conversation");
+  return std::nullopt;
+}
+
 Fault rule_fault(const SnapshotView& view, std::uint32_t slot) {
   const Rule& r = view.rules()[slot];
   const auto wrong = [&](const char* what) {
@@ -140,6 +172,7 @@ Fault rule_fault(const SnapshotView& view, std::uint32_t slot) {
   if (r.kind() > RuleKind::MAX) return wrong("unknown kind");
   if ((r.listener_port() != 0) != (r.kind() == RuleKind::Terminate))
     return wrong("a listener port belongs to a terminated conduit and to nothing else");
+  if (const Fault fault = silence_fault(view, r)) return wrong(fault->c_str());
   if (r.conduit() == kNoConduit)
     return r.kind() == RuleKind::HostService ? Fault() : wrong("no conduit");
   const Conduit* conduit = view.conduit(r.conduit());

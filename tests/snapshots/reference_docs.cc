@@ -83,6 +83,7 @@ std::string tcp_picture() {
 }
 
 std::string tcp_states() {
+  using namespace sallyport;
   using namespace sallyport::dataplane;
   std::string out =
       "# States of a TCP flow\n\n"
@@ -90,12 +91,19 @@ std::string tcp_states() {
       "A flow begins with a client's SYN that policy allows; any other segment without a flow is "
       "`mid-stream`. What \"within the windows\" means\n"
       "stands in `dataplane/flow/tcp_window.h`.\n\n" +
-      tcp_picture() + "\n| state | meaning | silent for at most |\n|---|---|---|\n";
-  for (std::size_t i = 0; i < kTcpStates; ++i)
-    out += fmt::format(
-        "| `{}` | {} | {} s |\n", kTcpStateNames[i], kTcpStateHelp[i],
-        std::chrono::duration_cast<std::chrono::seconds>(tcp_timeout(static_cast<TcpState>(i)))
-            .count());
+      tcp_picture() +
+      "\n| state | meaning | silent for at most | or what its conduit says of "
+      "|\n|---|---|---|---|\n";
+  constexpr TimeoutClass kSaid[] = {TimeoutClass::kEstablished, TimeoutClass::kTransitory,
+                                    TimeoutClass::kHalfOpen};
+  for (std::size_t i = 0; i < kTcpStates; ++i) {
+    const MaySilent& may = tcp_silence(static_cast<TcpState>(i));
+    const bool bounded = may.most != Duration::max();
+    out += fmt::format("| `{}` | {} | {} s | `{}`{} |\n", kTcpStateNames[i], kTcpStateHelp[i],
+                       std::chrono::duration_cast<std::chrono::seconds>(may.usual).count(),
+                       timeout_info(kSaid[static_cast<std::size_t>(may.which)]).name,
+                       bounded ? ", if that is less" : "");
+  }
   out +=
       "\nEvery cell: what is done with the segment, and the state afterwards if it is "
       "another.\n\n| state |";
@@ -120,10 +128,31 @@ std::string tcp_states() {
   return out;
 }
 
+std::string timeouts() {
+  std::string out =
+      "# Timeouts\n\n"
+      "Generated from `policy/base/timeouts.h` by `./dev docs`; do not edit.\n\n"
+      "How long a flow may be silent. A conduit may say another time, those of its own service's "
+      "protocol alone:\n"
+      "`timeouts: { established: 15m, transitory: 30s }`, in seconds, minutes or hours.\n"
+      "Less than an RFC asks for is allowed, with a warning.\n\n"
+      "| timeout | of | usual | from | to | an RFC asks for at least "
+      "|\n|---|---|---|---|---|---|\n";
+  using namespace sallyport;
+  for (const TimeoutInfo& t : kTimeouts)
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", t.name, t.help,
+                       duration_text(t.usual_s), duration_text(t.least_s), duration_text(t.most_s),
+                       t.advised_s == 0
+                           ? std::string()
+                           : fmt::format("{} ({})", duration_text(t.advised_s), t.advised_by));
+  return out;
+}
+
 std::vector<Document> documents() {
   return {{"drop-reasons.md", drop_reasons()},
           {"metrics.md", metrics()},
-          {"tcp-states.md", tcp_states()}};
+          {"tcp-states.md", tcp_states()},
+          {"timeouts.md", timeouts()}};
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -5,7 +5,8 @@
 //   only    v4 | v6                        where a case makes sense in one version only
 //   policy  plant | none                   the plant of tests/support/pipeline_world.h (default),
 //                                          or no snapshot at all
-//   apply   plant | without CONDUIT ... | mtu SEGMENT=BYTES ...
+//   apply   plant | without CONDUIT ... | mtu SEGMENT=BYTES ... | timeouts CONDUIT.CLASS=SECONDS
+//   ...
 //                                          another revision comes into force here
 //   given   A:PORT > B:PORT tcp            a handshake that must pass: an established flow
 //   in      A:PORT > B:PORT WHAT [OPTION]  A's frame on A's own wire

@@ -93,10 +93,33 @@ void TraceRunner::play(const TraceLine& line) {
 
 void TraceRunner::apply(const Words& words) {
   ASSERT_FALSE(words.empty()) << here();
+namespace {
+
+// CONDUIT.CLASS=SECONDS
+bool set_timeout(model::Gateway& gateway, std::string_view word) {
+  const auto dot = word.find('.');
+  const auto equals = word.find('=');
+  if (dot == word.npos || equals == word.npos || dot > equals) return false;
+  const auto conduit =
+      std::ranges::find(gateway.conduits, word.substr(0, dot), &model::Conduit::name);
+  const auto* of =
+      std::ranges::find(kTimeouts, word.substr(dot + 1, equals - dot - 1), &TimeoutInfo::name);
+  const auto seconds = number_of(word.substr(equals + 1));
+  if (conduit == gateway.conduits.end() || of == kTimeouts.end() || !seconds) return false;
+  conduit->timeouts.seconds[static_cast<std::size_t>(of - kTimeouts.begin())] = *seconds;
+  return true;
+}
+
+}  // namespace
+
   model::Gateway gateway = plant();
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[0] == "mtu") {
       const auto at = words[i].find('=');
+    if (words[0] == "timeouts") {
+      ASSERT_TRUE(set_timeout(gateway, words[i])) << here() << ": no timeout " << words[i];
+      continue;
+    }
       const auto segment =
           std::ranges::find(gateway.segments, words[i].substr(0, at), &model::Segment::name);
       const auto mtu = number_of(std::string_view(words[i]).substr(at + 1));

@@ -73,6 +73,7 @@ Conversation::Conversation(ConversationHost& host, std::shared_ptr<const Terms> 
                            os::UniqueFd accepted, Client client, Credit credit, Instant began)
     : host_(host),
       terms_(std::move(terms)),
+      silences_(terms_->plan.silences),
       client_(client),
       credit_(std::move(credit)),
       began_(began),
@@ -240,9 +241,16 @@ void Conversation::begin_relay() {
 }
 
 Instant Conversation::patience_ends() const {
-  const Duration idle = terms_->plan.idle_timeout.value_or(host_.timeouts().idle);
-  return last_moved_ +
-         (half_closed_ ? std::min<Duration>(host_.timeouts().half_closed, idle) : idle);
+  const Duration idle = silences_.idle.value_or(host_.timeouts().idle);
+  const Duration half_closed = silences_.half_closed.value_or(host_.timeouts().half_closed);
+  return last_moved_ + (half_closed_ ? std::min(half_closed, idle) : idle);
+}
+
+void Conversation::use(const Silences& silences) {
+  if (silences == silences_) return;
+  silences_ = silences;
+  last_moved_ = host_.loop().now();
+  if (phase_ == Phase::kRelay && patience_ends() < timer_) wait_until(patience_ends());
 }
 
 void Conversation::wait_until(Instant when) {

@@ -90,6 +90,10 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
   // Ends it at once, with RST on both legs: its conduit is gone.
   void cut(std::string why);
 
+  // A later revision's word on how long it may be silent. If that is another one, the time begins
+  // anew.
+  void use(const Silences& silences);
+
   const Terms& terms() const { return *terms_; }
   const Client& client() const { return client_; }
   Phase phase() const { return phase_; }
@@ -139,6 +143,7 @@ class Conversation : public std::enable_shared_from_this<Conversation>,
 
   ConversationHost& host_;
   std::shared_ptr<const Terms> terms_;
+  Silences silences_;  // the conduit's of today
   Client client_;
   Credit credit_;
   Instant began_;

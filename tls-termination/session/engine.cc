@@ -74,6 +74,9 @@ void Engine::keep_only(const KeptPlans& plans, const std::string& why) {
         return now == plans.end() || !same_meaning(now->second, plan);
       },
       why);
+  for (const auto& [key, conversation] : conversations_)
+    if (const auto now = plans.find(conversation->terms().plan.name); now != plans.end())
+      conversation->use(now->second.silences);
 }
 
 void Engine::cut_all(const std::string& why) {

@@ -38,7 +38,6 @@ void add_rule(const wire::SnapshotView& snapshot, std::uint32_t conduit, Conduit
     if (rule.valid() == 0 || rule.conduit() != conduit || rule.kind() != wire::RuleKind::Terminate)
       continue;
     plan.rule = slot;
-    if (rule.idle_timeout_s() != 0) plan.idle_timeout = std::chrono::seconds(rule.idle_timeout_s());
     return;
   }
 }
@@ -88,6 +87,10 @@ Result<ConduitPlan> plan_of(const wire::SnapshotView& snapshot, const wire::Cond
     return fail(ErrorKind::kInvalid, "plan-no-segment",
                 fmt::format("the server of conduit {} is in no segment", plan.name));
   plan.server_segment = wire::text(segment->name());
+  const auto said = [](std::uint16_t seconds) {
+    return seconds == 0 ? std::nullopt : std::optional<Duration>(std::chrono::seconds(seconds));
+  };
+  plan.silences = {said(from.idle_s()), said(from.half_closed_s())};
   plan.inflight = from.inflight() == 0 ? kDefaultInflight : from.inflight();
   if (const wire::ModbusInspect* modbus = conduit.modbus())
     plan.modbus = ModbusPlan{values(modbus->functions()), values(modbus->units())};

@@ -28,6 +28,13 @@ struct ModbusPlan {
   friend bool operator==(const ModbusPlan&, const ModbusPlan&) = default;
 };
 
+// For how long nothing may move; nothing: Timeouts of the same name.
+struct Silences {
+  std::optional<Duration> idle;
+  std::optional<Duration> half_closed;
+  friend bool operator==(const Silences&, const Silences&) = default;
+};
+
 struct ConduitPlan {
   std::string name;
   std::uint32_t rule = wire::kNoRule;  // slot of the Terminate rule: what credits are counted by
@@ -41,14 +48,14 @@ struct ConduitPlan {
   std::uint16_t server_segment_slot = 0;
   std::string server_segment;
   std::uint32_t inflight = 0;
-  std::optional<Duration> idle_timeout;  // nothing: Timeouts::idle
+  Silences silences;
   std::optional<ModbusPlan> modbus;
 
   // Names of the credentials it uses.
   std::vector<std::string> credentials() const;
 };
 // Does a running session still do what the conduit says? Where it listens and how many may start
-// at once does not concern it.
+// at once does not concern it; for how long it may be silent is told to it.
 bool same_meaning(const ConduitPlan& a, const ConduitPlan& b);
 
 inline constexpr std::uint32_t kDefaultInflight = 64;

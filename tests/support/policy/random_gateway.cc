@@ -168,6 +168,10 @@ model::Gateway random_gateway(Choices& choices) {
                     some_end(choices, out, true), some_service(choices));
     if (conduit.service.protocol != IpProtocol::kIcmp && choices.one_in(3))
       terminate(choices, out, conduit);
+    if (choices.one_in(4))
+      for (std::size_t i = 0; i < kTimeoutClasses; ++i)
+        if (applies(kTimeouts[i], conduit.service.protocol) && choices.one_in(2))
+          conduit.timeouts.seconds[i] = kTimeouts[i].least_s;
     if (choices.one_in(10)) conduit.review.reset();
   }
   return out;

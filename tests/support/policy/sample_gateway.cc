@@ -75,6 +75,7 @@ model::Conduit& add_conduit(model::Gateway& gateway, std::string name, model::En
                               .terminate = {},
                               .inspect = {},
                               .admission = {},
+                              .timeouts = {},
                               .review = reviewed(),
                               .plaintext_accepted = false,
                               .at = {line, 3}});

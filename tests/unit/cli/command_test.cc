@@ -8,6 +8,7 @@
 #include <map>
 
 #include "control/cli/config.h"
+#include "control/config/values.h"
 #include "tests/support/source_tree.h"
 
 namespace sallyport::control {

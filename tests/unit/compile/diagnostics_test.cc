@@ -189,6 +189,14 @@ const Case kCases[] = {
      [](Gateway& g) { conduit(g, device("scada"), device("gateway"), tcp(39999, 40000)); },
      "listener-ports", 100, "40000"},
 
+    {"same box, other timeouts",
+     [](Gateway& g) {
+       conduit(g, device("scada"), device("camera"), tcp(80));
+       conduit(g, device("scada"), device("camera"), tcp(80));
+       g.conduits[1].timeouts.seconds[0] = 900;
+     },
+     "conduit-overlap", 101, "c0"},
+
     {"partial overlap",
      [](Gateway& g) {
        conduit(g, device("scada"), device("camera"), tcp(80, 90));

@@ -94,6 +94,58 @@ TEST_F(Example, OutboundConduitLoads) {
   EXPECT_EQ(conduit.terminate->certificate, "gw-client");
 }
 
+TEST_F(Example, WhatSaysNothingOfTimeoutsHasNone) {
+  for (const model::Conduit& conduit : gateway_.conduits) EXPECT_TRUE(conduit.timeouts.none());
+}
+
+// The configuration of one conduit with these timeouts, from the gateway to a device.
+std::expected<model::Timeouts, model::Diagnostics> timeouts_of(const std::string& service,
+                                                               const std::string& timeouts) {
+  auto loaded = load_config(
+      "version: 1\nports: { lan1: { device: d } }\n"
+      "segments: { field: { ports: [lan1], address: [10.20.0.1/24] } }\n"
+      "conduits: { a: { from: gateway, to: { segment: field }, service: " +
+      service + ", timeouts: " + timeouts + " } }\n");
+  if (!loaded) return std::unexpected(loaded.error());
+  return loaded->conduits[0].timeouts;
+}
+
+TEST(Timeouts, AreSecondsByTheirClass) {
+  using Seconds = std::array<std::uint32_t, kTimeoutClasses>;
+  EXPECT_EQ(
+      timeouts_of("tcp/502", "{ established: 15m, transitory: 30s, half-open: 10s }")->seconds,
+      (Seconds{900, 30, 10, 0, 0}));
+  EXPECT_EQ(timeouts_of("udp/5683", "{ udp: 2h }")->seconds, (Seconds{0, 0, 0, 7200, 0}));
+  EXPECT_EQ(timeouts_of("icmp-echo", "{ icmp: 5s }")->seconds, (Seconds{0, 0, 0, 0, 5}));
+  EXPECT_EQ(timeouts_of("ntp", "{}")->seconds, Seconds{});
+}
+
+// Each class at both of its bounds, and one beyond.
+TEST(Timeouts, AreBounded) {
+  for (const TimeoutInfo& info : kTimeouts) {
+    const std::string service = info.protocol == IpProtocol::kTcp   ? "tcp/502"
+                                : info.protocol == IpProtocol::kUdp ? "udp/502"
+                                                                    : "icmp-echo";
+    const auto fits = [&](std::uint32_t seconds) {
+      return timeouts_of(service,
+                         "{ " + std::string(info.name) + ": " + std::to_string(seconds) + "s }")
+          .has_value();
+    };
+    EXPECT_FALSE(fits(info.least_s - 1)) << info.name;
+    EXPECT_TRUE(fits(info.least_s)) << info.name;
+    EXPECT_TRUE(fits(info.usual_s)) << info.name;
+    EXPECT_TRUE(fits(info.most_s)) << info.name;
+    EXPECT_FALSE(fits(info.most_s + 1)) << info.name;
+  }
+}
+
+TEST(Timeouts, AreWrittenInTheLargestUnitThatLeavesNothingOver) {
+  EXPECT_EQ(duration_text(7440), "124m");
+  EXPECT_EQ(duration_text(64'800), "18h");
+  EXPECT_EQ(duration_text(90), "90s");
+  EXPECT_EQ(duration_text(0), "0s");
+}
+
 TEST_F(Example, VirtualRangesHaveDefaults) {
   ASSERT_EQ(gateway_.virtual_ranges.size(), 2U);
   EXPECT_EQ(gateway_.virtual_ranges[0].to_string(), "198.18.0.0/15");

@@ -287,6 +287,34 @@ class FullTable : public Policy {
 };
 SALLYPORT_IN_BOTH_VERSIONS(FullTable);
 
+model::Gateway with_established(std::uint32_t seconds) {
+  model::Gateway g = plant();
+  g.conduits[0].timeouts.seconds[static_cast<std::size_t>(TimeoutClass::kEstablished)] = seconds;
+  return g;
+}
+
+// Its deadline is still by the shorter time, then by the longer: neither makes it look silent.
+TEST_P(FullTable, InUseIsInUseAlsoUnderARevisionThatLetsItBeSilentForLonger) {
+  for (std::uint16_t port = 1; port <= 4; ++port) open(port);
+  small_.apply(with_established(64'800));
+  EXPECT_TRUE(syn(5).empty());
+  EXPECT_EQ(small_.verdict().drop, Drop::kFlowTableFull);
+  small_.wait(seconds(2));  // the sweep has been by
+  EXPECT_TRUE(syn(5).empty());
+  EXPECT_EQ(small_.verdict().drop, Drop::kFlowTableFull);
+  small_.wait(minutes(3));
+  EXPECT_EQ(syn(5).size(), 1U) << "silent for long by any time";
+}
+
+TEST_P(FullTable, SilentFlowsEndByTheShorterTimeOfALaterRevision) {
+  for (std::uint16_t port = 1; port <= 4; ++port) open(port);
+  small_.apply(with_established(30));
+  small_.wait(seconds(29));
+  EXPECT_EQ(small_.pipeline().flows().size(), 4U);
+  small_.wait(seconds(3));
+  EXPECT_EQ(small_.pipeline().flows().size(), 0U);
+}
+
 TEST_P(FullTable, OfFlowsInUseRefusesANewOne) {
   for (std::uint16_t port = 1; port <= 4; ++port) open(port);
   EXPECT_TRUE(syn(5).empty());

@@ -44,6 +44,10 @@ void inspected(Gateway& g) {
 }
 void direct(Gateway& g) {
   add_conduit(g, "c", device("scada"), device("camera"), tcp(80)).admission = {5, 10, 1};
+  g.conduits[0].timeouts.seconds = {900, 60, 10, 0, 0};
+}
+void datagrams(Gateway& g) {
+  add_conduit(g, "c", device("scada"), device("camera"), testing::udp(80)).timeouts.seconds[3] = 30;
 }
 
 const Fault kFaults[] = {
@@ -76,6 +80,18 @@ const Fault kFaults[] = {
     {"a rule that bounds another rate for each device", direct,
      [](Gateway& g) { g.conduits[0].admission.per_device_per_s = 2; }, Wrong::kTermination,
      "rule c: its bounds"},
+    {"a rule whose flows may be silent for longer", direct,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[0] = 901; }, Wrong::kTermination,
+     "rule c: its flows may not be silent"},
+    {"a rule whose flows may take longer to end", direct,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[1] = 0; }, Wrong::kTermination,
+     "rule c: its flows may not be silent"},
+    {"a rule whose flows may take longer to begin", direct,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[2] = 11; }, Wrong::kTermination,
+     "rule c: its flows may not be silent"},
+    {"a rule with another time of UDP", datagrams,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[3] = 31; }, Wrong::kTermination,
+     "rule c: its flows may not be silent"},
     {"a name of another",
      [](Gateway& g) {
        add_conduit(g, "c", device("camera"), testing::name("time.example"), testing::udp(123));
@@ -185,6 +201,15 @@ const Fault kFaults[] = {
     {"another bound of handshakes", listener,
      [](Gateway& g) { g.conduits[0].admission.inflight = 65; }, Wrong::kTermination,
      "its bound of handshakes"},
+    {"a conversation that may be silent for longer", listener,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[0] = 900; }, Wrong::kTermination,
+     "how long it may be silent"},
+    {"a conversation that may end more slowly", listener,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[1] = 90; }, Wrong::kTermination,
+     "how long it may be silent"},
+    {"a leg that may be silent for longer", listener,
+     [](Gateway& g) { g.conduits[0].timeouts.seconds[2] = 20; }, Wrong::kTermination,
+     "rule c: its flows may not be silent"},
     {"a listener in another segment", listener,
      [](Gateway& g) { g.conduits[0].from = segment("office"); }, Wrong::kTermination,
      "where it listens"},

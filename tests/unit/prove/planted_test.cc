@@ -280,13 +280,15 @@ INSTANTIATE_TEST_SUITE_P(Faults, Planted, ::testing::ValuesIn(kFaults), [](const
 // An overlap needs two conduits that differ; a compiler that kept silent about it would give the
 // packet to one of them.
 TEST(PlantedOverlap, ResolvedSilentlyIsFound) {
-  for (const bool in_the_bounds : {false, true}) {
+  enum class Differ { kInPorts, kInBounds, kInTimeouts };
+  for (const Differ differ : {Differ::kInPorts, Differ::kInBounds, Differ::kInTimeouts}) {
     model::Gateway gateway = testing::bare_gateway();
     testing::add_conduit(gateway, "a", testing::device("scada"), testing::device("camera"),
                          testing::tcp(80, 90));
     testing::add_conduit(gateway, "b", testing::device("scada"), testing::device("camera"),
-                         in_the_bounds ? testing::tcp(80, 90) : testing::tcp(85));
-    if (in_the_bounds) gateway.conduits[1].admission.inflight = 5;
+                         differ == Differ::kInPorts ? testing::tcp(85) : testing::tcp(80, 90));
+    if (differ == Differ::kInBounds) gateway.conduits[1].admission.inflight = 5;
+    if (differ == Differ::kInTimeouts) gateway.conduits[1].timeouts.seconds[0] = 900;
     ASSERT_FALSE(compile::compile(gateway, {}));
     compile::CompileInput input;
     input.revision = 2;

@@ -159,6 +159,11 @@ const Change kChanges[] = {
        conduit(g, "scada-reads-press4").admission.per_device_per_s = 9;
      },
      "per-device 9"},
+    {"how long it may be silent", "scada-reads-press4",
+     [](Gateway& g, Authorities&) {
+       conduit(g, "scada-reads-press4").timeouts.seconds = {900, 0, 10, 0, 0};
+     },
+     "timeouts is new: established 15m half-open 10s"},
     {"no termination", "scada-reads-press4",
      [](Gateway& g, Authorities&) { conduit(g, "scada-reads-press4").terminate.reset(); },
      "termination changed from inbound to none"},

@@ -123,6 +123,53 @@ TEST(Waits, ConversationWithoutABytePassesForDead) {
   EXPECT_TRUE(rig.failed_with("idle-timeout"));
 }
 
+// Of a conduit that says so, and of no other.
+TEST(Waits, ConversationMayBeSilentForAsLongAsItsConduitSays) {
+  Rig rig({.timeouts = {.idle = 100ms}});
+  model::Gateway gateway = plant();
+  conduit(gateway, "web").timeouts.seconds = {18 * 3600, 0, 0, 0, 0};
+  rig.apply(gateway);
+  Web web(rig);
+  const os::UniqueFd press = listen_on("10.20.0.5", 502);
+  Peer plain = dial(rig, "inspected");
+  auto plain_device = taken(rig, press);
+  ASSERT_TRUE(plain_device);
+  EXPECT_TRUE(plain.sees_cut());
+  ASSERT_TRUE(web.client.write("still here"));
+  EXPECT_EQ("still here", web.device.read(10));
+}
+
+// Its time is the later revision's, and begins anew with it.
+TEST(Waits, RunningConversationMayBeSilentForAsLongAsALaterRevisionSays) {
+  Rig rig({.timeouts = {.idle = 500ms}});
+  model::Gateway gateway = plant();
+  conduit(gateway, "web").timeouts.seconds = {18 * 3600, 0, 0, 0, 0};
+  rig.apply(gateway);
+  Web web(rig);
+  const Instant begun = os::steady_now();
+  ASSERT_TRUE(rig.until([&] { return os::steady_now() - begun > 700ms; }));
+  const Instant changed = os::steady_now();
+  rig.apply(plant());
+  EXPECT_TRUE(rig.failed_with("idle-timeout"));
+  EXPECT_GE(os::steady_now() - changed, 500ms);
+  EXPECT_TRUE(web.client.sees_cut());
+  EXPECT_FALSE(rig.journal.has("session-cut"));
+}
+
+TEST(Waits, HalfOfAConversationMayBeOpenForAsLongAsItsConduitSays) {
+  Rig rig({.timeouts = {.half_closed = 100ms}});
+  model::Gateway gateway = plant();
+  conduit(gateway, "web").timeouts.seconds = {0, 3600, 0, 0, 0};
+  rig.apply(gateway);
+  Web web(rig);
+  ASSERT_EQ(Io::kOk, web.client.leg().close_write());
+  EXPECT_TRUE(web.device.sees_end());
+  const Instant begun = os::steady_now();
+  ASSERT_TRUE(rig.until([&] { return os::steady_now() - begun > 500ms; }));
+  ASSERT_TRUE(web.device.write("still here"));
+  EXPECT_EQ("still here", web.client.read(10));
+}
+
 TEST(Waits, ConversationThatMovesLives) {
   Rig rig({.timeouts = {.idle = 400ms}});
   rig.apply(plant());

@@ -326,6 +326,10 @@ draft::Rule& rule(Draft& d, RuleKind kind, bool of_conduit = true) {
   return d.rules[0];
 }
 
+void say(draft::Rule& r, Silence which, std::uint16_t seconds) {
+  r.mutable_silence_s()->Mutate(static_cast<std::uint32_t>(which), seconds);
+}
+
 const Case kRules[] = {
     {"a flag that is neither", [](Draft& d) { d.rules[0].mutate_valid(2); },
      "rule slot 0: a flag is neither 0 nor 1"},
@@ -357,6 +361,41 @@ const Case kRules[] = {
     {"leg A with another's listener port",
      [](Draft& d) { rule(d, RuleKind::Terminate).mutate_listener_port(41000); },
      "its listener port is not its conduit's"},
+    {"silent for less than a class may be",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kOpen, 4); },
+     "a silence out of bounds"},
+    {"silent for more than a class may be",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kOpen, 64'811); },
+     "a silence out of bounds"},
+    {"ending for less than it may",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kTransitory, 9); },
+     "a silence out of bounds"},
+    {"ending for more than it may",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kTransitory, 3'611); },
+     "a silence out of bounds"},
+    {"half-open for less than it may",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kHalfOpen, 4); },
+     "a silence out of bounds"},
+    {"half-open for more than it may",
+     [](Draft& d) { say(rule(d, RuleKind::Direct), Silence::kHalfOpen, 611); },
+     "a silence out of bounds"},
+    {"silent at the bounds",
+     [](Draft& d) {
+       say(rule(d, RuleKind::Direct), Silence::kOpen, 5);
+       say(rule(d, RuleKind::Direct), Silence::kTransitory, 3'600);
+       say(rule(d, RuleKind::Direct), Silence::kHalfOpen, 600);
+     },
+     kAccepted},
+    {"leg A that may end before its conversation",
+     [](Draft& d) { say(rule(d, RuleKind::Terminate), Silence::kOpen, 900); },
+     "its flows do not end after their conversation"},
+    {"leg B that may end before its conversation",
+     [](Draft& d) { say(rule(d, RuleKind::LegB), Silence::kTransitory, 60); },
+     "its flows do not end after their conversation"},
+    {"a conversation that outlives its legs", [](Draft& d) { inbound(d).idle_s = 7'200; },
+     "its flows do not end after their conversation"},
+    {"one half of which outlives its legs", [](Draft& d) { inbound(d).half_closed_s = 300; },
+     "its flows do not end after their conversation"},
     {"direct of no conduit", [](Draft& d) { rule(d, RuleKind::Direct).mutate_conduit(kNoConduit); },
      "no conduit"},
     {"of a conduit that is not there",
