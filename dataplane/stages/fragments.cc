@@ -31,7 +31,11 @@ void take_header_out(Packet& packet) noexcept {
 }  // namespace
 
 Fragments::Fragments(const PacketPool& pool, PacketPool& room, Exits& exits, Counters& counters)
-    : pool_size_(pool.size()), room_(room), exits_(exits), counters_(counters) {
+    : pool_size_(pool.size()),
+      room_(room),
+      exits_(exits),
+      counters_(counters),
+      shares_(Exits::kMaxSlots) {
   tables_.reserve(Exits::kMaxSlots);
   for (std::size_t i = 0; i < Exits::kMaxSlots; ++i)
     tables_.emplace_back(FragmentTable::Bounds{kDatagrams, kTimeout});
@@ -51,8 +55,10 @@ Packet Fragments::add(BoundPacket&& fragment, Instant now) noexcept {
     take_header_out(packet);
     return packet;
   }
-  if (segment >= tables_.size() || tables_[segment].held() >= buffers_) {
-    exits_.drop({std::move(packet), Drop::kFragmentTableFull}, now);
+  const auto refused = segment < tables_.size() ? shares_[segment].take(packet.meta(), buffers_)
+                                                : Drop::kFragmentTableFull;
+  if (refused) {
+    exits_.drop({std::move(packet), *refused}, now);
     return {};
   }
   FragmentTable& table = tables_[segment];
@@ -61,23 +67,30 @@ Packet Fragments::add(BoundPacket&& fragment, Instant now) noexcept {
   counters_.held += table.held();
   counters_.held -= before;
   counters_.consumed += added.consumed;
-  if (added.whole) ++counters_.originated;
-  drop_gone(now);
+  if (added.whole) {
+    ++counters_.originated;
+    shares_[segment].give_back(added.whole.meta().headers, added.consumed);
+  }
+  drop_gone(shares_[segment], now);
   return std::move(added.whole);
 }
 
 void Fragments::tick(Instant now) noexcept {
-  for (FragmentTable& table : tables_) {
+  for (std::size_t segment = 0; segment < tables_.size(); ++segment) {
+    FragmentTable& table = tables_[segment];
     const std::uint32_t before = table.held();
     if (before == 0) continue;
     table.expire(gone_, now);
     counters_.held -= before - table.held();
-    drop_gone(now);
+    drop_gone(shares_[segment], now);
   }
 }
 
-void Fragments::drop_gone(Instant now) noexcept {
-  while (auto gone = gone_.take()) exits_.drop(std::move(*gone), now);
+void Fragments::drop_gone(FragmentShares& shares, Instant now) noexcept {
+  while (auto gone = gone_.take()) {
+    shares.give_back(gone->packet.meta().headers, 1);
+    exits_.drop(std::move(*gone), now);
+  }
 }
 
 }  // namespace sallyport::dataplane

@@ -94,7 +94,9 @@ namespace sallyport {
     "fragments of a datagram that overlap, repeat or are too many (RFC 5722)")                  \
   X(kFragmentTimeout, "fragment-timeout", "the rest of the datagram did not come in time")      \
   X(kFragmentTableFull, "fragment-table-full",                                                  \
-    "segment's room for datagrams in reassembly is used up")
+    "segment's room for datagrams in reassembly is used up")                                    \
+  X(kFragmentDeviceLimit, "fragment-device-limit",                                              \
+    "its sender holds a quarter of the segment's room for datagrams in reassembly")
 
 enum class Drop : std::uint8_t {
 #define SALLYPORT_DROP_ENUM(id, name, help) id,

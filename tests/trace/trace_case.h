@@ -10,6 +10,9 @@
 //                                          another revision comes into force here
 //   given   A:PORT > B:PORT tcp            a handshake that must pass: an established flow
 //   in      A:PORT > B:PORT WHAT [OPTION]  A's frame on A's own wire
+//   flood   COUNT A:PORT > B:PORT WHAT size=N
+//                                          the first halves of so many datagrams, nothing else of
+//                                          them
 //   out     WHERE A:PORT > B:PORT WHAT [OPTION]
 //                                          it, and every other line `out`, is exactly what leaves
 //                                          for this `in`
@@ -20,8 +23,9 @@
 // conduit's listener. WHERE: a port, or host:SEGMENT. WHAT: tcp FLAGS (of SAFRPU), udp,
 // echo-request, echo-reply, who-has, is-at; in `out` also time-exceeded and too-big (mtu=N), which
 // quote the last `in`, and `anything`: some frame, whatever it holds. OPTION: seq=N, ack=N, mss=N
-// (TCP), size=N (payload), cut=ID (IPv4 that may be cut), ttl=N, vlan=N, on=PORT, mac=HOST,
-// address=HOST (source address of another), to=HOST (destination MAC of another), from-stack.
+// (TCP), size=N (payload), cut=ID (IPv4 that may be cut), half=1/ID, half=2/ID (of the datagram, as
+// a fragment), ttl=N, vlan=N, on=PORT, mac=HOST, address=HOST (source address of another), to=HOST
+// (destination MAC of another), from-stack.
 #pragma once
 
 #include <string>

@@ -8,6 +8,7 @@
 
 #include "dataplane/stages/ethernet.h"
 #include "dataplane/telemetry/stages.h"
+#include "tests/support/fragment_builder.h"
 
 namespace sallyport::testing {
 namespace {
@@ -73,6 +74,7 @@ void TraceRunner::play(const TraceLine& line) {
   if (words[0] == "given") return given(rest);
   if (words[0] == "in") return in(rest);
   if (words[0] == "expect") return expect(rest);
+  if (words[0] == "flood") return flood(rest);
   if (words[0] == "wait" && rest.size() == 1 && rest[0].ends_with('s')) {
     const auto seconds = number_of(std::string_view(rest[0]).substr(0, rest[0].size() - 1));
     ASSERT_TRUE(seconds) << here();
@@ -91,8 +93,6 @@ void TraceRunner::play(const TraceLine& line) {
   FAIL() << here() << ": no such line in a trace";
 }
 
-void TraceRunner::apply(const Words& words) {
-  ASSERT_FALSE(words.empty()) << here();
 namespace {
 
 // CONDUIT.CLASS=SECONDS
@@ -112,14 +112,16 @@ bool set_timeout(model::Gateway& gateway, std::string_view word) {
 
 }  // namespace
 
+void TraceRunner::apply(const Words& words) {
+  ASSERT_FALSE(words.empty()) << here();
   model::Gateway gateway = plant();
   for (std::size_t i = 1; i < words.size(); ++i) {
-    if (words[0] == "mtu") {
-      const auto at = words[i].find('=');
     if (words[0] == "timeouts") {
       ASSERT_TRUE(set_timeout(gateway, words[i])) << here() << ": no timeout " << words[i];
       continue;
     }
+    if (words[0] == "mtu") {
+      const auto at = words[i].find('=');
       const auto segment =
           std::ranges::find(gateway.segments, words[i].substr(0, at), &model::Segment::name);
       const auto mtu = number_of(std::string_view(words[i]).substr(at + 1));
@@ -154,6 +156,18 @@ void TraceRunner::in(const Words& words) {
   seen_ = spec->from_stack ? world_->receive_from_host(spec->port, spec->frame)
                            : world_->receive(spec->port, spec->frame);
   judged_ = false;
+}
+
+void TraceRunner::flood(const Words& words) {
+  const auto count = words.empty() ? std::nullopt : number_of(words[0]);
+  ASSERT_TRUE(count) << here();
+  Words one(words.begin() + 1, words.end());
+  one.emplace_back();
+  for (std::uint32_t id = 1; id <= *count; ++id) {
+    one.back() = fmt::format("half=1/{}", id);
+    in(one);
+    ASSERT_TRUE(seen_.empty()) << here();
+  }
 }
 
 void TraceRunner::expect(const Words& words) {
@@ -262,6 +276,15 @@ std::optional<TraceRunner::Spec> TraceRunner::frame_of(const Words& words, std::
   const auto frame = build(spec, words, 3, where);
   if (!frame) return std::nullopt;
   spec.frame = *frame;
+  const std::string_view half = option(words, "half");
+  if (half.empty()) return spec;
+  const auto id = number_of(half.substr(std::min<std::size_t>(2, half.size())));
+  const bool second = half.starts_with("2/");
+  if (!id || (!second && !half.starts_with("1/"))) return std::nullopt;
+  // Of what follows the IP header; a fragment's bytes are a multiple of eight.
+  const auto halves = fragments_of(*frame, (frame->size() / 2 + 7) / 8 * 8, *id);
+  if (halves.size() != 2) return std::nullopt;
+  spec.frame = halves[second ? 1 : 0];
   return spec;
 }
 

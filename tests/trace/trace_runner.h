@@ -30,6 +30,7 @@ class TraceRunner {
   void given(const Words& words);
   void in(const Words& words);
   void expect(const Words& words);
+  void flood(const Words& words);
   void settle();
   // `words` from "A:PORT" on. `where` empty: a frame that comes in; else one that leaves there.
   std::optional<Spec> frame_of(const Words& words, std::string_view where);

@@ -190,10 +190,21 @@ const Scene::Cases& Scene::cases() {
          w.meter(fragment_of(w.large(), {0, 512, true}, 1));
          w.world_.wait(seconds(3));
        }},
+      {Drop::kFragmentDeviceLimit,
+       [](W& w) {
+         for (std::uint32_t id = 0; id <= dataplane::Fragments::kDatagrams / 4; ++id)
+           w.meter(fragment_of(w.large(), {0, 512, true}, id));
+       }},
       {Drop::kFragmentTableFull,
        [](W& w) {
-         for (std::uint32_t id = 0; id <= dataplane::Fragments::kDatagrams; ++id)
-           w.meter(fragment_of(w.large(), {0, 512, true}, id));
+         for (std::uint32_t n = 0; n <= dataplane::Fragments::kDatagrams; ++n) {
+           const std::string text = w.v4() ? "203.0.113." + std::to_string(n + 1)
+                                           : "2001:db9:0:" + std::to_string(n + 1) + "::1";
+           const Party somebody{host("router").mac, *IpAddress::parse(text), 5000};
+           const auto large =
+               PacketBuilder(somebody, w.via("router", "plc", 5683)).payload(Bytes(1016)).udp();
+           w.world_.receive("wan", fragment_of(large, {0, 512, true}, n));
+         }
        }},
       {Drop::kTtlExpired,
        [](W& w) { w.scada(w.packet("scada", 40000, "plc", 502).ttl(1).tcp(kTcpSyn)); }},
