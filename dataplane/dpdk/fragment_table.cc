@@ -9,11 +9,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-// Places of a bucket; the table has twice as many places as datagrams that it takes. A datagram may
-// lie in two buckets, found by a hash without a secret: their sixteen places are more than one
-// sender may fill on purpose (stages/fragment_shares.h).
-constexpr std::uint32_t kBucket = 8;
-
 PacketMeta& meta_of(rte_mbuf* buffer) {
   return *static_cast<PacketMeta*>(rte_mbuf_to_priv(buffer));
 }

@@ -47,6 +47,9 @@ class GoneFragments {
 
 class FragmentTable {
  public:
+  // The table has twice as many places as datagrams that it takes, in buckets. A datagram may lie
+  // in two of them, found by a hash without a secret, so that places can be aimed at.
+  static constexpr std::uint32_t kBucket = 8;
   struct Bounds {
     std::uint32_t datagrams;  // in reassembly at once
     Duration timeout;         // from a datagram's first fragment that came to its last

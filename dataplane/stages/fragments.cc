@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kFragmentHeaderSize = 8;
 constexpr std::size_t kPoolShare = 4;
+// Whoever aims all of his datagrams at the buckets of another's does not fill them.
+static_assert(FragmentShares::kDatagrams / FragmentShares::kParts < 2 * FragmentTable::kBucket);
 // One datagram's worth, so that no segment is without.
 constexpr std::uint32_t kFewestBuffers = kMostFragments;
 
