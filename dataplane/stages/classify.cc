@@ -196,7 +196,9 @@ Duration silence(const Flow& flow, const Tables& tables) noexcept {
   const wire::Rule* rule = tables.classifier().rule(flow.rule);
   const std::uint32_t asked =
       rule == nullptr ? 0 : rule->silence_s()->Get(static_cast<std::uint32_t>(may.which));
-  return asked == 0 ? may.usual : std::min<Duration>(seconds(asked), may.most);
+  if (asked == 0) return may.usual;
+  const Duration said = seconds(asked);
+  return said < may.most ? said : may.most;  // std::min would spill it to the stack
 }
 
 }  // namespace sallyport::dataplane
