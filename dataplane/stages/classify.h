@@ -37,6 +37,18 @@ inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& 
 // How long this flow may be silent: the rule's word, else the protocol's.
 Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
+// The same of UDP, and of TCP that is established.
+inline std::chrono::seconds open_silence(const Flow& flow, const Tables& tables) noexcept {
+  const wire::Rule* rule = tables.classifier().rule(flow.rule);
+  const std::uint32_t asked =
+      rule == nullptr ? 0
+                      : rule->silence_s()->Get(static_cast<std::uint32_t>(wire::Silence::kOpen));
+  constexpr std::uint32_t kTcp = timeout_info(TimeoutClass::kEstablished).usual_s;
+  constexpr std::uint32_t kUdp = timeout_info(TimeoutClass::kUdp).usual_s;
+  const std::uint32_t usual = flow.protocol == IpProtocol::kTcp ? kTcp : kUdp;
+  return std::chrono::seconds(asked != 0 ? asked : usual);
+}
+
 // For how long no packet of a flow came: what FlowTable::gives_way() asks. Of one that these tables
 // were not yet asked about, whose deadline is by other times, it is not known: as if it came now.
 inline auto silent_for(const Tables& tables, Instant now) noexcept {
