@@ -55,8 +55,9 @@ void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant 
   const std::size_t size = packet.bytes().size();
   auto bound = Bind::run(std::move(packet), *tables_, events_, now);
   // A flow that is here is here because it is this worker's.
-  if (crew_ && bound && (match == nullptr || !*match) && misplaced(*bound))
-    return hand_over(*std::move(bound), came_over_, now);
+  if (crew_ && bound && (match == nullptr || !*match))
+    if (const auto owner = other_owner(*bound))
+      return hand_over(*std::move(bound), *owner, came_over_, now);
   const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
   if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
   if (!bound) return exits_.drop(strangers_.note(std::move(bound).error()), now);
@@ -98,7 +99,9 @@ void Pipeline::datagram(Packet&& whole, bool came_over, Instant now) noexcept {
   if (!parsed) return exits_.drop(std::move(parsed).error(), now);
   auto sender = Bind::run(*std::move(parsed), *tables_, events_, now);
   if (!sender) return exits_.drop(std::move(sender).error(), now);
-  if (crew_ && misplaced(*sender)) return hand_over(*std::move(sender), came_over, now);
+  if (crew_)
+    if (const auto owner = other_owner(*sender))
+      return hand_over(*std::move(sender), *owner, came_over, now);
   bound(*std::move(sender), nullptr, now);
 }
 

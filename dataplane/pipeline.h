@@ -118,8 +118,10 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] std::optional<ParsedPacket> parse(Packet&& packet, Instant now) noexcept;
   [[gnu::noinline]] void hear(Instant now) noexcept;
   bool is_stranger(const auto& packet) const noexcept;
-  bool misplaced(const BoundPacket& packet) const noexcept;
-  [[gnu::noinline]] void hand_over(BoundPacket&& packet, bool came_over, Instant now) noexcept;
+  [[gnu::noinline]] std::size_t judge_crossed(PacketRing& crossed, Instant now) noexcept;
+  std::optional<WorkerSlot> other_owner(const BoundPacket& packet) const noexcept;
+  [[gnu::noinline]] void hand_over(BoundPacket&& packet, WorkerSlot owner, bool came_over,
+                                   Instant now) noexcept;
   bool is_mine(const Flow& flow) const noexcept;
   [[gnu::noinline]] void flow_packets(Instant now) noexcept;
   [[gnu::noinline]] void looked_up(ParsedPacket&& packet, FlowMatch match, Instant now) noexcept;

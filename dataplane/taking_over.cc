@@ -4,8 +4,10 @@
 
 namespace sallyport::dataplane {
 
-bool Pipeline::misplaced(const BoundPacket& packet) const noexcept {
-  return crew_->owners().of(packet.bytes(), packet.headers(), *tables_) != crew_->self();
+// Whose this packet is, if it is not this worker's.
+std::optional<WorkerSlot> Pipeline::other_owner(const BoundPacket& packet) const noexcept {
+  const WorkerSlot owner = crew_->owners().of(packet.bytes(), packet.headers(), *tables_);
+  return owner == crew_->self() ? std::nullopt : std::optional(owner);
 }
 
 // Whose ends moved is another's now; here it would hear no answer.
@@ -14,8 +16,8 @@ bool Pipeline::is_mine(const Flow& flow) const noexcept {
 }
 
 // A packet that came over is not sent on: its owner changed while it crossed.
-void Pipeline::hand_over(BoundPacket&& packet, bool came_over, Instant now) noexcept {
-  const WorkerSlot owner = crew_->owners().of(packet.bytes(), packet.headers(), *tables_);
+void Pipeline::hand_over(BoundPacket&& packet, WorkerSlot owner, bool came_over,
+                         Instant now) noexcept {
   Packet raw = std::move(packet).release();
   if (came_over) return drop(std::move(raw), Drop::kWorkerBusy, now);
   exits_.hand_over(std::move(raw), crew_->to(owner).packets, now);
@@ -35,29 +37,38 @@ void Pipeline::hear(Instant now) noexcept {
   });
 }
 
+// Judged under this worker's tables, as if they had come by a port of its own.
+std::size_t Pipeline::judge_crossed(PacketRing& crossed, Instant now) noexcept {
+  std::array<Packet, kMaxBurst> burst;
+  std::size_t count = 0;
+  while (count < burst.size() && (burst[count] = crossed.pop())) ++count;
+  hear(now);
+  counters_.taken_over += count;
+  strangers_.begin_burst(kNoPort);
+  came_over_ = true;
+  for (Packet& packet : std::span(burst).first(count)) {
+    if (packet.meta().largest_fragment == 0) {
+      enter(std::span(&packet, 1), now);
+      continue;
+    }
+    if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
+    datagram(std::move(packet), true, now);
+  }
+  flow_packets(now);
+  came_over_ = false;
+  return count;
+}
+
 std::size_t Pipeline::take_over(Instant now) noexcept {
   std::size_t done = 0;
   if (!crew_) return done;
   crew_->each_other([&](WorkerSlot other) {
     Crossing& in = crew_->from(other);
-    std::array<Packet, kMaxBurst> burst;
-    std::size_t count = 0;
-    while (count < burst.size() && (burst[count] = in.packets.pop())) ++count;
-    hear(now);
-    counters_.taken_over += count;
-    done += count;
-    strangers_.begin_burst(kNoPort);
-    came_over_ = true;
-    for (Packet& packet : std::span(burst).first(count)) {
-      if (packet.meta().largest_fragment == 0) {
-        enter(std::span(&packet, 1), now);
-        continue;
-      }
-      if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
-      datagram(std::move(packet), true, now);
-    }
-    flow_packets(now);
-    came_over_ = false;
+    // Most turns nothing has crossed; then a burst's room is not made either.
+    if (in.packets.empty())
+      hear(now);
+    else
+      done += judge_crossed(in.packets, now);
     for (std::size_t i = 0; i < kMaxBurst; ++i, ++done) {
       std::optional<Allowed> permitted = in.permitted.pop();
       if (!permitted) break;

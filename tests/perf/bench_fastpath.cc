@@ -120,8 +120,8 @@ int count(const Options& options) {
     std::vector<const char*> stages;
   };
   const Counted kCounted[] = {
-      {"established-ipv4-64b-4k", {"parse", "bind", "find", "whole"}},
-      {"established-ipv6-4k", {"parse", "bind", "find", "whole"}},
+      {"established-ipv4-64b-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
+      {"established-ipv6-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
       {"napt44-both-ways-64k", {"whole"}},
       {"deny-unknown-mac", {"whole"}},
       {"deny-spoofed-address", {"whole"}},
@@ -138,7 +138,7 @@ int count(const Options& options) {
       }
       const double each = static_cast<double>(*total) /
                           static_cast<double>(std::min(c->traffic.packets, bench::kCountedPackets));
-      fmt::print("{:<36} {:<6} {:8.1f} instructions a packet\n", name, stage, each);
+      fmt::print("{:<36} {:<11} {:8.1f} instructions a packet\n", name, stage, each);
       std::fflush(stdout);
       counted.emplace(fmt::format("{} {}", name, stage), each);
     }
@@ -150,7 +150,8 @@ int count(const Options& options) {
     fmt::print(stderr, "{}\n", baseline.error().context);
     return 1;
   }
-  const auto wrong = bench::grown(*baseline, counted);
+  auto wrong = bench::grown(*baseline, counted);
+  std::ranges::move(bench::dearer_for_two(counted), std::back_inserter(wrong));
   for (const std::string& line : wrong) fmt::print(stderr, "{}\n", line);
   return wrong.empty() ? 0 : 1;
 }

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "tests/perf/fastpath/stages.h"
 
 namespace sallyport::bench {
 
@@ -41,6 +44,22 @@ std::vector<std::string> grown(const Instructions& baseline, const Instructions&
   }
   for (const auto& [name, value] : baseline)
     if (!counted.contains(name)) out.push_back(name + ": has a baseline and was not counted");
+  return out;
+}
+
+std::vector<std::string> dearer_for_two(const Instructions& counted) {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : counted) {
+    if (!name.ends_with(kTwoWorkers)) continue;
+    const std::string alone = name.substr(0, name.size() - std::strlen(kTwoWorkers)) + kWhole;
+    const auto one = counted.find(alone);
+    if (one == counted.end())
+      out.push_back(name + ": one worker was not counted");
+    else if (value > one->second * (1 + kMayGrow))
+      out.push_back(
+          fmt::format("{}: {:.1f} instructions a packet, {:+.1f} % of one worker's {:.1f}", name,
+                      value, (value / one->second - 1) * 100, one->second));
+  }
   return out;
 }
 

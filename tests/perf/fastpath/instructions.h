@@ -23,5 +23,8 @@ inline constexpr double kMayGrow = 0.05;
 // A line for each figure that is missing on one side or has grown by more than kMayGrow; empty if
 // all is well.
 std::vector<std::string> grown(const Instructions& baseline, const Instructions& counted);
+// A line for each case that costs each of two workers more than kMayGrow above what it costs a lone
+// one (kTwoWorkers against kWhole of stages.h).
+std::vector<std::string> dearer_for_two(const Instructions& counted);
 
 }  // namespace sallyport::bench

@@ -1,7 +1,9 @@
 #include "tests/perf/fastpath/stages.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/eal.h"
@@ -103,6 +105,76 @@ struct Bench {
   const Tables& pipeline_tables() const { return plant.tables(); }
 };
 
+// Two workers' packet paths, each with the flows that are its own.
+class Pair {
+ public:
+  Pair(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, PacketPool& datagrams,
+       Keeper& in, Keeper& out, const PipelineOptions& options)
+      : plant_(plant), pool_(pool), now_(options.now) {
+    for (const WorkerSlot i : all_of(owners_.workers())) {
+      PipelineOptions own = options;
+      own.crew.emplace(i, crossings_);
+      own.nat_ports = owners_.share(i);
+      pipelines_[i] = std::make_unique<Pipeline>(own, pool, datagrams, events_[i]);
+      pipelines_[i]->set_tables(&plant.tables());
+      pipelines_[i]->exits().attach_port(plant.port("in"), in);
+      pipelines_[i]->exits().attach_port(plant.port("out"), out);
+    }
+    if (c.load != Load::kEstablished) return;
+    for (std::size_t i = 0; i < c.packets; ++i) {
+      const Opening opening = opening_of(c, plant, i);
+      Pipeline& owner = *pipelines_[owner_of(opening.syn)];
+      for (const auto& [port, frame] : {std::pair{"in", &opening.syn},
+                                        {"out", &opening.answer},
+                                        {"in", &opening.established}}) {
+        owner.from_port(plant.port(port), pool.copy_of(*frame), now_);
+        owner.flush(now_);
+      }
+    }
+    in.forget();
+    out.forget();
+  }
+
+  // In turn, as on one core: each reads its own packets, or all of them the other's.
+  void whole(const std::vector<FrameBytes>& frames, bool misplaced) {
+    std::array<std::vector<Packet>, 2> read;
+    for (const FrameBytes& frame : frames)
+      read[misplaced ? 1 - owner_of(frame) : owner_of(frame)].push_back(pool_.copy_of(frame));
+    for (const auto& each : read) SALLYPORT_CHECK(each.size() > frames.size() / 4);
+    begin_counting();
+    const std::size_t longest = std::max(read[0].size(), read[1].size());
+    for (std::size_t at = 0; at < longest; at += Pipeline::kMaxBurst) {
+      for (std::size_t i = 0; i < read.size(); ++i)
+        if (at < read[i].size())
+          pipelines_[i]->from_port(
+              plant_.port("in"),
+              std::span(read[i]).subspan(at, std::min(Pipeline::kMaxBurst, read[i].size() - at)),
+              now_);
+      for (const auto& pipeline : pipelines_) pipeline->take_over(now_);
+    }
+    for (const auto& pipeline : pipelines_) pipeline->flush(now_);
+    end_counting();
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      SALLYPORT_CHECK(pipelines_[i]->counters().handed_over == (misplaced ? read[i].size() : 0));
+      SALLYPORT_CHECK(pipelines_[i]->counters().taken_over == (misplaced ? read[1 - i].size() : 0));
+    }
+  }
+
+ private:
+  WorkerSlot owner_of(const FrameBytes& frame) const {
+    Headers h;
+    SALLYPORT_CHECK(!parse_frame(frame, h));
+    return owners_.of(frame, h, plant_.tables());
+  }
+  const BuiltPlant& plant_;
+  PacketPool& pool_;
+  Instant now_;
+  Owners owners_{2};
+  Crossings crossings_{2};
+  std::array<Events, 2> events_;
+  std::array<std::unique_ptr<Pipeline>, 2> pipelines_;
+};
+
 }  // namespace
 
 int run_counted(const TrafficCase& c, std::string_view stage) {
@@ -119,6 +191,11 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   PipelineOptions options;
   options.hash_secret = kBenchSecret;
   options.now = os::steady_now();
+  if (stage == kTwoWorkers || stage == kMisplaced) {
+    Pair pair(c, plant, *pool, *datagrams, in, out, options);
+    pair.whole(frames_of(c, plant), stage == kMisplaced);
+    return 0;
+  }
   Pipeline pipeline(options, *pool, *datagrams, events);
   pipeline.set_tables(&plant.tables());
   pipeline.exits().attach_port(plant.port("in"), in);
@@ -131,7 +208,7 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   if (stage == "parse") bench.parse();
   if (stage == "bind") bench.bind();
   if (stage == "find") bench.find();
-  if (stage == "whole") bench.whole();
+  if (stage == kWhole) bench.whole();
   return 0;
 }
 

@@ -8,9 +8,16 @@
 
 namespace sallyport::bench {
 
-// What is counted: a stage alone over many packets ("parse", "bind", "find": hash and flow table),
-// or the path as a "whole", from a received burst until the driver has it (or the pool has it
-// back). Under callgrind, in this process; what main() returns.
+// The whole path, from a received burst until the driver has it (or the pool has it back) ...
+inline constexpr const char* kWhole = "whole";
+// ... on two workers, each with the packets that are its own, and with everything that it does at
+// each burst because there is another one ...
+inline constexpr const char* kTwoWorkers = "two-workers";
+// ... and where each packet is read by the worker whose it is not, and crosses to the other.
+inline constexpr const char* kMisplaced = "misplaced";
+
+// Counts `stage` over many packets: one of these, or "parse", "bind", "find" (hash and flow table)
+// alone. Under callgrind, in this process; what main() returns.
 int run_counted(const TrafficCase& c, std::string_view stage);
 
 }  // namespace sallyport::bench
