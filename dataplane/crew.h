@@ -52,6 +52,9 @@ class Crossings {
   }
   std::size_t workers() const noexcept { return workers_; }
   Crossing& at(WorkerSlot from, WorkerSlot to) noexcept { return *all_[from * workers_ + to]; }
+  const Crossing& at(WorkerSlot from, WorkerSlot to) const noexcept {
+    return *all_[from * workers_ + to];
+  }
 
  private:
   std::size_t workers_;

@@ -27,6 +27,7 @@ class Workers {
 
   // A pool for each, to receive into.
   std::span<PacketPool> pools() { return pools_; }
+  const Crossings& crossings() const { return crossings_; }
   // Who reads the next port, if it has not a queue for each.
   std::size_t next_reader() const { return attached_ % seats_.size(); }
   // The next port; it outlives the workers. Its drivers: one, or one for each worker.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/cache_line.h"
 #include "dataplane/dpdk/packet.h"
@@ -44,6 +45,8 @@ class SpscRing {
     return tail_.value.load(std::memory_order_acquire) ==
            head_.value.load(std::memory_order_acquire);
   }
+  // Where the values lie: what both ends write, and all that both write.
+  std::span<const T> slots() const noexcept { return slots_; }
 
  private:
   LineVector<T> slots_;
