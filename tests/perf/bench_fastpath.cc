@@ -21,9 +21,11 @@
 #include "tests/perf/fastpath/ring_rig.h"
 #include "tests/perf/fastpath/stages.h"
 #include "tests/perf/fastpath/tap_stream.h"
+#include "tests/perf/fastpath/two_workers.h"
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/latency_figures.h"
 #include "tests/perf/timing/tap_figures.h"
+#include "tests/perf/timing/two_workers_figures.h"
 #include "tests/support/process.h"
 
 namespace {
@@ -35,6 +37,7 @@ using bench::Rounds;
 
 constexpr double kQuickSeconds = 0.3;
 constexpr const char* kMemoryPerFlow = "memory-per-flow";
+constexpr const char* kTwoWorkersPlay = "established-ipv4-64b-4k";
 
 struct Options {
   bool list = false, quick = false;
@@ -43,6 +46,9 @@ struct Options {
   int rounds() const { return quick ? 1 : 5; }
 };
 
+const Case& case_of(std::string_view name) {
+  return *std::ranges::find(bench::cases(), name, &Case::name);
+}
 std::uint32_t memory_for(const Case& c) { return c.traffic.packets > 100'000 ? 2048 : 512; }
 
 struct Peer {
@@ -129,7 +135,7 @@ int count(const Options& options) {
   };
   bench::Instructions counted;
   for (const auto& [name, stages] : kCounted) {
-    const auto c = std::ranges::find(bench::cases(), std::string_view(name), &Case::name);
+    const Case& c = case_of(name);
     for (const char* stage : stages) {
       const auto total = bench::count_instructions({"--child", name, "--stage", stage});
       if (!total) {
@@ -137,7 +143,7 @@ int count(const Options& options) {
         return 1;
       }
       const double each = static_cast<double>(*total) /
-                          static_cast<double>(std::min(c->traffic.packets, bench::kCountedPackets));
+                          static_cast<double>(std::min(c.traffic.packets, bench::kCountedPackets));
       fmt::print("{:<36} {:<11} {:8.1f} instructions a packet\n", name, stage, each);
       std::fflush(stdout);
       counted.emplace(fmt::format("{} {}", name, stage), each);
@@ -199,6 +205,8 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
     add(bench::lookup_figures(child(options, bench::kLookups)));
   if (wanted(options, bench::kLatencyNames))
     add(bench::latency_figures(rounds(options, bench::kLatency)));
+  if (wanted(options, bench::kTwoWorkersNames))
+    add(bench::two_workers_figures(rounds(options, bench::kTwoWorkersBeside)));
   if (wanted(options, bench::kIdlePolledNames))
     add(bench::idle_figures(bench::kPolled, rounds(options, bench::kIdlePolled)));
   if (wanted(options, bench::kIdleInterruptNames))
@@ -242,6 +250,8 @@ int main(int argc, char** argv) {
     return bench::run_idle(bench::Wires::kRings, options.quick);
   if (options.child == bench::kIdleInterrupt)
     return bench::run_idle(bench::Wires::kVhost, options.quick);
+  if (options.child == bench::kTwoWorkersBeside)
+    return bench::run_two_workers(case_of(kTwoWorkersPlay).traffic, options.seconds);
   if (options.child == bench::kTapStream) return bench::run_tap_stream(options.seconds);
   std::vector<Case> chosen;
   std::uint32_t memory = bench::kRingRigMemoryMb;
@@ -263,6 +273,7 @@ int main(int argc, char** argv) {
     };
     print_all(bench::kLookupNames);
     print_all(bench::kLatencyNames);
+    print_all(bench::kTwoWorkersNames);
     print_all(bench::kIdlePolledNames);
     print_all(bench::kIdleInterruptNames);
     print_all(bench::kTapNames);

@@ -28,6 +28,9 @@ max are of the rounds. The machine is shared: compare ratios.
   quantile less the loop's, in microseconds; quantiles are within 1.6 %. The target must hold for the slowest
   round of the gateway less the fastest of the loop, and a quantile is missed if more packets were lost, or not sent in time, than it leaves out.
   `-lost`: sent and not back 50 ms after the last.
+* `two-workers-established`: two workers' threads (`dataplane/app/workers.h`) on two cores, each fed by a `net_pcap` and draining to a `net_null` of its
+  own; the packets of `established-ipv4-64b-4k`, each read by its owner; what both carry together. `two-workers-to-one`: by what the first one
+  carried in the same process before the second one started.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other

@@ -4,6 +4,7 @@
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/latency_figures.h"
 #include "tests/perf/timing/tap_figures.h"
+#include "tests/perf/timing/two_workers_figures.h"
 
 namespace sallyport::bench {
 namespace {
@@ -142,6 +143,28 @@ TEST(TapFigures, HoldEachDirectionOfEachRoundAgainstItsTarget) {
 TEST(TapFigures, AreMissedWithTheReasonIfARoundFailed) {
   for (const Figure& figure : tap_figures({"tap-round 1 2 3"})) EXPECT_FALSE(figure.met);
   EXPECT_FALSE(tap_figures({}).at(0).met);
+}
+
+TEST(TwoWorkersFigures, AreWhatBothCarryAndThatByWhatOneDid) {
+  const auto out = two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 0}),
+                                        line_of(TwoWorkersRound{2e6, 1e6, 2e6, 0}),
+                                        line_of(TwoWorkersRound{1e6, 1e6, 1e6, 0})});
+  ASSERT_EQ(out.size(), kTwoWorkersNames.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(out[i].name, kTwoWorkersNames[i]);
+    EXPECT_TRUE(out[i].met) << out[i].name;
+  }
+  EXPECT_DOUBLE_EQ(out[0].median, 2);
+  EXPECT_DOUBLE_EQ(out[0].max, 3);
+  EXPECT_DOUBLE_EQ(out[1].median, 1.9);
+  EXPECT_DOUBLE_EQ(out[1].min, 1.5);
+}
+
+TEST(TwoWorkersFigures, AreMissedIfAPacketDidNotLeaveOrARoundFailed) {
+  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 1})}).at(0).met);
+  for (const Figure& figure : two_workers_figures({"two-workers-round 1 2 3"}))
+    EXPECT_FALSE(figure.met);
+  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{0, 1, 1, 0})}).at(1).met);
 }
 
 }  // namespace
