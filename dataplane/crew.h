@@ -42,6 +42,13 @@ struct Crossing {
   PacketRing packets{kRoom};
   PermittedRing permitted{kRoom};
   SpscRing<Notice> notices{kRoom};
+
+  // For the one that fills it: has anything gone in since it last asked?
+  bool take_news() noexcept {
+    const std::uint32_t now = packets.pushed() + permitted.pushed() + notices.pushed();
+    return std::exchange(told.value, now) != now;
+  }
+  OwnLine<std::uint32_t> told;
 };
 
 class Crossings {

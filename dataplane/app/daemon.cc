@@ -240,9 +240,9 @@ os::Outgoing Daemon::handle(const wire::Envelope& request, std::vector<os::Uniqu
 void Daemon::tick() {
   if (ports_) workers_->watch(os::steady_now());
   follow_links();
-  if (woken_ != (ports_ && workers_->first().woken())) {
+  if (woken_ != (ports_ && workers_->woken())) {
     woken_ = !woken_;
-    os::log::info(woken_ ? "ports wake the worker when it sleeps"
+    os::log::info(woken_ ? "ports wake the workers when they sleep"
                          : "a port's frames came unannounced: ports are polled from now on");
   }
   if (capture_ == nullptr || !capture_->abandoned(os::steady_now())) return;

@@ -160,7 +160,7 @@ std::string Daemon::status() {
               {"free_packets", workers_->free_packets()},
               {"polls", polls},
               {"sleeps", sleeps},
-              {"woken", workers_->first().woken()},
+              {"woken", workers_->woken()},
               {"capturing", capture_ != nullptr}}
       .dump();
 }

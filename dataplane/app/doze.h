@@ -9,8 +9,8 @@
 // never comes. So who sleeps to the end and then finds frames says so (overslept()); a port that
 // did so kMissed times in a row is polled from then on, and so is everything.
 //
-// Not among several workers: what one of them leaves another in a ring (dataplane/crew.h) rings no
-// bell, so each of them pauses.
+// What another worker leaves in a ring (dataplane/crew.h) is announced by the bell too
+// (Worker::stand_beside).
 //
 // Thread: the worker; bell() and possible() anybody's. Failures: without descriptors it is not
 // possible().

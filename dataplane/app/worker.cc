@@ -64,6 +64,8 @@ void Worker::watch(Instant now) noexcept {
 std::size_t Worker::turn(Instant now) noexcept {
   const std::size_t came = poller_.poll(now);
   if (pipeline_.exits().take_host_stack_pending()) taps_.wake();
+  for (const Beside& other : beside_)
+    if (other.to->take_news()) other.bell->ring();
   turns_.value.fetch_add(1, std::memory_order_relaxed);
   return came;
 }

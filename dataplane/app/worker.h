@@ -20,6 +20,7 @@
 
 #include "dataplane/app/doze.h"
 #include "dataplane/cache_line.h"
+#include "dataplane/crew.h"
 #include "dataplane/poller.h"
 #include "dataplane/tap/tap_thread.h"
 
@@ -32,6 +33,11 @@ class alignas(kCacheLine) Worker {
   Worker(Pipeline& pipeline, TapThread& taps, std::vector<Port> ports, std::string name = "worker",
          Duration longest_doze = Doze::kLongest);
   ~Worker();
+  // Another worker, to be rung after each turn that has put something into this ring of its.
+  // Before start().
+  void stand_beside(Crossing& to, std::shared_ptr<Bell> bell) {
+    beside_.push_back({&to, std::move(bell)});
+  }
   void start();
   // What the thread does over and over: bursts of all of its ports, and what others want of it.
   // Returns how many packets came. While it has no thread, anybody's.
@@ -58,6 +64,10 @@ class alignas(kCacheLine) Worker {
   const std::shared_ptr<Bell>& bell() const noexcept { return doze_.bell(); }
 
  private:
+  struct Beside {
+    Crossing* to;
+    std::shared_ptr<Bell> bell;
+  };
   void run();
   bool asked() const noexcept { return request_.load(std::memory_order_acquire) != nullptr; }
 
@@ -69,10 +79,11 @@ class alignas(kCacheLine) Worker {
   std::atomic<const std::function<void(Pipeline&)>*> request_{nullptr};
   Poller poller_;
   Doze doze_;
-  // The control thread's.
+  // Written by the control thread.
   alignas(kCacheLine) std::uint64_t seen_turns_ = 0;
   Instant looked_;
   Duration without_turn_{0};
+  std::vector<Beside> beside_;
   std::thread thread_;
   std::atomic<bool> stop_{false};
 };

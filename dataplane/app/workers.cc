@@ -58,11 +58,18 @@ void Workers::attach(PortSlot slot, std::span<PortDriver* const> rx,
   }
 }
 
-void Workers::prepare(TapThread& taps) {
-  for (std::size_t i = 0; i < seats_.size(); ++i)
-    seats_[i]->worker = std::make_unique<Worker>(seats_[i]->pipeline, taps, seats_[i]->ports,
-                                                 "worker" + (i == 0 ? "" : std::to_string(i)),
-                                                 size() == 1 ? Doze::kLongest : Duration::zero());
+void Workers::prepare(TapThread& taps, Duration longest_doze) {
+  for (const WorkerSlot i : all_of(seats_.size()))
+    seats_[i]->worker =
+        std::make_unique<Worker>(seats_[i]->pipeline, taps, seats_[i]->ports,
+                                 "worker" + (i == 0 ? "" : std::to_string(i)), longest_doze);
+  for (const WorkerSlot i : all_of(seats_.size()))
+    for (const WorkerSlot other : all_of(seats_.size()))
+      if (other != i) worker(i).stand_beside(crossings_.at(i, other), worker(other).bell());
+}
+
+bool Workers::woken() const noexcept {
+  return std::ranges::all_of(seats_, [](const auto& seat) { return seat->worker->woken(); });
 }
 
 void Workers::start() {

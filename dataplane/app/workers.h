@@ -33,11 +33,13 @@ class Workers {
   // The next port; it outlives the workers. Its drivers: one, or one for each worker.
   void attach(PortSlot slot, EthPort& port);
   void attach(PortSlot slot, std::span<PortDriver* const> rx, std::span<PortDriver* const> tx);
-  // Then no more ports.
-  void prepare(TapThread& taps);
+  // Then no more ports. `longest_doze`: as Worker's.
+  void prepare(TapThread& taps, Duration longest_doze = Doze::kLongest);
   void start();
 
   std::size_t size() const { return seats_.size(); }
+  // Do all of them sleep until they are woken?
+  bool woken() const noexcept;
   std::uint32_t free_packets() const;
   // While they do not run.
   Worker& worker(WorkerSlot place) { return *seats_[place]->worker; }

@@ -43,6 +43,23 @@ std::vector<int> frame_sockets() {
   return out;
 }
 
+// A port's sockets in the order of its queues: af_packet makes them one after the other when it is
+// probed, AF_XDP each when its queue is set up.
+class PortSockets {
+ public:
+  // Those that have appeared since the last call, and before the first since the beginning.
+  void look() {
+    const std::vector<int> now = frame_sockets();
+    std::ranges::set_difference(now, known_, std::back_inserter(found_));
+    known_ = now;
+  }
+  std::vector<int> take() { return std::move(found_); }
+
+ private:
+  std::vector<int> known_ = frame_sockets();
+  std::vector<int> found_;
+};
+
 // The id of the port that probing `device` made.
 Result<std::uint16_t> probe(const std::string& device) {
   if (const auto interface = xdp_interface(device))
@@ -80,7 +97,7 @@ Result<Queues> queues_of(const rte_eth_dev_info& info, const std::string& device
 }
 
 Result<Queues> start(std::uint16_t id, const std::string& device, std::span<const PacketPool> pools,
-                     std::size_t only, bool interrupts) {
+                     std::size_t only, bool interrupts, PortSockets& sockets) {
   rte_eth_dev_info info{};
   if (const int error = rte_eth_dev_info_get(id, &info); error != 0) {
     return fail(port_error("port-start", device, "no information", error));
@@ -111,6 +128,7 @@ Result<Queues> start(std::uint16_t id, const std::string& device, std::span<cons
         error != 0) {
       return fail(port_error("port-start", device, "rx queue refused", error));
     }
+    sockets.look();
   }
   for (std::uint16_t queue = 0; queue < queues.tx; ++queue) {
     if (const int error = rte_eth_tx_queue_setup(id, queue, tx, node, nullptr); error != 0) {
@@ -157,19 +175,20 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device,
   if (device.empty() || device.size() > 255) {
     return fail(ErrorKind::kInvalid, "port-device", "a PCI address or vdev arguments are needed");
   }
-  const std::vector<int> before = frame_sockets();
+  PortSockets sockets;
   SALLYPORT_TRY(const std::uint16_t id, probe(device));
+  sockets.look();
   std::unique_ptr<EthPort> port(new EthPort(id));
   port->interface_ = kernel_interface(device).value_or("");
   if (!port->interface_.empty())
     port->kernel_ = os::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   bool interrupts = true;
-  Result<Queues> queues = start(id, device, pools, only, interrupts);
+  Result<Queues> queues = start(id, device, pools, only, interrupts, sockets);
   if (!queues) {
     // Some refuse to start with interrupts that their bus cannot give them (virtio without MSI-X).
     static_cast<void>(rte_eth_dev_stop(id));
     interrupts = false;
-    SALLYPORT_TRY(queues, start(id, device, pools, only, interrupts));
+    SALLYPORT_TRY(queues, start(id, device, pools, only, interrupts, sockets));
   }
   port->rx_queues_ = queues->rx;
   port->tx_queues_ = queues->tx;
@@ -179,10 +198,11 @@ Result<std::unique_ptr<EthPort>> EthPort::open(const std::string& device,
     if (queue >= queues->rx || !interrupts) continue;
     interrupts = port->queues_.back()->find_interrupt();
   }
-  std::ranges::set_difference(frame_sockets(), before, std::back_inserter(port->sockets_));
-  // One queue pair has one socket, for both directions.
-  if (!interrupts && port->sockets_.size() == 1 && queues->rx == 1)
-    port->queues_.front()->arrivals_ = port->sockets_.front();
+  port->sockets_ = sockets.take();
+  // A queue pair has one socket, for both directions.
+  if (!interrupts && port->sockets_.size() == queues->rx)
+    for (std::uint16_t queue = 0; queue < queues->rx; ++queue)
+      port->queues_[queue]->arrivals_ = port->sockets_[queue];
   return port;
 }
 
@@ -198,6 +218,8 @@ void EthPort::forget_link_errors() const noexcept {
 PortHealth EthPort::health() const noexcept {
   PortHealth out;
   out.woken_by = queues_.front()->woken_by();
+  for (std::uint16_t queue = 1; queue < rx_queues_; ++queue)
+    if (queues_[queue]->woken_by() == PortHealth().woken_by) out.woken_by = PortHealth().woken_by;
   rte_eth_stats stats{};
   if (rte_eth_stats_get(id_, &stats) == 0) {
     out.rx_missed = stats.imissed;

@@ -73,7 +73,8 @@ struct PortHealth {
   std::uint64_t rx_no_buffer = 0;  // that found no buffer in the pool
   std::uint64_t tx_errors = 0;     // that it did not send although it had taken them
   bool link_up = false;
-  // How an idle worker may learn of a frame: "interrupt", "socket", or "polling".
+  // How an idle worker may learn of a frame: "interrupt", "socket", or "polling" if one of its
+  // queues can do no better.
   std::string_view woken_by = "polling";
 };
 

@@ -33,6 +33,8 @@ class SpscRing {
                tail_.value.load(std::memory_order_acquire) >
            mask_;
   }
+  // For the producer: how many it has put in so far, modulo 2^32.
+  std::uint32_t pushed() const noexcept { return head_.value.load(std::memory_order_relaxed); }
   // An empty T when there is none.
   T pop() noexcept {
     const std::uint32_t tail = tail_.value.load(std::memory_order_relaxed);

@@ -2,14 +2,11 @@
 #include "dataplane/app/doze.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <atomic>
 
 #include "dataplane/app/worker.h"
 #include "policy/os/clock.h"
 #include "tests/support/pipeline_world.h"
+#include "tests/unit/dataplane/bellwether.h"
 
 namespace sallyport::testing {
 namespace {
@@ -19,51 +16,6 @@ using dataplane::Doze;
 using dataplane::Packet;
 
 const dataplane::LineVector<dataplane::Poller::PortLoad> kNothing(2);
-
-// A port that announces frames as a device does: only while it is armed, and only those that come
-// afterwards.
-class Bellwether final : public dataplane::PortDriver {
- public:
-  std::size_t transmit(std::span<Packet> burst) noexcept override {
-    for (Packet& packet : burst) packet.reset();
-    return burst.size();
-  }
-  std::size_t receive(std::span<Packet> burst) noexcept override {
-    std::size_t count = 0;
-    for (; count < burst.size() && taken_ < sent_.load(); ++count, ++taken_)
-      burst[count] = test_pool().copy_of(std::array<std::uint8_t, 60>{});
-    received_ = taken_;
-    return count;
-  }
-  int arrivals() const noexcept override { return fd_.get(); }
-  void arm() noexcept override {
-    if (slipping_ > 0) {
-      --slipping_;
-      ++sent_;
-    }
-    armed_ = true;
-  }
-  void disarm() noexcept override { armed_ = false; }
-  void distrust() noexcept override { distrusted_ = true; }
-
-  void arrive() {
-    ++sent_;
-    if (armed_) signal();
-  }
-  void signal() { ASSERT_EQ(::eventfd_write(fd_.get(), 1), 0); }
-  // So many frames come one by one, each at the last moment before arm().
-  void slip_in(std::uint64_t count) { slipping_ = count; }
-  bool armed() const { return armed_; }
-  bool distrusted() const { return distrusted_; }
-  std::uint64_t received() const { return received_; }
-
- private:
-  os::UniqueFd fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-  std::uint64_t taken_ = 0, slipping_ = 0;
-  std::atomic<std::uint64_t> sent_ = 0, received_ = 0;
-  std::atomic<bool> armed_ = false;
-  bool distrusted_ = false;
-};
 
 class Polled final : public dataplane::PortDriver {
  public:
