@@ -211,6 +211,8 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
     add(bench::idle_figures(bench::kPolled, rounds(options, bench::kIdlePolled)));
   if (wanted(options, bench::kIdleInterruptNames))
     add(bench::idle_figures(bench::kWoken, rounds(options, bench::kIdleInterrupt)));
+  if (wanted(options, bench::kIdleTwoWorkersNames))
+    add(bench::idle_figures(bench::kTwoWoken, rounds(options, bench::kIdleTwoWorkers)));
   if (wanted(options, bench::kTapNames))
     add(bench::tap_figures(rounds(options, bench::kTapStream)));
   if (wanted(options, std::array{kMemoryPerFlow})) add({bench::memory_per_flow()});
@@ -250,6 +252,7 @@ int main(int argc, char** argv) {
     return bench::run_idle(bench::Wires::kRings, options.quick);
   if (options.child == bench::kIdleInterrupt)
     return bench::run_idle(bench::Wires::kVhost, options.quick);
+  if (options.child == bench::kIdleTwoWorkers) return bench::run_idle_of_two(options.quick);
   if (options.child == bench::kTwoWorkersBeside)
     return bench::run_two_workers(case_of(kTwoWorkersPlay).traffic, options.seconds);
   if (options.child == bench::kTapStream) return bench::run_tap_stream(options.seconds);
@@ -276,6 +279,7 @@ int main(int argc, char** argv) {
     print_all(bench::kTwoWorkersNames);
     print_all(bench::kIdlePolledNames);
     print_all(bench::kIdleInterruptNames);
+    print_all(bench::kIdleTwoWorkersNames);
     print_all(bench::kTapNames);
     print_all(std::array{kMemoryPerFlow});
     return 0;

@@ -8,8 +8,12 @@ namespace sallyport::bench {
 
 inline constexpr const char* kIdlePolled = "idle-polled";
 inline constexpr const char* kIdleInterrupt = "idle-interrupt";
+inline constexpr const char* kIdleTwoWorkers = "idle-two-workers";
 
 // One round, in this process. Prints a line that idle_figures() reads; what main() returns.
 int run_idle(Wires wires, bool quick);
+// The same of two workers, each with one port whose interrupts wake it: half of the packets cross
+// to their owner, and of all of them half to the port that they leave by.
+int run_idle_of_two(bool quick);
 
 }  // namespace sallyport::bench

@@ -1,16 +1,14 @@
 #include "tests/perf/fastpath/ring_rig.h"
 
-#include <sched.h>
-
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <thread>
 
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
 #include "tests/perf/dpdk/vhost_wire.h"
+#include "tests/perf/fastpath/cores.h"
+#include "tests/perf/fastpath/socket_folder.h"
 #include "tests/perf/fastpath/subject.h"
 
 namespace sallyport::bench {
@@ -26,30 +24,6 @@ constexpr std::uint32_t kPackets = 16'383;
 constexpr TrafficCase kRingTraffic{
     {.devices = 100, .conduits = 300}, Load::kEstablished, IpVersion::k4, 4096};
 
-// The first two that this process may run on.
-struct Cores {
-  int gateway = 0;
-  int prober = 0;
-};
-std::optional<Cores> two_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return std::nullopt;
-  std::vector<int> found;
-  for (int cpu = 0; cpu < CPU_SETSIZE && found.size() < 2; ++cpu)
-    if (CPU_ISSET(cpu, &set)) found.push_back(cpu);
-  if (found.size() < 2) return std::nullopt;
-  return Cores{found[0], found[1]};
-}
-
-// This thread, and those that it starts from now on.
-void stay_on(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
-}
-
 // Where frames go while flows are opened: the handshakes are not what is measured.
 class Bin final : public dataplane::PortDriver {
  public:
@@ -58,25 +32,6 @@ class Bin final : public dataplane::PortDriver {
     return burst.size();
   }
   std::size_t receive(std::span<Packet> /*burst*/) noexcept override { return 0; }
-};
-
-// Both ends of a wire have met when it is made; their socket is not needed any longer.
-class SocketFolder {
- public:
-  SocketFolder() {
-    std::string path = std::filesystem::temp_directory_path() / "sallyport-bench-XXXXXX";
-    if (::mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~SocketFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  SocketFolder(const SocketFolder&) = delete;
-  SocketFolder& operator=(const SocketFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 dataplane::PipelineOptions options_now() {

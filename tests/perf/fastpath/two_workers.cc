@@ -52,7 +52,7 @@ class Beside {
     SALLYPORT_TRY(out->workers_, Workers::make(2, options));
     std::array<std::vector<FrameBytes>, 2> frames;
     for (FrameBytes& frame : frames_of(c, plant)) {
-      const WorkerSlot owner = out->owner_of(frame);
+      const WorkerSlot owner = owner_of_two(frame, plant);
       frames[owner].push_back(std::move(frame));
     }
     for (const WorkerSlot i : all_of(2)) SALLYPORT_TRY_VOID(out->open_ports(i, frames[i]));
@@ -61,7 +61,7 @@ class Beside {
     out->taps_.emplace(out->workers_->pools()[0]);
     out->workers_->prepare(*out->taps_);
     for (const WorkerSlot i : all_of(2)) out->workers_->pipeline(i).set_tables(&plant.tables());
-    for (std::size_t i = 0; i < c.packets; ++i) out->open_flow(opening_of(c, plant, i));
+    open_flows_of_two(c, plant, *out->workers_);
     return out;
   }
 
@@ -81,11 +81,6 @@ class Beside {
  private:
   explicit Beside(const BuiltPlant& plant) : plant_(plant) {}
 
-  WorkerSlot owner_of(const FrameBytes& frame) const {
-    Headers h;
-    SALLYPORT_CHECK(!parse_frame(frame, h));
-    return Owners(2).of(frame, h, plant_.tables());
-  }
   // A capture that needs no file system: DPDK opens it by the descriptor's name.
   Result<void> open_ports(WorkerSlot i, const std::vector<FrameBytes>& frames) {
     captures_[i].reset(::memfd_create("capture", MFD_CLOEXEC));
@@ -101,16 +96,6 @@ class Beside {
   void attach(const char* port, const std::array<std::unique_ptr<EthPort>, 2>& ends) {
     const std::array<PortDriver*, 2> drivers{&ends[0]->queue(0), &ends[1]->queue(0)};
     workers_->attach(plant_.port(port), drivers, drivers);
-  }
-  void open_flow(const Opening& opening) {
-    const WorkerSlot owner = owner_of(opening.syn);
-    const Instant now = os::steady_now();
-    for (const auto& [port, frame] :
-         {std::pair{"in", &opening.syn}, {"out", &opening.answer}, {"in", &opening.established}}) {
-      workers_->pipeline(owner).from_port(plant_.port(port),
-                                          workers_->pools()[owner].copy_of(*frame), now);
-      workers_->pipeline(owner).flush(now);
-    }
   }
   Count count(WorkerSlot worker) {
     Count out{};
@@ -146,6 +131,26 @@ class Beside {
 };
 
 }  // namespace
+
+WorkerSlot owner_of_two(const FrameBytes& frame, const BuiltPlant& plant) {
+  Headers h;
+  SALLYPORT_CHECK(!parse_frame(frame, h));
+  return Owners(2).of(frame, h, plant.tables());
+}
+
+void open_flows_of_two(const TrafficCase& c, const BuiltPlant& plant, Workers& workers) {
+  const Instant now = os::steady_now();
+  for (std::size_t i = 0; i < c.packets; ++i) {
+    const Opening opening = opening_of(c, plant, i);
+    const WorkerSlot owner = owner_of_two(opening.syn, plant);
+    for (const auto& [port, frame] :
+         {std::pair{"in", &opening.syn}, {"out", &opening.answer}, {"in", &opening.established}}) {
+      workers.pipeline(owner).from_port(plant.port(port), workers.pools()[owner].copy_of(*frame),
+                                        now);
+      workers.pipeline(owner).flush(now);
+    }
+  }
+}
 
 int run_two_workers(const TrafficCase& c, double seconds) {
   if (std::thread::hardware_concurrency() < 2)

@@ -16,6 +16,10 @@ inline constexpr auto kIdlePolledNames = std::to_array(
 inline constexpr auto kIdleInterruptNames = std::to_array(
     {"idle-interrupt-cpu", "idle-interrupt-first-packet-p50", "idle-interrupt-first-packet-p99"});
 
+inline constexpr auto kIdleTwoWorkersNames =
+    std::to_array({"idle-two-workers-cpu", "idle-two-workers-first-packet-p50",
+                   "idle-two-workers-first-packet-p99"});
+
 // Ports of one kind, and what an idle gateway with two of them may cost: percent of a core, and
 // microseconds that a packet may wait.
 struct IdlePorts {
@@ -24,9 +28,10 @@ struct IdlePorts {
 };
 inline constexpr IdlePorts kPolled{kIdlePolledNames, 5, 500};
 inline constexpr IdlePorts kWoken{kIdleInterruptNames, 2, 200};
+inline constexpr IdlePorts kTwoWoken{kIdleTwoWorkersNames, 2, 200};
 
 struct IdleRound {
-  double cpu = 0;           // of the worker's core, in percent
+  double cpu = 0;           // of the worker's core, in percent; of two, the busier one's
   double turns = 0;         // of the worker, in a second
   double p50 = 0, p99 = 0;  // of a packet after a pause, in microseconds
   double sent = 0, lost = 0;
