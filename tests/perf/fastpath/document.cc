@@ -36,8 +36,8 @@ max are of the rounds. The machine is shared: compare ratios.
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other
   ends are ports of DPDK's vhost driver in the same process. The driver and what the worker does are those of a virtio NIC on PCI; the
   interrupt is an eventfd that the other end writes.
-* `idle-two-workers-*`: the same ports, one read by each of two workers that sleep, on 64 open flows; the processor time is the busier one's. A packet
-  that is the other one's crosses to it, and one that leaves by the other one's port crosses back; each crossing wakes.
+* `idle-two-workers-*`: the same ports, one read by each of two workers that sleep, on 64 open flows; the processor time is the busier one's. Each
+  packet crosses once, to its owner or from its owner to the one with the port that it leaves by; the crossing wakes.
 * `tap-*`: one TCP stream over IPv4 between a segment's host stack and a device, each a kernel's stack in a network namespace, with the real
   TAP thread, pipeline and worker between them; payload that arrived, after 0.3 s. The gateway's port is the device's card: a second TAP thread, which
   takes and gives frames of a wire and cuts and merges them for the device's kernel, as a card does. `tap-pump` is a thread that copies frames

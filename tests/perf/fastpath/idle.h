@@ -12,8 +12,8 @@ inline constexpr const char* kIdleTwoWorkers = "idle-two-workers";
 
 // One round, in this process. Prints a line that idle_figures() reads; what main() returns.
 int run_idle(Wires wires, bool quick);
-// The same of two workers, each with one port whose interrupts wake it: half of the packets cross
-// to their owner, and of all of them half to the port that they leave by.
+// The same of two workers, each with one port whose interrupts wake it: each packet crosses once,
+// to its owner or from its owner to the one with the port that it leaves by.
 int run_idle_of_two(bool quick);
 
 }  // namespace sallyport::bench
