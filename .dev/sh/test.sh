@@ -53,7 +53,7 @@ test_lab_with_two_workers() {
   if (($(nproc) < 2)); then note "one processor: the lab does not run with two workers"; return 0; fi
   rm -f "$json"
   step "the lab with two workers" run_lab "$json" --workers 2 --only \
-    'tls-*,meter-*,devices-*,fragments-*,explain-agrees,capture-*,trace-*,tcp-*,napt44*,path-mtu*,hop-limit,apply-*,kill-dataplane,workers*,policy-hostile-corpus,counters-add-up,captures-complete' || rc=$?
+    'tls-*,meter-*,devices-*,fragments-*,explain-agrees,capture-*,trace-*,tcp-*,napt44*,path-mtu*,hop-limit,apply-*,kill-dataplane,workers*,port-idle,policy-hostile-corpus,counters-add-up,captures-complete' || rc=$?
   tally_file lab "$json" "$rc" "the lab with two workers"
 }
 
