@@ -190,10 +190,16 @@ class OpenFlow : public ::testing::Test {
     return out;
   }
 
+  static constexpr std::size_t of(TimeoutClass which) { return static_cast<std::size_t>(which); }
   static model::Gateway narrow_office() {
     model::Gateway g = crowded_plant();
     for (model::Segment& s : g.segments)
       if (s.name == "office") s.mtu = 1400;
+    // Two that say for how long their flows may be silent.
+    for (model::Conduit& c : g.conduits) {
+      if (c.name == "scada-plc") c.timeouts.seconds[of(TimeoutClass::kEstablished)] = 20;
+      if (c.name == "plc-meter") c.timeouts.seconds[of(TimeoutClass::kUdp)] = 15;
+    }
     return g;
   }
   static inline const char* const kPorts[] = {"lan1", "lan2", "lan3", "wan"};
