@@ -41,11 +41,11 @@ class EvictionOrder {
   explicit EvictionOrder(std::size_t places) : links_(places) {}
 
   static FlowStanding standing_of(const Flow& flow) noexcept {
-    // Both looked up: a branch between them would be guessed wrong as often as not.
-    const FlowStanding of_tcp = kStandings[static_cast<std::size_t>(flow.tcp.state)];
-    const bool answered = flow.packets[static_cast<std::size_t>(Direction::kFromServer)] != 0;
-    const FlowStanding of_others = answered ? FlowStanding::kOpen : FlowStanding::kHalfOpen;
-    return flow.protocol == IpProtocol::kTcp ? of_tcp : of_others;
+    if (flow.protocol == IpProtocol::kTcp)
+      return kStandings[static_cast<std::size_t>(flow.tcp.state)];
+    return flow.packets[static_cast<std::size_t>(Direction::kFromServer)] == 0
+               ? FlowStanding::kHalfOpen
+               : FlowStanding::kOpen;
   }
   std::size_t bytes() const noexcept { return links_.capacity() * sizeof(Link); }
   // At the end of its list, under its standing of now.

@@ -151,8 +151,8 @@ inline void take_note(TcpTrack& t, const TcpSegment& s, std::uint32_t stop,
 
 // Does the segment only carry data and acknowledge, within an established flow?
 inline bool tcp_only_carries(const TcpTrack& track, std::uint8_t flags) noexcept {
-  return ((flags & (kTcpSyn | kTcpFin | kTcpRst | kTcpAck)) == kTcpAck) &
-         (track.state == TcpState::kEstablished);
+  return (flags & (kTcpSyn | kTcpFin | kTcpRst | kTcpAck)) == kTcpAck &&
+         track.state == TcpState::kEstablished;
 }
 
 // What becomes of such a segment: forwarded, if this is true.

@@ -44,8 +44,8 @@ class OpenFlow {
     const bool from_client = match.direction == Direction::kFromClient;
     const bool tcp = plain.key.protocol == IpProtocol::kTcp;
     if (flow.revision != tables.revision_mark() || (flow.flags & kNotHere) != 0 ||
-        ((tcp & !tcp_only_carries(flow.tcp, plain.tcp_flags)) |
-         (!tcp & LearnNames::might_concern(flow)))) [[unlikely]]
+        (tcp ? !tcp_only_carries(flow.tcp, plain.tcp_flags) : LearnNames::might_concern(flow)))
+        [[unlikely]]
       return false;
 
     End from{flow.client_segment, flow.client_device}, to{flow.server_segment, flow.server_device};

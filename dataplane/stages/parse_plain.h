@@ -39,21 +39,6 @@ namespace plain {
 
 inline constexpr std::size_t kIpv4Size = 20, kIpv6Size = 40, kTcpSize = 20, kUdpSize = 8;
 
-// tcp_flags_possible() of the six flags that it looks at, a bit each.
-inline constexpr std::uint64_t kPossibleFlags = [] {
-  std::uint64_t out = 0;
-  for (unsigned flags = 0; flags < 64; ++flags)
-    out |= std::uint64_t{tcp_flags_possible(static_cast<std::uint8_t>(flags))} << flags;
-  return out;
-}();
-static_assert([] {
-  for (unsigned flags = 0; flags < 256; ++flags)
-    if (tcp_flags_possible(static_cast<std::uint8_t>(flags)) !=
-        tcp_flags_possible(static_cast<std::uint8_t>(flags & 63U)))
-      return false;
-  return true;
-}());
-
 // What follows IP's header; `most` is how much of the datagram that is.
 template <std::size_t kHeader>
 [[gnu::always_inline]] inline bool transport(Fixed<kHeader + kUdpSize> ip, std::size_t most,
@@ -63,22 +48,23 @@ template <std::size_t kHeader>
   const auto destination = static_cast<std::uint16_t>(ports >> 16);
   if (source == 0 || destination == 0) [[unlikely]]
     return false;
-  // Both protocols at once and without a branch between them: which one comes next is anybody's
-  // guess. TCP's word is read only where there is room for it.
-  const bool tcp = protocol == static_cast<std::uint8_t>(IpProtocol::kTcp);
-  const bool udp = protocol == static_cast<std::uint8_t>(IpProtocol::kUdp);
-  const bool has_word = tcp & (most >= kTcpSize);
-  const Fixed<2> word(ip.data() + kHeader + (has_word ? 12 : 0), 2);
-  const std::size_t tcp_header = std::size_t{u8<0>(word)} >> 4 << 2;
-  const std::uint8_t tcp_flags = u8<1>(word);
-  const bool tcp_right = has_word & (tcp_header >= kTcpSize) & (tcp_header <= most) &
-                         static_cast<bool>(kPossibleFlags >> (tcp_flags & 63U) & 1U);
-  const bool udp_right =
-      udp & (u16<kHeader + 4>(ip) == most) & (kHeader != kIpv6Size || u16<kHeader + 6>(ip) != 0);
-  if (!(tcp_right | udp_right)) [[unlikely]]
-    return false;
-  const std::size_t header = tcp ? tcp_header : kUdpSize;
-  const std::uint8_t flags = tcp ? tcp_flags : std::uint8_t{0};
+  std::size_t header = kUdpSize;
+  std::uint8_t flags = 0;
+  if (protocol == static_cast<std::uint8_t>(IpProtocol::kTcp)) {
+    if (most < kTcpSize) [[unlikely]]
+      return false;
+    const Fixed<2> word(ip.data() + kHeader + 12, 2);
+    header = std::size_t{u8<0>(word)} >> 4 << 2;
+    flags = u8<1>(word);
+    if (header < kTcpSize || header > most || !tcp_flags_possible(flags)) [[unlikely]]
+      return false;
+  } else {
+    if (protocol != static_cast<std::uint8_t>(IpProtocol::kUdp) || u16<kHeader + 4>(ip) != most)
+        [[unlikely]]
+      return false;
+    if (kHeader == kIpv6Size && u16<kHeader + 6>(ip) == 0) [[unlikely]]
+      return false;
+  }
   const auto l4 = static_cast<std::uint16_t>(out.l3 + kHeader);
   out.l4 = l4;
   out.payload = static_cast<std::uint16_t>(l4 + header);
