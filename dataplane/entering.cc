@@ -14,7 +14,6 @@ bool Pipeline::is_stranger(const auto& packet) const noexcept {
 // --- in ----------------------------------------------------------------------------------------
 
 void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept {
-  SALLYPORT_ASSUME(burst.size() <= kMaxBurst);
   for (Packet& packet : burst) packet.prefetch();
   strangers_.begin_burst(port);
   if (crew_) hear(now);
@@ -43,8 +42,8 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
 void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
   const bool watched = exits_.observer() != nullptr || tables_ == nullptr;
   std::size_t count = waiting_.count;
+  SALLYPORT_CHECK(burst.size() <= kMaxBurst - count);
   for (Packet& packet : burst) {
-    SALLYPORT_ASSUME(count < kMaxBurst);
     PlainFrame& frame = waiting_.frames.data()[count];
     if (!watched && packet.meta().is_from_wire() && parse_plain(packet.bytes(), frame)) [[likely]] {
       if (Dhcp::might_concern(frame.key) || (strangers_.expected() && is_stranger(packet)))
@@ -98,7 +97,6 @@ std::optional<ParsedPacket> Pipeline::parse(Packet&& packet, Instant now) noexce
 
 void Pipeline::flow_packets(Instant now) noexcept {
   const std::size_t count = std::exchange(waiting_.count, 0);
-  SALLYPORT_ASSUME(count <= kMaxBurst);
   for (FlowTable::Hash& hash : std::span(waiting_.hashes.data(), count)) flows_.approach(hash);
   const FlowTime tick = FlowTime::at(now);
   for (std::size_t i = 0; i < count; ++i) {

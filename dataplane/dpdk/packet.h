@@ -116,7 +116,7 @@ class Packet {
   }
   // The same where it does not get longer.
   void cut(std::uint16_t size) noexcept {
-    SALLYPORT_ASSUME(size <= buffer_->data_len);
+    SALLYPORT_CHECK(size <= buffer_->data_len);
     buffer_->data_len = size;
     buffer_->pkt_len = size;
   }

@@ -39,6 +39,7 @@ class FlowTime {
     const std::int64_t tick = (when.ns() + kTick.count() - 1) / kTick.count();
     return FlowTime(static_cast<std::uint32_t>(std::clamp<std::int64_t>(tick, 0, UINT32_MAX)));
   }
+  // So much later.
   constexpr FlowTime after(std::chrono::seconds span) const {
     constexpr std::uint64_t kTicks = std::chrono::seconds(1) / kTick;
     const std::uint64_t later = ticks_ + kTicks * static_cast<std::uint64_t>(span.count());

@@ -8,7 +8,8 @@
 namespace sallyport::dataplane {
 FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
                      PortMappings* mappings)
-    : flows_(std::size_t{capacity} + 1),
+    : capacity_(capacity),
+      flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       held_(wire::kMaxDevices + 1),
       secret_(secret),

@@ -84,13 +84,13 @@ class FlowTable {
     }
     if (found == 0) return;
     h.likely = candidates->references.data()[std::countr_zero(found)];
-    const Flow* flow = &referred(h.likely);
+    const Flow* flow = flows_.data() + referred(h.likely);
     __builtin_prefetch(flow, 1);
     __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
   }
   FlowMatch find(const FlowKey& key, const Hash& h) noexcept {
     if (h.likely != 0) [[likely]] {
-      Flow& flow = referred(h.likely);
+      Flow& flow = flows_.data()[referred(h.likely)];
       const auto direction = static_cast<Direction>(h.likely & 1);
       if (flow.live() && flow.is(key, direction)) [[likely]]
         return {&flow, direction};
@@ -138,7 +138,7 @@ class FlowTable {
   }
 
   std::uint32_t size() const noexcept { return size_; }
-  std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(flows_.size()) - 1; }
+  std::uint32_t capacity() const noexcept { return capacity_; }
   // What it took from the heap: flows, index, order of eviction, shares.
   std::size_t bytes() const noexcept {
     return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
@@ -159,15 +159,11 @@ class FlowTable {
     const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<std::int16_t>(tag)));
     return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
   }
-  // Within bounds by the mask, and because only this table writes references.
+  // Within bounds by the mask.
   const Bucket& bucket(std::uint32_t at) const noexcept { return buckets_.data()[at & mask_]; }
-  Flow& referred(std::uint32_t reference) noexcept {
-    SALLYPORT_ASSUME(reference >> 1 < flows_.size());
-    return flows_.data()[reference >> 1];
-  }
-  const Flow& referred(std::uint32_t reference) const noexcept {
-    SALLYPORT_ASSUME(reference >> 1 < flows_.size());
-    return flows_.data()[reference >> 1];
+  std::size_t referred(std::uint32_t reference) const noexcept {
+    SALLYPORT_CHECK(reference >> 1 <= capacity_);
+    return reference >> 1;
   }
   Hash hash(const FlowKey& key) const noexcept {
     const std::uint64_t ports = std::uint64_t{key.source_port} << 24 |
@@ -195,7 +191,8 @@ class FlowTable {
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   [[gnu::noinline]] void file(Flow& flow) noexcept;
 
-  LineVector<Flow> flows_;
+  std::uint32_t capacity_;
+  LineVector<Flow> flows_;  // from 1 to capacity_
   LineVector<Bucket> buckets_;
   std::uint32_t mask_ = 0;  // of their number, a power of two
   EvictionOrder eviction_;

