@@ -23,9 +23,9 @@ class EnforcePolicy {
     return {std::move(piece), whole.rule(), whole.exit()};
   }
   // The next hop's port and link address are known now.
-  static bool address_to(Allowed& allowed, PortSlot port, const LinkAddress& link) noexcept {
+  static void address_to(Allowed& allowed, PortSlot port, const LinkAddress& link) noexcept {
     allowed.exit_.port = port;
-    return write_ethernet(allowed.packet_, link);
+    write_ethernet(allowed.packet_, link);
   }
 };
 

@@ -18,14 +18,15 @@ struct LinkAddress {
   std::uint16_t vlan = 0;  // 0 = untagged
 };
 
-// Room for a link layer with this tag; where IP lies then, 0 if there is none.
+// Makes room for a link layer with this tag, and says where IP lies then. What would leave with
+// another's link layer must not leave: aborts if the buffer has no headroom, which pools rule out.
 [[gnu::noinline]] inline std::uint16_t move_link(Packet& packet, std::uint16_t l3,
                                                  std::uint16_t vlan) noexcept {
   const auto size = static_cast<std::uint16_t>(kEthernetSize + (vlan != 0 ? kVlanTagSize : 0));
   std::uint16_t type;
   std::memcpy(&type, packet.bytes().subspan(l3 - 2U, 2).data(), sizeof type);
-  if (size > l3 && !packet.grow_front(static_cast<std::uint16_t>(size - l3))) return 0;
-  if (size < l3) packet.shrink_front(static_cast<std::uint16_t>(l3 - size));
+  if (size > l3) SALLYPORT_CHECK(packet.grow_front(static_cast<std::uint16_t>(size - l3)));
+  if (size < l3) SALLYPORT_CHECK(packet.shrink_front(static_cast<std::uint16_t>(l3 - size)));
   const MutableBytes out = packet.bytes().first(size);
   if (vlan != 0) {
     const std::uint16_t tag[2] = {std::byteswap(kEtherTypeVlan), std::byteswap(vlan)};
@@ -36,9 +37,7 @@ struct LinkAddress {
 }
 
 // A new link layer before the IP packet that lies at [l3, end) of the frame; what is behind it, its
-// padding, is cut. Returns where IP lies now; 0, and the packet is unusable, only if the buffer has
-// no headroom for the tag, which pools rule out.
-// MACs as words (mac_word).
+// padding, is cut. Returns where IP lies now. MACs as words (mac_word).
 [[gnu::always_inline]] inline std::uint16_t relink(Packet& packet, std::uint16_t l3,
                                                    std::uint16_t end, std::uint64_t destination,
                                                    std::uint64_t source,
@@ -47,8 +46,6 @@ struct LinkAddress {
   // Most often there is no tag on either side, and nothing moves.
   if (vlan != 0 || l3 != kEthernetSize) [[unlikely]]
     l3 = move_link(packet, l3, vlan);
-  if (l3 == 0) [[unlikely]]
-    return 0;
   const std::uint64_t first = destination | source << 48;
   const auto last = static_cast<std::uint32_t>(source >> 16);
   std::uint8_t* const out = packet.bytes().data();
@@ -58,19 +55,17 @@ struct LinkAddress {
 }
 
 // The same of a packet whose headers are described; they stay true.
-inline bool write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
+inline void write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
   Headers& h = packet.meta().headers;
   const std::uint16_t before = h.l3;
   const std::uint16_t now =
       relink(packet, before, h.end, mac_word(link.destination), mac_word(link.source), link.vlan);
-  if (now == 0) return false;
   h.destination_mac = link.destination;
   h.source_mac = link.source;
   h.vlan = link.vlan;
   h.l3 = now;
   for (std::uint16_t* offset : {&h.l4, &h.payload, &h.end})
     *offset = static_cast<std::uint16_t>(*offset + now - before);
-  return true;
 }
 
 }  // namespace sallyport::dataplane
