@@ -82,7 +82,6 @@ void Exits::send(Allowed&& allowed, Instant now) noexcept {
 
 [[gnu::always_inline]] inline void Exits::to_port(TxPort& port, Allowed&& allowed,
                                                   Instant now) noexcept {
-  if (port.full()) flush_port(port, now);
   if (observer_ != nullptr) observer_->left(allowed);
   if (allowed.rule() >= kFirstBuiltinRule) ++counters_.builtin[allowed.rule() - kFirstBuiltinRule];
   put(port, std::move(allowed), now);
