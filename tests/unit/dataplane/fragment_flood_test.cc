@@ -1,4 +1,7 @@
 // Floods of first fragments: what they take, and what their neighbours have left.
+#include <algorithm>
+#include <random>
+
 #include "dataplane/stages/fragments.h"
 #include "tests/support/fragment_builder.h"
 #include "tests/unit/dataplane/policy_fixture.h"
@@ -56,6 +59,34 @@ TEST_P(FragmentFlood, AFloodTakesAQuarterOfItsSegmentsRoom) {
     EXPECT_TRUE(world.receive("lan2", own[0]).empty());
     EXPECT_EQ(world.receive("lan2", own[1]).size(), 2U);
   }
+}
+
+// Pieces of few datagrams in any order, overlapping, twice, never whole or by chance: whoever may
+// have what of the room is known to the end, or the process would have.
+TEST_P(FragmentFlood, NoMixtureOfPiecesUpsetsWhoHoldsWhat) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  std::uint64_t whole = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const bool from_meter = random() % 3 != 0;
+    const Bytes frame = from_meter ? packet("meter", 5000, "plc", 5683).payload(Bytes(1008)).udp()
+                                   : packet("plc", 5683, "meter", 5000).payload(Bytes(1008)).udp();
+    const std::size_t offset = random() % 4 * 256,
+                      end = std::min<std::size_t>(offset + 256 * (1 + random() % 3), 1016);
+    world_.receive(from_meter ? "lan2" : "lan1",
+                   fragment_of(frame, {offset, end - offset, end < 1016},
+                               static_cast<std::uint32_t>(random() % 12)));
+    whole += world_.verdict().rule.has_value() ? 1 : 0;
+    const auto& counters = world_.pipeline().counters();
+    ASSERT_LE(counters.held, dataplane::Fragments::kDatagrams / 4 * 8 * 2);
+    if (random() % 200 == 0) world_.wait(milliseconds(random() % 4000));
+  }
+  EXPECT_GT(whole, 100U);
+  EXPECT_GT(world_.pipeline().counters().drop_count(Drop::kFragmentOverlap), 100U);
+  EXPECT_GT(world_.pipeline().counters().drop_count(Drop::kFragmentDeviceLimit), 10U);
+  world_.wait(seconds(3));
+  EXPECT_EQ(world_.pipeline().counters().held, 0U);
 }
 
 // Beyond an uplink a sender is an address, in IPv6 a /64; the gateway's own stack is another than
