@@ -150,6 +150,7 @@ class alignas(kCacheLine) Pipeline {
     exits_.drop({std::move(packet), reason}, now);
   }
 
+  Waiting waiting_;  // in whole cache lines, hence first
   PacketPool& pool_;
   Events& events_;
   const std::optional<Crew> crew_;
@@ -165,7 +166,6 @@ class alignas(kCacheLine) Pipeline {
   Dhcp dhcp_;
   Credits credits_{counters_};
   OpenFlow open_flow_{flows_, neighbours_.table(), exits_, volumes_};
-  Waiting waiting_;
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;
