@@ -18,10 +18,7 @@ void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) no
   strangers_.begin_burst(port);
   if (crew_) hear(now);
   counters_.received += burst.size();
-  for (Packet& packet : burst) {
-    packet.meta().port = port;
-    packet.meta().origin = Origin::kWire;
-  }
+  for (Packet& packet : burst) packet.meta().port = port;
   enter(burst, now);
   flow_packets(now);
 }
@@ -39,30 +36,42 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
 
 // --- parse --------------------------------------------------------------------------------------
 
+// The stages from parse on, for a frame that parse_plain() took and nobody observes.
+template <class Next>
+[[gnu::always_inline]] inline void Pipeline::described(Packet& packet, const PlainFrame& frame,
+                                                       Instant now, Next next) noexcept {
+  if (plausible(packet.bytes(), frame)) [[likely]]
+    next(Parse::describe(std::move(packet), frame));
+  else if (auto parsed = parse(std::move(packet), now))
+    next(*std::move(parsed));
+}
+
 void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
   const bool watched = exits_.observer() != nullptr || tables_ == nullptr;
-  std::size_t count = waiting_.count;
+  const bool strangers = strangers_.expected();
+  std::size_t count = waiting_count_;
   SALLYPORT_CHECK(burst.size() <= kMaxBurst - count);
   for (Packet& packet : burst) {
-    PlainFrame& frame = waiting_.frames.data()[count];
+    Waiting& waiting = waiting_.data()[count];
+    PlainFrame& frame = waiting.frame;
     if (!watched && packet.meta().is_from_wire() && parse_plain(packet.bytes(), frame)) [[likely]] {
-      if (Dhcp::might_concern(frame.key) || (strangers_.expected() && is_stranger(packet)))
-          [[unlikely]] {
-        by_sender(Parse::describe(std::move(packet), frame), nullptr, now);
+      if (Dhcp::might_concern(frame.key) || (strangers && is_stranger(packet))) [[unlikely]] {
+        described(packet, frame, now,
+                  [&](ParsedPacket&& parsed) { by_sender(std::move(parsed), nullptr, now); });
         continue;
       }
-    } else if (!enter_described(packet, count, now)) {
+    } else if (!enter_described(packet, frame, now)) {
       continue;
     }
-    waiting_.hashes.data()[count] = flows_.prepare(frame.key);
-    waiting_.packets.data()[count] = &packet;
+    flows_.prepare(frame.key, waiting.looking);
+    waiting.packet = &packet;
     ++count;
   }
-  waiting_.count = count;
+  waiting_count_ = count;
 }
 
 // By the general parser; false if it is not a flow's.
-bool Pipeline::enter_described(Packet& packet, std::size_t place, Instant now) noexcept {
+bool Pipeline::enter_described(Packet& packet, PlainFrame& frame, Instant now) noexcept {
   auto parsed = parse(std::move(packet), now);
   if (!parsed) return false;
   const Headers& h = parsed->headers();
@@ -72,8 +81,8 @@ bool Pipeline::enter_described(Packet& packet, std::size_t place, Instant now) n
     by_sender(*std::move(parsed), nullptr, now);
     return false;
   }
-  waiting_.frames[place].key = key;
-  waiting_.frames[place].described = true;
+  frame.key = key;
+  frame.described = true;
   packet = (*std::move(parsed)).release();
   return true;
 }
@@ -96,17 +105,19 @@ std::optional<ParsedPacket> Pipeline::parse(Packet&& packet, Instant now) noexce
 // --- flow table ---------------------------------------------------------------------------------
 
 void Pipeline::flow_packets(Instant now) noexcept {
-  const std::size_t count = std::exchange(waiting_.count, 0);
-  for (FlowTable::Hash& hash : std::span(waiting_.hashes.data(), count)) flows_.approach(hash);
-  const FlowTime tick = FlowTime::at(now);
-  for (std::size_t i = 0; i < count; ++i) {
-    Packet& packet = *waiting_.packets.data()[i];
-    const PlainFrame& frame = waiting_.frames.data()[i];
-    const FlowMatch match = flows_.find(frame.key, waiting_.hashes.data()[i]);
+  const std::span burst(waiting_.data(), std::exchange(waiting_count_, 0));
+  if (burst.empty()) return;
+  for (Waiting& waiting : burst) flows_.approach(waiting.looking);
+  const OpenFlow::Burst same{*tables_, now, FlowTime::at(now)};
+  for (const Waiting& waiting : burst) {
+    Packet& packet = *waiting.packet;
+    const PlainFrame& frame = waiting.frame;
+    const FlowMatch match = flows_.find(frame.key, waiting.looking);
     if (frame.described) [[unlikely]] {
       looked_up(Parse::again(std::move(packet)), match, now);
-    } else if (!match || !open_flow_.send_on(packet, frame, match, {*tables_, now, tick})) {
-      looked_up(Parse::describe(std::move(packet), frame), match, now);
+    } else if (!match || !open_flow_.send_on(packet, frame, match, same)) {
+      described(packet, frame, now,
+                [&](ParsedPacket&& parsed) { looked_up(std::move(parsed), match, now); });
     }
   }
 }

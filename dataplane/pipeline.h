@@ -87,10 +87,9 @@ class alignas(kCacheLine) Pipeline {
  private:
   // Packets that wait for the flow table's memory, where the caller has them.
   struct Waiting {
-    std::array<Packet*, kMaxBurst> packets;
-    std::array<PlainFrame, kMaxBurst> frames;
-    std::array<FlowTable::Hash, kMaxBurst> hashes;
-    std::size_t count = 0;
+    PlainFrame frame;
+    FlowTable::Looking looking;
+    Packet* packet = nullptr;
   };
   // Did a port's last burst bring senders whom nobody enrolled? Then the next one's are looked for
   // before flows, which cannot be theirs. A hint: what becomes of a packet does not depend on it.
@@ -113,9 +112,11 @@ class alignas(kCacheLine) Pipeline {
   };
   // Each to its end, or among those that wait.
   [[gnu::noinline]] void enter(std::span<Packet> burst, Instant now) noexcept;
-  [[gnu::noinline]] bool enter_described(Packet& packet, std::size_t place, Instant now) noexcept;
+  [[gnu::noinline]] bool enter_described(Packet& packet, PlainFrame& frame, Instant now) noexcept;
   // By the general parser, and before an observer's eyes; nothing if that was its end.
   [[gnu::noinline]] std::optional<ParsedPacket> parse(Packet&& packet, Instant now) noexcept;
+  template <class Next>
+  void described(Packet& packet, const PlainFrame& frame, Instant now, Next next) noexcept;
   [[gnu::noinline]] void hear(Instant now) noexcept;
   bool is_stranger(const auto& packet) const noexcept;
   [[gnu::noinline]] std::size_t judge_crossed(PacketRing& crossed, Instant now) noexcept;
@@ -150,7 +151,8 @@ class alignas(kCacheLine) Pipeline {
     exits_.drop({std::move(packet), reason}, now);
   }
 
-  Waiting waiting_;  // in whole cache lines, hence first
+  std::array<Waiting, kMaxBurst> waiting_;  // in whole cache lines, hence first
+  std::size_t waiting_count_ = 0;
   PacketPool& pool_;
   Events& events_;
   const std::optional<Crew> crew_;

@@ -67,6 +67,8 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
     const SegmentInfo* segment = device.valid() == 0 ? nullptr : out->segment(device.segment());
     out->device_links_.push_back(segment == nullptr ? DeviceLink{} : link_of(device, *segment));
   }
+  out->last_link_ = out->device_links_.size();
+  out->device_links_.emplace_back();
   out->device_ports_.set();
   for (const auto& segment : out->segments_)
     if (segment != nullptr && !segment->devices_only())

@@ -81,9 +81,9 @@ class Tables {
   const SegmentInfo* segment(SegmentSlot slot) const noexcept {
     return slot < segments_.size() ? segments_.data()[slot].get() : nullptr;
   }
-  // Of an enrolled device; nullptr for a slot out of range. A hole's has no MAC and no segment.
-  const DeviceLink* device_link(DeviceSlot slot) const noexcept {
-    return slot < device_links_.size() ? device_links_.data() + slot : nullptr;
+  // Of an enrolled device. A hole's has no MAC and no segment; a slot's out of range neither.
+  const DeviceLink& device_link(DeviceSlot slot) const noexcept {
+    return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
   std::span<const std::unique_ptr<SegmentInfo>> segments() const noexcept { return segments_; }
   bool is_listener_port(std::uint16_t port) const noexcept { return listener_ports_[port]; }
@@ -116,7 +116,8 @@ class Tables {
   EnrolledFilter enrolled_;
   decide::Names names_;
   std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes
-  std::vector<DeviceLink> device_links_;                // by slot, with holes
+  std::vector<DeviceLink> device_links_;                // by slot, with holes; the last is one
+  std::size_t last_link_ = 0;
   std::bitset<65536> listener_ports_;
   std::bitset<wire::kMaxPorts> device_ports_;      // all of their segments are devices'
   std::vector<std::uint32_t> terminated_classes_;  // sorted

@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -45,13 +47,13 @@ struct PacketMeta {
   DeviceSlot device = kNoDevice;  // the enrolled device that sent it
   Origin origin = Origin::kWire;
   RxFault fault = RxFault::kNone;
+  // Its headers were not written: what sent it on needed none (stages/open_flow.h).
+  bool bare = false;
   // Bits of Stage (telemetry/stages.h): which stages have seen it, for traces.
   std::uint16_t stages = 0;
   // Of a datagram that leaves in pieces: how many IP bytes one may have. Of one made of fragments
   // that is what the largest had. Else 0.
   std::uint16_t largest_fragment = 0;
-  // Its headers were not written: what sent it on needed none (stages/open_flow.h).
-  bool bare = false;
   std::uint64_t capture_number = 0;  // 0 = not captured (telemetry/capture.h)
 
   bool is_from_wire() const noexcept { return origin == Origin::kWire && fault == RxFault::kNone; }
@@ -90,16 +92,10 @@ class Packet {
 
   // Its metadata as of a frame that just came; its headers are the parser's to write.
   void arrived(RxFault fault) noexcept {
-    PacketMeta& note = meta();
-    note.port = kNoPort;
-    note.segment = kNoSegment;
-    note.device = kNoDevice;
-    note.origin = Origin::kWire;
-    note.fault = fault;
-    note.stages = 0;
-    note.largest_fragment = 0;
-    note.bare = false;
-    note.capture_number = 0;
+    static constexpr PacketMeta kFresh;
+    constexpr std::size_t kNotes = offsetof(PacketMeta, port);
+    std::memcpy(&meta().port, &kFresh.port, sizeof(PacketMeta) - kNotes);
+    meta().fault = fault;
   }
   // Its headers and metadata will be needed soon.
   void prefetch() const noexcept {
@@ -116,7 +112,8 @@ class Packet {
   }
   // The same where it does not get longer.
   void cut(std::uint16_t size) noexcept {
-    SALLYPORT_CHECK(size <= buffer_->data_len);
+    if (size == buffer_->data_len) return;
+    SALLYPORT_CHECK(size < buffer_->data_len);
     buffer_->data_len = size;
     buffer_->pkt_len = size;
   }

@@ -159,12 +159,12 @@ RxFault take_whole(rte_mbuf& buffer) noexcept {
 }
 
 std::size_t TxPort::transmit(std::size_t used) noexcept {
-  std::array<std::size_t, kBurst> sizes;
-  for (std::size_t i = 0; i < used; ++i) sizes[i] = burst_[i].bytes().size();
+  std::size_t bytes = std::exchange(bytes_, 0);
   const std::size_t sent = driver_->transmit(std::span(burst_).first(used));
+  for (std::size_t i = sent; i < used; ++i) bytes -= burst_[i].bytes().size();
   counters_.tx_packets += sent;
   counters_.tx_full += used - sent;
-  for (std::size_t i = 0; i < sent; ++i) counters_.tx_bytes += sizes[i];
+  counters_.tx_bytes += bytes;
   return sent;
 }
 
@@ -284,7 +284,7 @@ std::size_t EthQueue::receive(std::span<Packet> burst) noexcept {
   const auto room = static_cast<std::uint16_t>(std::min(burst.size(), raw.size()));
   const std::uint16_t count = rte_eth_rx_burst(port_, rx_queue_, raw.data(), room);
   for (std::size_t i = 0; i < count; ++i) {
-    burst[i] = Packet(raw[i]);
+    std::construct_at(&burst[i], raw[i]);
     burst[i].arrived(take_whole(*raw[i]));
   }
   return count;

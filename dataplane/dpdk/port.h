@@ -36,8 +36,8 @@ class PortDriver {
   virtual ~PortDriver() = default;
   // Sends the first n of `burst`, in order, taking them; returns n.
   virtual std::size_t transmit(std::span<Packet> burst) noexcept = 0;
-  // Fills `burst` with frames that arrived; returns how many. One that is not whole says so
-  // (PacketMeta::fault).
+  // Fills `burst`, of empty packets, with frames that arrived; returns how many. One that is not
+  // whole says so (PacketMeta::fault).
   virtual std::size_t receive(std::span<Packet> burst) noexcept = 0;
 
   // A descriptor that becomes readable at each frame that arrives while the port is armed: an edge,
@@ -90,6 +90,7 @@ class TxPort {
   // Not when full().
   void send(Allowed&& allowed) noexcept {
     SALLYPORT_CHECK(!full());
+    bytes_ += allowed.bytes().size();
     std::construct_at(burst_.data() + used_++, std::move(allowed.packet_));  // where none was
   }
   // Hands over what was collected and returns how much of it the driver took; the others go to
@@ -110,6 +111,7 @@ class TxPort {
   PortDriver* driver_ = nullptr;
   std::array<Packet, kBurst> burst_;
   std::size_t used_ = 0;
+  std::size_t bytes_ = 0;  // of those
   PortCounters counters_;
 };
 

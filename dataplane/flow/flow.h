@@ -3,6 +3,8 @@
 // flow needs no pointer into a snapshot.
 #pragma once
 
+#include <smmintrin.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -74,13 +76,17 @@ struct alignas(64) Flow {
   IpAddress client;    // as it calls itself
   IpAddress server;    // as the client dialled it
   IpAddress stand_in;  // kMapped: for the client, as the server knows it; else for the server
+  // Two ends of one form, and a third port at the same distance.
+  DeviceSlot client_device = kNoDevice;
+  SegmentSlot client_segment = kNoSegment;
   std::uint16_t client_port = 0;
+  DeviceSlot server_device = kNoDevice;
+  SegmentSlot server_segment = kNoSegment;
   std::uint16_t server_port = 0;
-  std::uint16_t stand_in_port = 0;
+  RuleSlot rule = 0;
   IpProtocol protocol = IpProtocol::kTcp;
   std::uint8_t flags = 0;
-  RuleSlot rule = 0;
-  DeviceSlot client_device = kNoDevice;
+  std::uint16_t stand_in_port = 0;
   std::uint64_t meaning = 0;   // of the rule when it allowed this flow
   std::uint32_t revision = 0;  // under which that was last checked: its lower half
   FlowTime deadline;
@@ -88,9 +94,6 @@ struct alignas(64) Flow {
   std::uint32_t next = 0;
   std::uint32_t previous = 0;
   std::uint32_t packets[2] = {0, 0};  // by Direction, modulo 2^32
-  DeviceSlot server_device = kNoDevice;
-  SegmentSlot client_segment = kNoSegment;
-  SegmentSlot server_segment = kNoSegment;
   TcpTrack tcp;
 
   bool mapped() const { return (flags & kMapped) != 0; }
@@ -114,37 +117,55 @@ struct alignas(64) Flow {
     const std::size_t outside = back & static_cast<std::size_t>(mapped());
     const std::size_t source = 2 * back - outside, destination = 1 - back + 2 * outside;
     const std::size_t echo = outside & static_cast<std::size_t>(protocol == IpProtocol::kIcmp);
-    const auto other =
-        static_cast<unsigned>(end<IpAddress>(offsetof(Flow, client), source) != key.source) |
-        static_cast<unsigned>(end<IpAddress>(offsetof(Flow, client), destination) !=
-                              key.destination) |
-        static_cast<unsigned>(end<std::uint16_t>(offsetof(Flow, client_port), source + echo) ^
-                              key.source_port) |
-        static_cast<unsigned>(end<std::uint16_t>(offsetof(Flow, client_port), destination) ^
-                              key.destination_port) |
-        static_cast<unsigned>(protocol != key.protocol);
-    return other == 0;
+    const auto word = [](const void* at) {
+      return _mm_loadu_si128(static_cast<const __m128i*>(at));
+    };
+    const __m128i addresses =
+        _mm_or_si128(_mm_xor_si128(word(address(source)), word(&key.source)),
+                     _mm_xor_si128(word(address(destination)), word(&key.destination)));
+    const unsigned other = (port(source + echo) ^ key.source_port) |
+                           (port(destination) ^ key.destination_port) |
+                           (static_cast<unsigned>(protocol) ^ static_cast<unsigned>(key.protocol));
+    return other == 0 && _mm_testz_si128(addresses, addresses) != 0;
   }
+  // What its packets in that direction come from, or go to.
+  struct End {
+    DeviceSlot device;
+    SegmentSlot segment;
+    std::uint16_t port;
+  };
+  End from(Direction direction) const { return end(static_cast<std::size_t>(direction)); }
+  End to(Direction direction) const { return end(1 - static_cast<std::size_t>(direction)); }
   bool live() const { return (flags & kLive) != 0; }
   FlowStanding standing() const { return static_cast<FlowStanding>((flags & kStanding) >> 3); }
   void stand(FlowStanding as) {
     flags = static_cast<std::uint8_t>((flags & ~kStanding) | static_cast<unsigned>(as) << 3);
   }
-  // Of the client (0), the server (1) or the stand-in (2), whose addresses lie one after the other,
-  // as do their ports.
-  template <class T>
-  T end(std::size_t first, std::size_t which) const {
-    T out;
-    std::memcpy(&out, reinterpret_cast<const char*>(this) + first + which * sizeof out, sizeof out);
-    return out;
-  }
   // Does it leave otherwise than it came?
   bool rewritten() const { return mapped() || stand_in != server || stand_in_port != server_port; }
+
+ private:
+  // Of the client (0), the server (1) or the stand-in (2): their addresses lie one after the other,
+  // as do the ends that their ports close.
+  const char* bytes(std::size_t at) const { return reinterpret_cast<const char*>(this) + at; }
+  const void* address(std::size_t which) const { return bytes(which * sizeof(IpAddress)); }
+  unsigned port(std::size_t which) const {
+    std::uint16_t out;
+    std::memcpy(&out, bytes(sizeof(IpAddress) * 3 + which * sizeof(End) + 6), sizeof out);
+    return out;
+  }
+  End end(std::size_t which) const {
+    End out;
+    std::memcpy(&out, bytes(sizeof(IpAddress) * 3 + which * sizeof out), sizeof out);
+    return out;
+  }
 };
 static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);
-static_assert(offsetof(Flow, server) == offsetof(Flow, client) + sizeof(IpAddress) &&
-              offsetof(Flow, stand_in) == offsetof(Flow, server) + sizeof(IpAddress) &&
-              offsetof(Flow, server_port) == offsetof(Flow, client_port) + 2 &&
-              offsetof(Flow, stand_in_port) == offsetof(Flow, server_port) + 2);
+static_assert(offsetof(Flow, client) == 0 && offsetof(Flow, server) == 16 &&
+              offsetof(Flow, stand_in) == 32 && sizeof(Flow::End) == 8);
+static_assert(offsetof(Flow, client_device) == 48 && offsetof(Flow, client_segment) == 52 &&
+              offsetof(Flow, client_port) == 54 && offsetof(Flow, server_device) == 56 &&
+              offsetof(Flow, server_segment) == 60 && offsetof(Flow, server_port) == 62 &&
+              offsetof(Flow, stand_in_port) == 70);
 
 }  // namespace sallyport::dataplane

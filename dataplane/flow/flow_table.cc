@@ -12,26 +12,25 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
       flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       held_(wire::kMaxDevices + 1),
-      secret_(secret),
+      secret_{secret[0], secret[1], secret[0] ^ 0x9e3779b97f4a7c15U},
       mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
   // Two keys per flow, half of the ways left free.
   const std::size_t wanted = std::size_t{capacity} * 2 * 2 / kWays;
   buckets_.resize(std::bit_ceil(std::max<std::size_t>(wanted, 2)));
-  mask_ = static_cast<std::uint32_t>(buckets_.size() - 1);
+  mask_ = buckets_.size() - 1;
   for (std::uint32_t place = capacity; place > 0; --place) {
     flows_[place].next = free_;
     free_ = place;
   }
 }
 
-FlowMatch FlowTable::search(const FlowKey& key, const Hash& h) noexcept {
-  for (const std::uint32_t at : {h.first, h.second}) {
-    const Bucket& bucket = buckets_[at];
-    for (unsigned found = ways(bucket, h.tag); found != 0; found &= found - 1) {
+FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
+  for (const Bucket* bucket : candidates(hash)) {
+    for (unsigned found = ways(*bucket, tag_of(hash)); found != 0; found &= found - 1) {
       const std::uint32_t reference =
-          bucket.references[static_cast<unsigned>(std::countr_zero(found))];
+          bucket->references[static_cast<unsigned>(std::countr_zero(found))];
       Flow& flow = flows_[reference >> 1];
       const auto direction = static_cast<Direction>(reference & 1);
       if (flow.is(key, direction)) return {&flow, direction};
@@ -41,14 +40,15 @@ FlowMatch FlowTable::search(const FlowKey& key, const Hash& h) noexcept {
 }
 
 bool FlowTable::index_insert(const FlowKey& key, std::uint32_t reference) noexcept {
-  const Hash h = hash(key);
-  const auto used = [this](std::uint32_t at) {
-    return std::ranges::count_if(buckets_[at].tags, [](std::uint16_t tag) { return tag != 0; });
+  const std::uint64_t h = hash(key);
+  const auto used = [](const Bucket* bucket) {
+    return std::ranges::count_if(bucket->tags, [](std::uint16_t tag) { return tag != 0; });
   };
-  Bucket& bucket = buckets_[used(h.second) < used(h.first) ? h.second : h.first];
+  const auto [first, second] = candidates(h);
+  Bucket& bucket = used(second) < used(first) ? *second : *first;
   for (std::size_t way = 0; way < kWays; ++way) {
     if (bucket.tags[way] != 0) continue;
-    bucket.tags[way] = h.tag;
+    bucket.tags[way] = tag_of(h);
     bucket.references[way] = reference;
     return true;
   }
@@ -56,12 +56,11 @@ bool FlowTable::index_insert(const FlowKey& key, std::uint32_t reference) noexce
 }
 
 void FlowTable::index_erase(const FlowKey& key, std::uint32_t reference) noexcept {
-  const Hash h = hash(key);
-  for (const std::uint32_t at : {h.first, h.second}) {
-    Bucket& bucket = buckets_[at];
+  const std::uint64_t h = hash(key);
+  for (Bucket* bucket : candidates(h)) {
     for (std::size_t way = 0; way < kWays; ++way) {
-      if (bucket.tags[way] != h.tag || bucket.references[way] != reference) continue;
-      bucket.tags[way] = 0;
+      if (bucket->tags[way] != tag_of(h) || bucket->references[way] != reference) continue;
+      bucket->tags[way] = 0;
       return;
     }
   }

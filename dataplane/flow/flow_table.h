@@ -17,7 +17,7 @@
 // tests/support/flow_table_twin.h.
 #pragma once
 
-#include <emmintrin.h>
+#include <smmintrin.h>
 
 #include <algorithm>
 #include <array>
@@ -57,47 +57,48 @@ class FlowTable {
   FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
             PortMappings* mappings = nullptr);
 
-  FlowMatch find(const FlowKey& key) noexcept { return find(key, hash(key)); }
+  FlowMatch find(const FlowKey& key) noexcept { return search(key, hash(key)); }
   // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
   // then approach() each, then find() each. Flows may come and go between the steps, fewer than
   // 65,536 of them.
-  struct Hash {
-    std::uint32_t first;
-    std::uint32_t second;
-    std::uint16_t tag;
-    std::uint16_t as_of;   // insertions when approach() looked; counts round
-    std::uint32_t likely;  // a reference to look at first; 0 = none
+  struct Looking {
+    std::uint64_t hash = 0;
+    Flow* likely = nullptr;  // to look at first
+    Direction direction = Direction::kFromClient;
+    std::uint16_t as_of = 0;  // without a likely one: insertions when approach() looked
   };
-  Hash prepare(const FlowKey& key) const noexcept {
-    const Hash h = hash(key);
-    __builtin_prefetch(&bucket(h.first));
-    __builtin_prefetch(&bucket(h.second));
-    return h;
+  void prepare(const FlowKey& key, Looking& out) const noexcept {
+    out.hash = hash(key);
+    __builtin_prefetch(&first_bucket(out.hash));
+    __builtin_prefetch(&second_bucket(out.hash));
   }
-  void approach(Hash& h) const noexcept {
-    h.as_of = insertions_;
-    const Bucket* candidates = &bucket(h.first);
-    unsigned found = ways(*candidates, h.tag);
+  void approach(Looking& at) noexcept {
+    const Bucket* candidates = &first_bucket(at.hash);
+    unsigned found = ways(*candidates, tag_of(at.hash));
     if (found == 0) {
-      candidates = &bucket(h.second);
-      found = ways(*candidates, h.tag);
+      candidates = &second_bucket(at.hash);
+      found = ways(*candidates, tag_of(at.hash));
     }
-    if (found == 0) return;
-    h.likely = candidates->references.data()[std::countr_zero(found)];
-    const Flow* flow = flows_.data() + referred(h.likely);
-    __builtin_prefetch(flow, 1);
-    __builtin_prefetch(reinterpret_cast<const char*>(flow) + 64, 1);
+    if (found == 0) [[unlikely]] {
+      at.likely = nullptr;
+      at.as_of = insertions_;
+      return;
+    }
+    const std::uint32_t reference =
+        candidates->references.data()[static_cast<unsigned>(std::countr_zero(found))];
+    at.likely = flows_.data() + referred(reference);
+    at.direction = static_cast<Direction>(reference & 1);
+    __builtin_prefetch(at.likely, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(at.likely) + 64, 1);
   }
-  FlowMatch find(const FlowKey& key, const Hash& h) noexcept {
-    if (h.likely != 0) [[likely]] {
-      Flow& flow = flows_.data()[referred(h.likely)];
-      const auto direction = static_cast<Direction>(h.likely & 1);
-      if (flow.live() && flow.is(key, direction)) [[likely]]
-        return {&flow, direction};
-    } else if (h.as_of == insertions_) {
+  FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
+    if (at.likely != nullptr) [[likely]] {
+      if (at.likely->live() && at.likely->is(key, at.direction)) [[likely]]
+        return {at.likely, at.direction};
+    } else if (at.as_of == insertions_) {
       return {};  // neither bucket had the tag, and nothing came since
     }
-    return search(key, h);
+    return search(key, at.hash);
   }
   // Copies `flow` in; its `deadline` is its first one.
   Flow* insert(const Flow& flow) noexcept;
@@ -107,7 +108,11 @@ class FlowTable {
     set_deadline(flow, FlowTime::at(deadline));
   }
   void set_deadline(Flow& flow, FlowTime until) noexcept {
-    if (flow.standing() != EvictionOrder::standing_of(flow)) [[unlikely]]
+    set_deadline(flow, until, EvictionOrder::standing_of(flow));
+  }
+  // `standing` is that of its state.
+  void set_deadline(Flow& flow, FlowTime until, FlowStanding standing) noexcept {
+    if (flow.standing() != standing) [[unlikely]]
       file(flow);
     // A flow is never filed behind its deadline: one that only moves away leaves it where it is.
     const bool nearer = until < flow.deadline;
@@ -160,22 +165,31 @@ class FlowTable {
     return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
   }
   // Within bounds by the mask.
-  const Bucket& bucket(std::uint32_t at) const noexcept { return buckets_.data()[at & mask_]; }
+  const Bucket& first_bucket(std::uint64_t hash) const noexcept {
+    return buckets_.data()[hash & mask_];
+  }
+  const Bucket& second_bucket(std::uint64_t hash) const noexcept {
+    return buckets_.data()[hash >> 24 & mask_];
+  }
+  std::array<Bucket*, 2> candidates(std::uint64_t hash) noexcept {
+    return {&buckets_[hash & mask_], &buckets_[hash >> 24 & mask_]};
+  }
+  // Never 0.
+  static std::uint16_t tag_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint16_t>(hash >> 48);
+  }
   std::size_t referred(std::uint32_t reference) const noexcept {
     SALLYPORT_CHECK(reference >> 1 <= capacity_);
     return reference >> 1;
   }
-  Hash hash(const FlowKey& key) const noexcept {
-    const std::uint64_t ports = std::uint64_t{key.source_port} << 24 |
-                                std::uint64_t{key.destination_port} << 8 |
-                                static_cast<std::uint64_t>(key.protocol);
+  // The low bits choose one bucket, those from the 25th another, the upper 16 are the tag.
+  std::uint64_t hash(const FlowKey& key) const noexcept {
+    const std::uint64_t rest = key.source_port | std::uint32_t{key.destination_port} << 16 |
+                               std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32;
     const auto source = key.source.words(), destination = key.destination.words();
     std::uint64_t h = fold(source[0] ^ secret_[0], source[1] ^ secret_[1]);
     h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
-    h = fold(h ^ ports, secret_[0] ^ 0x9e3779b97f4a7c15U);
-    const auto tag = static_cast<std::uint16_t>(h >> 48);
-    return {static_cast<std::uint32_t>(h & mask_), static_cast<std::uint32_t>((h >> 24) & mask_),
-            tag == 0 ? std::uint16_t{1} : tag, static_cast<std::uint16_t>(insertions_ - 1), 0};
+    return fold(h ^ rest, secret_[2]) | std::uint64_t{1} << 48;
   }
   static std::size_t row_of(DeviceSlot device) noexcept {
     return std::min<std::size_t>(device, wire::kMaxDevices);
@@ -184,7 +198,7 @@ class FlowTable {
   std::optional<Drop> refusal(DeviceSlot device, std::uint32_t place) const noexcept;
   // To the list of its deadline, which became earlier.
   [[gnu::noinline]] void advance(Flow& flow) noexcept;
-  [[gnu::noinline]] FlowMatch search(const FlowKey& key, const Hash& h) noexcept;
+  [[gnu::noinline]] FlowMatch search(const FlowKey& key, std::uint64_t hash) noexcept;
   bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
   void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
   [[gnu::noinline]] void link(std::uint32_t place) noexcept;
@@ -194,10 +208,10 @@ class FlowTable {
   std::uint32_t capacity_;
   LineVector<Flow> flows_;  // from 1 to capacity_
   LineVector<Bucket> buckets_;
-  std::uint32_t mask_ = 0;  // of their number, a power of two
+  std::uint64_t mask_ = 0;  // of their number, a power of two
   EvictionOrder eviction_;
   LineVector<std::uint32_t> held_;  // flows, by row_of() their client
-  std::array<std::uint64_t, 2> secret_;
+  std::array<std::uint64_t, 3> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.
   static constexpr std::uint32_t kHeads = 1U << 31;

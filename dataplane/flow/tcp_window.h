@@ -55,23 +55,23 @@ struct TcpSegment {
 // Of several the last counts; what follows a malformed one is not read. Any bytes.
 std::uint8_t offered_window_scale(ConstBytes options) noexcept;
 
-// `headers` are the parser's (Headers, PlainFrame), of TCP, and true of `frame`.
-// Without what a SYN offers.
-template <class Parsed>
-TcpSegment tcp_carried(ConstBytes frame, const Parsed& headers) noexcept {
-  const std::uint8_t* tcp = frame.data() + headers.l4;
+// Of a header of at least 20 bytes at `tcp`, before `size` bytes of data. Without what a SYN
+// offers.
+inline TcpSegment tcp_carried(const std::uint8_t* tcp, int size, std::uint8_t flags) noexcept {
   const auto be32 = [tcp](std::size_t at) {
     return std::uint32_t{tcp[at]} << 24 | std::uint32_t{tcp[at + 1]} << 16 |
            std::uint32_t{tcp[at + 2]} << 8 | tcp[at + 3];
   };
   return {.sequence = be32(4),
           .acknowledgement = be32(8),
-          .size = static_cast<std::uint16_t>(headers.end - headers.payload),
+          .size = static_cast<std::uint16_t>(size),
           .window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]),
-          .flags = headers.tcp_flags};
+          .flags = flags};
 }
+// `headers` are the parser's, of TCP, and true of `frame`.
 inline TcpSegment tcp_segment(ConstBytes frame, const Headers& headers) noexcept {
-  TcpSegment out = tcp_carried(frame, headers);
+  TcpSegment out =
+      tcp_carried(frame.data() + headers.l4, headers.end - headers.payload, headers.tcp_flags);
   if ((out.flags & kTcpSyn) != 0) [[unlikely]]
     out.scale = offered_window_scale(frame.subspan(
         headers.l4 + 20U, static_cast<std::size_t>(headers.payload - headers.l4) - 20));
@@ -157,7 +157,7 @@ inline bool tcp_only_carries(const TcpTrack& track, std::uint8_t flags) noexcept
 
 // What becomes of such a segment: forwarded, if this is true.
 inline bool tcp_carry(TcpTrack& track, const TcpSegment& segment, Direction from) noexcept {
-  const auto side = static_cast<std::size_t>(from);
+  const std::size_t side = static_cast<std::size_t>(from) & 1;
   const std::uint32_t stop = segment.sequence + segment.size;
   const bool fits =
       static_cast<unsigned>(tcp_detail::sequence_fits(track, stop, side)) &

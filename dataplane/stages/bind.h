@@ -27,7 +27,7 @@ class Parse {
  public:
   // The first stage (stages/parse.h), as a step from packet to packet.
   static Outcome<ParsedPacket> run(Packet&& packet) noexcept;
-  // Of a frame that parse_plain() took.
+  // Of a frame that parse_plain() took and that is plausible().
   static ParsedPacket describe(Packet&& packet, const PlainFrame& plain) noexcept {
     PacketMeta& meta = packet.meta();
     meta.stages |= stage_bit(Stage::kParse);

@@ -25,7 +25,7 @@ class Dhcp {
     const auto is = [&](std::uint16_t a, std::uint16_t b) {
       return key.source_port == a || key.source_port == b;
     };
-    return key.protocol == IpProtocol::kUdp && (is(67, 68) || is(546, 547));
+    return (is(67, 68) || is(546, 547)) && key.protocol == IpProtocol::kUdp;
   }
   // Is this packet this stage's?
   static bool concerns(const Headers& h, Origin origin, const SegmentInfo& segment) noexcept;

@@ -2,21 +2,33 @@
 
 namespace sallyport::dataplane {
 
+bool OpenFlow::carries(ConstBytes frame, const PlainFrame& plain, Flow& flow,
+                       Direction from) noexcept {
+  const PlainTransport transport = plain_tcp(frame, plain);
+  return transport.right && tcp_only_carries(flow.tcp, transport.tcp_flags) &&
+         tcp_carry(flow.tcp,
+                   tcp_carried(frame.data() + plain.l4, plain.end - plain.l4 - transport.header,
+                               transport.tcp_flags),
+                   from);
+}
+
 // As Bind::run_by_flow() asks of an end that is no device.
-bool OpenFlow::from_outside(const LinkEnds& seen, const End& from, const Tables& tables) noexcept {
+bool OpenFlow::from_outside(LinkEnds seen, Flow::End from, const Tables& tables) noexcept {
   const SegmentInfo* in = tables.segment(from.segment);
   const auto port = static_cast<PortSlot>(seen.sender);
   const auto vlan = static_cast<std::uint16_t>(seen.receiver);
-  return in != nullptr && !in->devices_only() && seen.receiver >> 16 == mac_word(in->mac) &&
-         seen.sender >> 16 != mac_word(in->mac) && seen.sender >> 16 != mac_word(kFixedMac) &&
+  const std::uint64_t mac = seen.sender >> 16;
+  return from.device == kNoDevice && in != nullptr && !in->devices_only() &&
+         seen.receiver >> 16 == mac_word(in->mac) && mac != mac_word(in->mac) &&
+         mac != mac_word(kFixedMac) && mac != 0 && (mac & 1) == 0 &&
          tables.classifier().segment_of(port, vlan) == from.segment;
 }
 
 // What Neighbours::resolve() would send to at once, without a question.
-DeviceLink OpenFlow::next_hop(const End& to, const IpAddress& address,
+DeviceLink OpenFlow::next_hop(Flow::End to, const IpAddress& address,
                               const Burst& burst) const noexcept {
   const SegmentInfo* out = burst.tables.segment(to.segment);
-  if (out == nullptr || out->devices_only()) return {};
+  if (to.device != kNoDevice || out == nullptr || out->devices_only()) return {};
   const std::optional<IpAddress>& gateway = address.is_v4() ? out->gateway4 : out->gateway6;
   const bool near = out->on_link(address);
   if (!near && !gateway) return {};

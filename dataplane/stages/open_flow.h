@@ -41,43 +41,40 @@ class OpenFlow {
                                       const Burst& burst) noexcept {
     Flow& flow = *match.flow;
     const Tables& tables = burst.tables;
-    const bool from_client = match.direction == Direction::kFromClient;
-    const bool tcp = plain.key.protocol == IpProtocol::kTcp;
-    if (flow.revision != tables.revision_mark() || (flow.flags & kNotHere) != 0 ||
-        (tcp ? !tcp_only_carries(flow.tcp, plain.tcp_flags) : LearnNames::might_concern(flow)))
-        [[unlikely]]
+    if (flow.revision != tables.revision_mark() || (flow.flags & kNotHere) != 0) [[unlikely]]
       return false;
 
-    End from{flow.client_segment, flow.client_device}, to{flow.server_segment, flow.server_device};
-    exchange_if(!from_client, from.segment, to.segment);
-    exchange_if(!from_client, from.device, to.device);
+    const Flow::End from = flow.from(match.direction), to = flow.to(match.direction);
     PacketMeta& meta = packet.meta();
     const MutableBytes frame = packet.bytes();
     const auto link = fixed<kEthernetSize>(frame, 0);
     const LinkEnds seen{field<std::uint64_t, 6>(link) << 16 | meta.port,
                         field<std::uint64_t, 0>(link) << 16 | plain.vlan};
     // Who sends it, as Bind::run_by_flow() asks.
-    const DeviceLink* const sender = tables.device_link(from.device);
-    if (sender == nullptr ? !from_outside(seen, from, tables)
-                          : seen.sender != sender->own || seen.receiver != sender->gateway ||
-                                sender->segment != from.segment) [[unlikely]]
+    const DeviceLink& sender = tables.device_link(from.device);
+    if ((seen.sender != sender.own || seen.receiver != sender.gateway ||
+         sender.segment != from.segment) &&
+        !from_outside(seen, from, tables)) [[unlikely]]
       return false;
     // Where it goes.
-    DeviceLink hop;
-    const DeviceLink* receiver = tables.device_link(to.device);
-    if (receiver == nullptr) {
-      hop = next_hop(to, from_client ? flow.target() : flow.client, burst);
-      receiver = &hop;
+    const DeviceLink* receiver = &tables.device_link(to.device);
+    if (receiver->segment != to.segment) {
+      hop_ = next_hop(to, match.direction == Direction::kFromClient ? flow.target() : flow.client,
+                      burst);
+      receiver = &hop_;
+      if (receiver->segment != to.segment) [[unlikely]]
+        return false;
     }
     TxPort* const port = exits_.own_port(receiver->port());
-    if (port == nullptr || receiver->segment != to.segment || plain.ttl <= 1 ||
-        plain.end - plain.l3 > receiver->mtu) [[unlikely]]
+    if (port == nullptr || plain.ttl <= 1 || plain.end - plain.l3 > receiver->mtu) [[unlikely]]
       return false;
-    if (tcp && !tcp_carry(flow.tcp, tcp_carried(ConstBytes(frame), plain), match.direction))
+    // The one branch that nothing predicts.
+    const bool tcp = plain.key.protocol == IpProtocol::kTcp;
+    if (!(tcp ? carries(frame, plain, flow, match.direction) : is_datagram(frame, plain, flow)))
         [[unlikely]]
       return false;
 
-    flows_.set_deadline(flow, burst.tick.after(open_silence(flow, tables)));
+    flows_.set_deadline(flow, burst.tick.after(open_silence(flow, tables)), standing(flow, tcp));
     ++flow.packets[static_cast<std::size_t>(match.direction)];
     volumes_.came(from.segment, frame.size());
     meta.segment = from.segment;
@@ -100,27 +97,32 @@ class OpenFlow {
   }
 
  private:
-  struct End {
-    SegmentSlot segment;
-    DeviceSlot device;
-  };
   // As DeviceLink has them.
   struct LinkEnds {
     std::uint64_t sender;
     std::uint64_t receiver;
   };
-  [[gnu::noinline]] static bool from_outside(const LinkEnds& seen, const End& from,
+  [[gnu::noinline]] static bool from_outside(LinkEnds seen, Flow::End from,
                                              const Tables& tables) noexcept;
-  // Of the segment kNoSegment if it must be asked for.
-  [[gnu::noinline]] DeviceLink next_hop(const End& to, const IpAddress& address,
+  // Of the segment kNoSegment if it is a device or must be asked for.
+  [[gnu::noinline]] DeviceLink next_hop(Flow::End to, const IpAddress& address,
                                         const Burst& burst) const noexcept;
-  // Without a branch: nothing predicts which way a packet goes.
-  template <class T>
-  static void exchange_if(bool exchanged, T& a, T& b) noexcept {
-    const auto change = static_cast<T>((a ^ b) & -static_cast<T>(exchanged));
-    a ^= change;
-    b ^= change;
+  // A segment that only carries something: what it tells is noted, and nothing if it is none.
+  // Out of line, for want of registers.
+  [[gnu::noinline]] static bool carries(ConstBytes frame, const PlainFrame& plain, Flow& flow,
+                                        Direction from) noexcept;
+  [[gnu::always_inline]] static bool is_datagram(ConstBytes frame, const PlainFrame& plain,
+                                                 const Flow& flow) noexcept {
+    return plain_udp(frame, plain).right && !LearnNames::might_concern(flow);
   }
+  // What EvictionOrder says of a flow whose packet needs no more.
+  static FlowStanding standing(const Flow& flow, bool tcp) noexcept {
+    const bool answered = flow.packets[static_cast<std::size_t>(Direction::kFromServer)] != 0;
+    const auto open = static_cast<unsigned>(tcp) | static_cast<unsigned>(answered);
+    return static_cast<FlowStanding>(static_cast<unsigned>(FlowStanding::kHalfOpen) + open);
+  }
+  static_assert(static_cast<unsigned>(FlowStanding::kOpen) ==
+                static_cast<unsigned>(FlowStanding::kHalfOpen) + 1);
   // Flows that end in the gateway itself.
   static constexpr unsigned kNotHere = kClientIsHost | kServerIsHost;
   static constexpr std::uint16_t kSeen = stage_bit(Stage::kParse) | stage_bit(Stage::kBind) |
@@ -129,6 +131,7 @@ class OpenFlow {
   NeighbourTable& neighbours_;
   Exits& exits_;
   Volumes& volumes_;
+  DeviceLink hop_;  // of the packet at hand, if it goes beyond an uplink
 };
 
 }  // namespace sallyport::dataplane

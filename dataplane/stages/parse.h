@@ -26,7 +26,7 @@ namespace sallyport::dataplane {
 
 // Nothing on success; `out` is meaningful only then.
 inline std::optional<Drop> parse_frame(ConstBytes frame, Headers& out) noexcept {
-  if (PlainFrame plain; parse_plain(frame, plain)) [[likely]] {
+  if (PlainFrame plain; parse_plain(frame, plain) && plausible(frame, plain)) [[likely]] {
     describe(frame, plain, out);
     return std::nullopt;
   }

@@ -2,8 +2,10 @@
 // another, whole, without IP options or extension headers, with at most one VLAN tag.
 //
 // It only ever says yes. What it does not take is for parse_headers(), which judges every frame and
-// names what is wrong; what it takes, that takes too, and describe() writes the same Headers. The
-// parser's fuzz target and tests/unit/dataplane/parse_test.cc hold the one against the other.
+// names what is wrong. Of what it takes, whose ends it is, and TCP's and UDP's own header, are
+// judged where they are needed: by an open flow (stages/open_flow.h), or by plausible(). What is
+// plausible, too, parse_headers() takes, and describe() writes the same Headers. The parser's fuzz
+// target and tests/unit/dataplane/parse_test.cc hold the one against the other.
 //
 // Input: any bytes whatever; nothing is read beyond the sizes that were checked. Thread: pure.
 #pragma once
@@ -23,11 +25,9 @@ struct alignas(64) PlainFrame {
   FlowKey key;
   // As in Headers.
   std::uint8_t ttl;
-  std::uint8_t tcp_flags;
   std::uint16_t vlan;
   std::uint16_t l3;
   std::uint16_t l4;
-  std::uint16_t payload;
   std::uint16_t end;
   IpVersion version;
   // Its headers stand in its metadata, and here only the key: parse_plain() did not take it.
@@ -37,68 +37,45 @@ static_assert(sizeof(PlainFrame) == 64);
 
 namespace plain {
 
-inline constexpr std::size_t kIpv4Size = 20, kIpv6Size = 40, kTcpSize = 20, kUdpSize = 8;
+inline constexpr std::uint32_t kIpv4Size = 20, kIpv6Size = 40, kTcpSize = 20, kUdpSize = 8;
 
-// What follows IP's header; `most` is how much of the datagram that is.
+// What follows IP's header; `most` is how much of the datagram that is, all of it within the frame
+// and enough for UDP.
 template <std::size_t kHeader>
-[[gnu::always_inline]] inline bool transport(Fixed<kHeader + kUdpSize> ip, std::size_t most,
+[[gnu::always_inline]] inline bool transport(Fixed<kHeader + kUdpSize> ip, std::uint32_t most,
                                              std::uint8_t protocol, PlainFrame& out) noexcept {
-  const auto ports = std::rotl(std::byteswap(field<std::uint32_t, kHeader>(ip)), 16);
-  const auto source = static_cast<std::uint16_t>(ports);
-  const auto destination = static_cast<std::uint16_t>(ports >> 16);
-  if (source == 0 || destination == 0) [[unlikely]]
+  // Without a branch between the two: which comes next nothing predicts.
+  constexpr std::uint32_t kTaken =
+      1U << static_cast<unsigned>(IpProtocol::kTcp) | 1U << static_cast<unsigned>(IpProtocol::kUdp);
+  if (protocol >= 32 || (kTaken >> protocol & 1) == 0) [[unlikely]]
     return false;
-  std::size_t header = kUdpSize;
-  std::uint8_t flags = 0;
-  if (protocol == static_cast<std::uint8_t>(IpProtocol::kTcp)) {
-    if (most < kTcpSize) [[unlikely]]
-      return false;
-    const Fixed<2> word(ip.data() + kHeader + 12, 2);
-    header = std::size_t{u8<0>(word)} >> 4 << 2;
-    flags = u8<1>(word);
-    if (header < kTcpSize || header > most || !tcp_flags_possible(flags)) [[unlikely]]
-      return false;
-  } else {
-    if (protocol != static_cast<std::uint8_t>(IpProtocol::kUdp) || u16<kHeader + 4>(ip) != most)
-        [[unlikely]]
-      return false;
-    if (kHeader == kIpv6Size && u16<kHeader + 6>(ip) == 0) [[unlikely]]
-      return false;
-  }
   const auto l4 = static_cast<std::uint16_t>(out.l3 + kHeader);
   out.l4 = l4;
-  out.payload = static_cast<std::uint16_t>(l4 + header);
   out.end = static_cast<std::uint16_t>(l4 + most);
-  out.key.source_port = source;
-  out.key.destination_port = destination;
+  const auto ports = std::rotl(std::byteswap(field<std::uint32_t, kHeader>(ip)), 16);
+  out.key.source_port = static_cast<std::uint16_t>(ports);
+  out.key.destination_port = static_cast<std::uint16_t>(ports >> 16);
   out.key.protocol = static_cast<IpProtocol>(protocol);
-  out.tcp_flags = flags;
   return true;
 }
 
-// Is the sum of a header without options right? In memory order (RFC 1071 §2(B)).
+// Is the sum of a header without options right? Its sixteen-bit words add up to all ones if the
+// sum of its words, whatever their size, is a multiple of that (RFC 1071 §2); it is not zero.
 template <std::size_t N>
 [[gnu::always_inline]] inline bool sum_right(Fixed<N> ip) noexcept {
-  const std::uint64_t first = field<std::uint64_t, 0>(ip);
-  std::uint64_t sum = first + field<std::uint64_t, 8>(ip);
-  sum += static_cast<std::uint64_t>(sum < first);
-  const std::uint64_t last = field<std::uint32_t, 16>(ip);
-  sum += last;
-  sum += static_cast<std::uint64_t>(sum < last);
-  sum += std::rotl(sum, 32);
-  auto half = static_cast<std::uint32_t>(sum >> 32);
-  half += std::rotl(half, 16);
-  return half >> 16 == 0xffff;
+  const std::uint64_t sum = std::uint64_t{field<std::uint32_t, 0>(ip)} +
+                            field<std::uint32_t, 4>(ip) + field<std::uint32_t, 8>(ip) +
+                            field<std::uint32_t, 12>(ip) + field<std::uint32_t, 16>(ip);
+  return sum % 0xffff == 0;
 }
 
-// 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8, as it lies in memory.
-constexpr bool usual(std::uint32_t v4) noexcept {
-  const std::uint32_t first = v4 & 0xff;
-  return first - 1 < 223 && first != 127;
-}
-// 2000::/3 and fc00::/7.
-constexpr bool usual(const IpAddress& v6) noexcept {
-  const std::uint8_t first = v6.bytes()[0];
+// 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8; 2000::/3 and fc00::/7.
+constexpr bool usual(const IpAddress& address, IpVersion version) noexcept {
+  if (version == IpVersion::k4) {
+    const unsigned first = address.bytes()[12];
+    return first - 1 < 223 && first != 127;
+  }
+  const unsigned first = address.bytes()[0];
   return (first & 0xe0) == 0x20 || (first & 0xfe) == 0xfc;
 }
 
@@ -106,12 +83,12 @@ constexpr bool usual(const IpAddress& v6) noexcept {
   if (room.size() < kIpv4Size + kUdpSize) [[unlikely]]
     return false;
   const auto ip = fixed<kIpv4Size + kUdpSize>(room, 0);
-  const std::size_t total = u16<2>(ip);
+  const std::uint32_t total = u16<2>(ip);
   const auto source = field<std::uint32_t, 12>(ip), destination = field<std::uint32_t, 16>(ip);
   const std::uint8_t ttl = u8<8>(ip);
   if (u8<0>(ip) != 0x45 || total < ip.size() || total > room.size() || !sum_right(ip) ||
-      (u16<6>(ip) & 0xbfff) != 0 || ttl == 0 || !usual(source) || !usual(destination) ||
-      source == destination) [[unlikely]]
+      (field<std::uint16_t, 6>(ip) & std::byteswap(std::uint16_t{0xbfff})) != 0 || ttl == 0)
+      [[unlikely]]
     return false;
   out.version = IpVersion::k4;
   out.key.source = IpAddress::v4_in_memory(source);
@@ -124,11 +101,12 @@ constexpr bool usual(const IpAddress& v6) noexcept {
   if (room.size() < kIpv6Size + kUdpSize) [[unlikely]]
     return false;
   const auto ip = fixed<kIpv6Size + kUdpSize>(room, 0);
-  const std::size_t payload = u16<4>(ip);
+  const std::uint32_t payload = u16<4>(ip);
   const std::uint8_t ttl = u8<7>(ip);
   const IpAddress source = v6<8>(ip), destination = v6<24>(ip);
+  // An IPv4-mapped address is another flow's key.
   if (u8<0>(ip) >> 4 != 6 || payload < kUdpSize || payload > room.size() - kIpv6Size || ttl == 0 ||
-      !usual(source) || !usual(destination) || source == destination)
+      source.words()[0] == 0 || destination.words()[0] == 0) [[unlikely]]
     return false;
   out.version = IpVersion::k6;
   out.key.source = source;
@@ -139,15 +117,12 @@ constexpr bool usual(const IpAddress& v6) noexcept {
 
 }  // namespace plain
 
-// True if the frame is such a one; only then `out` means anything.
+// True if the frame has such a one's form; only then `out` means anything.
 [[gnu::always_inline]] inline bool parse_plain(ConstBytes frame, PlainFrame& out) noexcept {
   constexpr std::size_t kTagged = kEthernetSize + kVlanTagSize;
   if (frame.size() < kTagged || frame.size() > kMaxFrameSize) [[unlikely]]
     return false;
   const auto link = fixed<kTagged>(frame, 0);
-  const std::uint64_t sender = field<std::uint64_t, 6>(link) << 16;
-  if ((sender & 0x10000) != 0 || sender == 0) [[unlikely]]
-    return false;
   std::uint16_t type = field<std::uint16_t, 12>(link);
   std::uint16_t vlan = 0, l3 = kEthernetSize;
   if (type == std::byteswap(kEtherTypeVlan)) [[unlikely]] {
@@ -166,7 +141,47 @@ constexpr bool usual(const IpAddress& v6) noexcept {
   return type == std::byteswap(kEtherTypeIpv6) && plain::ipv6(room, out);
 }
 
-// The headers of a frame that parse_plain() took.
+// Of a frame that parse_plain() took, what TCP's or UDP's header says.
+struct PlainTransport {
+  bool right;           // as far as it is judged here; only then the others mean anything
+  std::uint8_t header;  // bytes
+  std::uint8_t tcp_flags;
+};
+[[gnu::always_inline]] inline PlainTransport plain_tcp(ConstBytes frame,
+                                                       const PlainFrame& plain) noexcept {
+  const std::uint8_t* const tcp = frame.data() + plain.l4;
+  const int most = plain.end - plain.l4;
+  if (most < static_cast<int>(plain::kTcpSize)) [[unlikely]]
+    return {};
+  const int header = tcp[12] >> 4 << 2;
+  return {header >= static_cast<int>(plain::kTcpSize) && header <= most,
+          static_cast<std::uint8_t>(header), tcp[13]};
+}
+[[gnu::always_inline]] inline PlainTransport plain_udp(ConstBytes frame,
+                                                       const PlainFrame& plain) noexcept {
+  // It says its length, and over IPv6 it has a sum.
+  const Fixed<plain::kUdpSize> udp(frame.data() + plain.l4, plain::kUdpSize);
+  return {u16<4>(udp) == plain.end - plain.l4 &&
+              (plain.version == IpVersion::k4 || field<std::uint16_t, 6>(udp) != 0),
+          plain::kUdpSize, 0};
+}
+inline PlainTransport plain_transport(ConstBytes frame, const PlainFrame& plain) noexcept {
+  return plain.key.protocol == IpProtocol::kTcp ? plain_tcp(frame, plain) : plain_udp(frame, plain);
+}
+
+// Of such a frame: could its sender and both ends be somebody's, and is what follows IP's header a
+// segment or a datagram?
+inline bool plausible(ConstBytes frame, const PlainFrame& plain) noexcept {
+  const FlowKey& key = plain.key;
+  const std::uint64_t sender = field<std::uint64_t, 6>(fixed<kEthernetSize>(frame, 0)) << 16;
+  const PlainTransport transport = plain_transport(frame, plain);
+  return transport.right && (sender & 0x10000) == 0 && sender != 0 &&
+         plain::usual(key.source, plain.version) && plain::usual(key.destination, plain.version) &&
+         key.source != key.destination && key.source_port != 0 && key.destination_port != 0 &&
+         (key.protocol != IpProtocol::kTcp || tcp_flags_possible(transport.tcp_flags));
+}
+
+// The headers of a frame that parse_plain() took and that is plausible().
 [[gnu::always_inline]] inline void describe(ConstBytes frame, const PlainFrame& plain,
                                             Headers& out) noexcept {
   static constexpr Headers kNothing;
@@ -179,14 +194,15 @@ constexpr bool usual(const IpAddress& v6) noexcept {
   out.protocol = plain.key.protocol;
   out.l3 = plain.l3;
   out.l4 = plain.l4;
-  out.payload = plain.payload;
+  const PlainTransport transport = plain_transport(frame, plain);
+  out.payload = static_cast<std::uint16_t>(plain.l4 + transport.header);
   out.end = plain.end;
   out.source = plain.key.source;
   out.destination = plain.key.destination;
   out.source_port = plain.key.source_port;
   out.destination_port = plain.key.destination_port;
   out.ttl = plain.ttl;
-  out.tcp_flags = plain.tcp_flags;
+  out.tcp_flags = transport.tcp_flags;
 }
 
 }  // namespace sallyport::dataplane

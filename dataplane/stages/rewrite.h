@@ -51,11 +51,12 @@ inline void lower_ttl(MutableBytes frame, std::size_t l3, IpVersion version) noe
     return;
   }
   --ip[8];
-  // RFC 1624 equation 3; in memory order, the field that changed is one less.
+  // RFC 1624 equation 3 for a word that becomes one less, as TTL's is in memory order: the sum
+  // becomes one more, round its end, and never all ones.
   std::uint16_t sum;
   std::memcpy(&sum, ip + kIpv4SumOffset, sizeof sum);
-  const std::uint32_t changed = static_cast<std::uint16_t>(~sum) + 0xfffeU;
-  sum = static_cast<std::uint16_t>(~(changed + (changed >> 16)));
+  const std::uint32_t more = sum + 1U;
+  sum = static_cast<std::uint16_t>(more + static_cast<std::uint32_t>(more >= 0xffff));
   std::memcpy(ip + kIpv4SumOffset, &sum, sizeof sum);
 }
 

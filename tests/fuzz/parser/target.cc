@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SALLYPORT_CHECK(h.l3 < h.l4 && h.l4 <= h.end && h.end <= size && h.end - h.l3 <= 12'000);
     SALLYPORT_CHECK(!h.is_fragment() && !h.is_neighbour() && !h.is_for_router());
   }
-  if (PlainFrame plain; parse_plain(frame, plain)) {
+  if (PlainFrame plain; parse_plain(frame, plain) && plausible(frame, plain)) {
     Headers at_once;
     describe(frame, plain, at_once);
     SALLYPORT_CHECK(!parse_headers(frame, kMtu, h) && at_once == h);

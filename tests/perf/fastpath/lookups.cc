@@ -86,12 +86,12 @@ void ask_ours(const std::string& name, const std::vector<Flow>& flows) {
          return found;
        }));
   tell(name, "ours", rounds_of(keys.size(), [&](std::size_t at) {
-         std::array<FlowTable::Hash, kLookupBurst> hashes;
-         for (std::size_t i = 0; i < kLookupBurst; ++i) hashes[i] = table.prepare(keys[at + i]);
-         for (FlowTable::Hash& hash : hashes) table.approach(hash);
+         std::array<FlowTable::Looking, kLookupBurst> lookings;
+         for (std::size_t i = 0; i < kLookupBurst; ++i) table.prepare(keys[at + i], lookings[i]);
+         for (FlowTable::Looking& looking : lookings) table.approach(looking);
          std::size_t found = 0;
          for (std::size_t i = 0; i < kLookupBurst; ++i)
-           found += read(table.find(keys[at + i], hashes[i]).flow);
+           found += read(table.find(keys[at + i], lookings[i]).flow);
          return found;
        }));
 }

@@ -95,9 +95,10 @@ struct Bench {
     std::size_t found = 0;
     begin_counting();
     for (const FlowKey& key : keys) {
-      FlowTable::Hash hash = flows.prepare(key);
-      flows.approach(hash);
-      if (flows.find(key, hash)) ++found;
+      FlowTable::Looking at;
+      flows.prepare(key, at);
+      flows.approach(at);
+      if (flows.find(key, at)) ++found;
     }
     end_counting();
     SALLYPORT_CHECK(found == keys.size() || found == 0);
