@@ -6,18 +6,18 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "policy/base/bytes.h"
 #include "policy/base/net.h"
 
 namespace sallyport::dataplane {
 
-// One's complement, 16 bits.
+// One's complement, 16 bits. The upper half of a word and its halves exchanged is the sum of both
+// halves, with the carry of the lower.
 constexpr std::uint16_t folded(std::uint64_t sum) noexcept {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
+  const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+  return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
 }
 
 // One's-complement sum in progress. Bytes are added in wire order; every block but the last must
@@ -103,13 +103,15 @@ inline std::uint16_t transport_sum(const IpAddress& source, const IpAddress& des
 template <std::size_t kSize>
 std::uint64_t change_of(std::span<const std::uint8_t, kSize> before,
                         std::span<const std::uint8_t, kSize> after) noexcept {
-  static_assert(kSize % 2 == 0);
-  std::array<std::uint16_t, kSize / 2> was, now;
+  // A word of 32 bits counts as its halves do.
+  using Word = std::conditional_t<kSize % 4 == 0, std::uint32_t, std::uint16_t>;
+  static_assert(kSize % sizeof(Word) == 0);
+  std::array<Word, kSize / sizeof(Word)> was, now;
   std::memcpy(was.data(), before.data(), kSize);
   std::memcpy(now.data(), after.data(), kSize);
   std::uint64_t change = 0;
   for (std::size_t i = 0; i < was.size(); ++i)
-    change += std::uint64_t{static_cast<std::uint16_t>(~was[i])} + now[i];
+    change += std::uint64_t{static_cast<Word>(~was[i])} + now[i];
   return change;
 }
 // HC' = ~(~HC + ~m + m'), both as they lie in memory.

@@ -108,6 +108,7 @@ void Pipeline::flow_packets(Instant now) noexcept {
   const std::span burst(waiting_.data(), std::exchange(waiting_count_, 0));
   if (burst.empty()) return;
   for (Waiting& waiting : burst) flows_.approach(waiting.looking);
+  open_flow_.begin_burst();
   const OpenFlow::Burst same{*tables_, now, FlowTime::at(now)};
   for (const Waiting& waiting : burst) {
     Packet& packet = *waiting.packet;

@@ -46,6 +46,12 @@ struct SegmentInfo {
   // The gateway's address of this version; nullptr if there is none.
   const IpAddress* host_address(IpVersion version) const noexcept;
   bool on_link(const IpAddress& address) const noexcept;
+  // Is this port, with this tag, one of its own? Most have one or two.
+  bool has_member(PortSlot port, std::uint16_t vlan) const noexcept {
+    return std::ranges::any_of(members, [=](const wire::Member& member) {
+      return member.port() == port && member.vlan() == vlan;
+    });
+  }
 };
 
 // An enrolled device's end of its segment's link, in words to compare and to write by: what

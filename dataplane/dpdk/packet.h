@@ -117,12 +117,14 @@ class Packet {
     buffer_->data_len = size;
     buffer_->pkt_len = size;
   }
-  // Moves the first byte; both stay within the buffer, false (unchanged) otherwise.
-  bool grow_front(std::uint16_t size) noexcept {
-    return rte_pktmbuf_prepend(buffer_, size) != nullptr;
-  }
-  bool shrink_front(std::uint16_t size) noexcept {
-    return rte_pktmbuf_adj(buffer_, size) != nullptr;
+  // Moves the first byte so far, back if it is negative, into the headroom; false (unchanged) if
+  // there is not so much of either.
+  bool move_front(int by) noexcept {
+    if (buffer_->data_off + by < 0 || by > buffer_->data_len) return false;
+    buffer_->data_off = static_cast<std::uint16_t>(buffer_->data_off + by);
+    buffer_->data_len = static_cast<std::uint16_t>(buffer_->data_len - by);
+    buffer_->pkt_len = buffer_->data_len;
+    return true;
   }
   // Longest frame that fits behind the present first byte.
   std::size_t capacity() const noexcept {

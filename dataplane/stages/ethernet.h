@@ -18,21 +18,18 @@ struct LinkAddress {
   std::uint16_t vlan = 0;  // 0 = untagged
 };
 
-// Makes room for a link layer with this tag, and says where IP lies then. What would leave with
-// another's link layer must not leave: aborts if the buffer has no headroom, which pools rule out.
-[[gnu::noinline]] inline std::uint16_t move_link(Packet& packet, std::uint16_t l3,
-                                                 std::uint16_t vlan) noexcept {
+// Makes room for a link layer with this tag, and writes the tag; the type before IP stays where it
+// is. Says where IP lies then. What would leave with another's link layer must not leave: aborts if
+// the buffer has no headroom, which pools rule out.
+[[gnu::always_inline]] inline std::uint16_t move_link(Packet& packet, std::uint16_t l3,
+                                                      std::uint16_t vlan) noexcept {
   const auto size = static_cast<std::uint16_t>(kEthernetSize + (vlan != 0 ? kVlanTagSize : 0));
-  std::uint16_t type;
-  std::memcpy(&type, packet.bytes().subspan(l3 - 2U, 2).data(), sizeof type);
-  if (size > l3) SALLYPORT_CHECK(packet.grow_front(static_cast<std::uint16_t>(size - l3)));
-  if (size < l3) SALLYPORT_CHECK(packet.shrink_front(static_cast<std::uint16_t>(l3 - size)));
-  const MutableBytes out = packet.bytes().first(size);
+  SALLYPORT_CHECK(packet.move_front(l3 - size));
   if (vlan != 0) {
-    const std::uint16_t tag[2] = {std::byteswap(kEtherTypeVlan), std::byteswap(vlan)};
-    std::memcpy(out.data() + 12, tag, sizeof tag);
+    const std::uint32_t tag =
+        std::uint32_t{std::byteswap(vlan)} << 16 | std::byteswap(kEtherTypeVlan);
+    std::memcpy(packet.bytes().data() + 2 * kMacSize, &tag, sizeof tag);
   }
-  std::memcpy(out.data() + size - 2, &type, sizeof type);
   return size;
 }
 

@@ -23,7 +23,7 @@ void take_header_out(Packet& packet) noexcept {
   const std::uint8_t next = frame[before];
   const auto payload = static_cast<std::uint16_t>(h.end - h.l4);
   std::memmove(frame.data() + kFragmentHeaderSize, frame.data(), before);
-  packet.shrink_front(kFragmentHeaderSize);
+  SALLYPORT_CHECK(packet.move_front(static_cast<int>(kFragmentHeaderSize)));
   const MutableBytes ip = packet.bytes().subspan(h.l3);
   ip[4] = static_cast<std::uint8_t>(payload >> 8);
   ip[5] = static_cast<std::uint8_t>(payload);

@@ -20,24 +20,27 @@ bool OpenFlow::from_outside(LinkEnds seen, Flow::End from, const Tables& tables)
   const std::uint64_t mac = seen.sender >> 16;
   return from.device == kNoDevice && in != nullptr && !in->devices_only() &&
          seen.receiver >> 16 == mac_word(in->mac) && mac != mac_word(in->mac) &&
-         mac != mac_word(kFixedMac) && mac != 0 && (mac & 1) == 0 &&
-         tables.classifier().segment_of(port, vlan) == from.segment;
+         mac != mac_word(kFixedMac) && mac != 0 && (mac & 1) == 0 && in->has_member(port, vlan);
 }
 
 // What Neighbours::resolve() would send to at once, without a question.
-DeviceLink OpenFlow::next_hop(Flow::End to, const IpAddress& address,
-                              const Burst& burst) const noexcept {
+const DeviceLink* OpenFlow::next_hop(Flow::End to, const IpAddress& address,
+                                     const Burst& burst) noexcept {
   const SegmentInfo* out = burst.tables.segment(to.segment);
-  if (to.device != kNoDevice || out == nullptr || out->devices_only()) return {};
+  if (to.device != kNoDevice || out == nullptr || out->devices_only()) return nullptr;
   const std::optional<IpAddress>& gateway = address.is_v4() ? out->gateway4 : out->gateway6;
   const bool near = out->on_link(address);
-  if (!near && !gateway) return {};
-  const Neighbour* n = neighbours_.find(to.segment, near ? address : *gateway);
+  if (!near && !gateway) return nullptr;
+  const IpAddress& hop = near ? address : *gateway;
+  if (hop_link_.segment == to.segment && hop_ == hop) return &hop_link_;
+  const Neighbour* n = neighbours_.find(to.segment, hop);
   if (n == nullptr || n->state != Neighbour::State::kKnown || burst.now >= n->expires ||
       burst.now >= n->due)
-    return {};
-  return {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, to.segment,
-          out->mtu};
+    return nullptr;
+  hop_ = hop;
+  hop_link_ = {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, to.segment,
+               out->mtu};
+  return &hop_link_;
 }
 
 }  // namespace sallyport::dataplane

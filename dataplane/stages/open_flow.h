@@ -36,6 +36,8 @@ class OpenFlow {
   OpenFlow(FlowTable& flows, NeighbourTable& neighbours, Exits& exits, Volumes& volumes)
       : flows_(flows), neighbours_(neighbours), exits_(exits), volumes_(volumes) {}
 
+  // Before the packets of a burst: nothing is remembered of those before.
+  void begin_burst() noexcept { hop_link_.segment = kNoSegment; }
   // `packet` came from a wire whole; `plain` is true of it, and `match` of `plain.key`.
   [[gnu::always_inline]] bool send_on(Packet& packet, const PlainFrame& plain, FlowMatch match,
                                       const Burst& burst) noexcept {
@@ -59,10 +61,9 @@ class OpenFlow {
     // Where it goes.
     const DeviceLink* receiver = &tables.device_link(to.device);
     if (receiver->segment != to.segment) {
-      hop_ = next_hop(to, match.direction == Direction::kFromClient ? flow.target() : flow.client,
-                      burst);
-      receiver = &hop_;
-      if (receiver->segment != to.segment) [[unlikely]]
+      receiver = next_hop(
+          to, match.direction == Direction::kFromClient ? flow.target() : flow.client, burst);
+      if (receiver == nullptr) [[unlikely]]
         return false;
     }
     TxPort* const port = exits_.own_port(receiver->port());
@@ -83,8 +84,11 @@ class OpenFlow {
     meta.stages = kSeen;
     if (flow.mapped()) {
       meta.stages |= stage_bit(Stage::kRewrite);
-      rewrite_end(frame, {plain.l3, plain.l4, plain.end, plain.key.protocol},
-                  rewriting(flow, match.direction));
+      const bool from_client = match.direction == Direction::kFromClient;
+      const IpAddress& becomes = from_client ? flow.stand_in : flow.client;
+      rewrite_ipv4(frame.data(), {plain.l3, plain.l4, plain.end, plain.key.protocol}, from_client,
+                   static_cast<std::uint32_t>(becomes.words()[1] >> 32),
+                   from_client ? flow.stand_in_port : flow.client_port);
     }
     lower_ttl(frame, plain.l3, plain.version);
     relink(packet, plain.l3, plain.end, receiver->own >> 16, receiver->gateway >> 16,
@@ -104,9 +108,9 @@ class OpenFlow {
   };
   [[gnu::noinline]] static bool from_outside(LinkEnds seen, Flow::End from,
                                              const Tables& tables) noexcept;
-  // Of the segment kNoSegment if it is a device or must be asked for.
-  [[gnu::noinline]] DeviceLink next_hop(Flow::End to, const IpAddress& address,
-                                        const Burst& burst) const noexcept;
+  // nullptr if it is a device or must be asked for. True until the next call.
+  [[gnu::noinline]] const DeviceLink* next_hop(Flow::End to, const IpAddress& address,
+                                               const Burst& burst) noexcept;
   // A segment that only carries something: what it tells is noted, and nothing if it is none.
   // Out of line, for want of registers.
   [[gnu::noinline]] static bool carries(ConstBytes frame, const PlainFrame& plain, Flow& flow,
@@ -131,7 +135,9 @@ class OpenFlow {
   NeighbourTable& neighbours_;
   Exits& exits_;
   Volumes& volumes_;
-  DeviceLink hop_;  // of the packet at hand, if it goes beyond an uplink
+  // Of the last packet that went beyond an uplink: most of a burst's go to one router.
+  IpAddress hop_;
+  DeviceLink hop_link_;
 };
 
 }  // namespace sallyport::dataplane

@@ -1,5 +1,6 @@
 #include "dataplane/stages/rewrite.h"
 
+#include <bit>
 #include <cstring>
 
 #include "dataplane/checksum.h"
@@ -7,21 +8,6 @@
 
 namespace sallyport::dataplane {
 namespace {
-
-// Where the transport sum stands; 0 when there is none to keep (a quote may end before it).
-std::size_t sum_offset(const std::uint8_t* frame, const Located& h) {
-  switch (h.protocol) {
-    case IpProtocol::kTcp:
-      return h.l4 + 18U > h.end ? 0 : h.l4 + 16U;
-    case IpProtocol::kUdp:
-      return (frame[h.l4 + 6U] | frame[h.l4 + 7U]) == 0 ? 0 : h.l4 + 6U;
-    case IpProtocol::kIcmp6:
-      return h.l4 + 2U;
-    case IpProtocol::kIcmp:
-      return 0;  // no pseudo header: addresses are not under it
-  }
-  return 0;
-}
 
 // Writes `after`; the change in the sums above it.
 template <std::size_t kSize>
@@ -32,16 +18,18 @@ std::uint64_t replace(std::uint8_t* at, const std::uint8_t* after) {
   return change;
 }
 
-void correct(std::uint8_t* at, std::uint64_t change, bool udp = false) {
+void correct(std::uint8_t* at, std::uint64_t change) {
   std::uint16_t sum;
   std::memcpy(&sum, at, sizeof sum);
   sum = corrected(sum, change);
-  // RFC 768: a computed zero is sent as all ones.
-  if (udp && sum == 0) sum = 0xffff;
   std::memcpy(at, &sum, sizeof sum);
 }
 
-// The change of a packet's source or destination.
+std::uint32_t in_memory(const IpAddress& v4) {
+  return static_cast<std::uint32_t>(v4.words()[1] >> 32);
+}
+
+// The change of a packet's source or destination; IPv4's own sum follows.
 std::uint64_t set_address(std::uint8_t* ip, bool source, const IpAddress& to) {
   if (!to.is_v4()) return replace<16>(ip + (source ? 8 : 24), to.bytes().data());
   const std::uint64_t change = replace<4>(ip + (source ? 12 : 16), to.bytes().data() + 12);
@@ -49,13 +37,12 @@ std::uint64_t set_address(std::uint8_t* ip, bool source, const IpAddress& to) {
   return change;
 }
 
-// The change of a port, or of an echo's identifier, which is both ends' (RFC 5508 REQ-3).
-std::uint64_t set_port(std::uint8_t* l4, IpProtocol protocol, bool source, std::uint16_t to) {
-  const bool echo = protocol == IpProtocol::kIcmp;
-  if (!echo && protocol != IpProtocol::kTcp && protocol != IpProtocol::kUdp) return 0;
-  const std::array<std::uint8_t, 2> wire = {static_cast<std::uint8_t>(to >> 8),
-                                            static_cast<std::uint8_t>(to)};
-  return replace<2>(l4 + (echo ? 4 : source ? 0 : 2), wire.data());
+// The change of a port, or of an echo's identifier, which both stand in two bytes at `at`.
+std::uint64_t set_port(std::uint8_t* at, std::uint16_t to) {
+  to = std::byteswap(to);
+  std::array<std::uint8_t, 2> wire;
+  std::memcpy(wire.data(), &to, sizeof to);
+  return replace<2>(at, wire.data());
 }
 
 Located located(const Headers& h) { return {h.l3, h.l4, h.end, h.protocol}; }
@@ -76,12 +63,32 @@ void rewrite_end(MutableBytes frame, const Located& h, const Rewriting& end) noe
   SALLYPORT_CHECK(h.l4 - h.l3 >= (end.address.is_v4() ? 20 : 40) && h.l4 + 8 <= h.end &&
                   h.end <= frame.size());
   std::uint8_t* const bytes = frame.data();
-  const std::uint64_t address = set_address(bytes + h.l3, end.source, end.address);
-  const std::uint64_t port = set_port(bytes + h.l4, h.protocol, end.source, end.port);
-  // ICMP has no pseudo header.
-  if (h.protocol == IpProtocol::kIcmp) return correct(bytes + h.l4 + 2, port);
-  if (const std::size_t sum = sum_offset(bytes, h))
-    correct(bytes + sum, address + port, h.protocol == IpProtocol::kUdp);
+  std::uint8_t* const l4 = bytes + h.l4;
+  // A quote may end before TCP's sum.
+  const bool whole_tcp = h.protocol == IpProtocol::kTcp && h.l4 + 18 <= h.end;
+  if (end.address.is_v4() && (whole_tcp || h.protocol == IpProtocol::kUdp))
+    return rewrite_ipv4(bytes, h, end.source, in_memory(end.address), end.port);
+  const std::uint64_t change = set_address(bytes + h.l3, end.source, end.address);
+  switch (h.protocol) {
+    case IpProtocol::kTcp: {
+      const std::uint64_t port = set_port(l4 + (end.source ? 0 : 2), end.port);
+      if (whole_tcp) correct(l4 + 16, change + port);
+      return;
+    }
+    case IpProtocol::kUdp: {
+      // Over IPv6, where none is zero (RFC 8200 §8.1); only a quote may say so.
+      const std::uint64_t port = set_port(l4 + (end.source ? 0 : 2), end.port);
+      if ((l4[6] | l4[7]) == 0) return;
+      correct(l4 + 6, change + port);
+      if ((l4[6] | l4[7]) == 0) l4[6] = l4[7] = 0xff;
+      return;
+    }
+    case IpProtocol::kIcmp:
+      // An echo's identifier is both ends' (RFC 5508 REQ-3), and there is no pseudo header.
+      return correct(l4 + 2, set_port(l4 + 4, end.port));
+    case IpProtocol::kIcmp6:
+      return correct(l4 + 2, change);
+  }
 }
 
 void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {

@@ -5,8 +5,10 @@
 // Thread: pure over the packet's bytes. The packet has passed the parser; its headers stay true.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
+#include "dataplane/checksum.h"
 #include "dataplane/dpdk/packet.h"
 #include "dataplane/flow/flow.h"
 
@@ -30,7 +32,36 @@ struct Located {
   IpProtocol protocol;
 };
 // To bytes alone: one end of a frame becomes what `end` says, and the sums stay as right as they
-// were.
+// were. First of what nearly all of it is, TCP with its whole header or UDP, over IPv4; `address`
+// as it lies in memory.
+[[gnu::always_inline]] inline void rewrite_ipv4(std::uint8_t* frame, const Located& at, bool source,
+                                                std::uint32_t address,
+                                                std::uint16_t port) noexcept {
+  const auto replace = [](std::uint8_t* field, auto now) {
+    decltype(now) was;
+    std::memcpy(&was, field, sizeof was);
+    std::memcpy(field, &now, sizeof now);
+    return std::uint64_t{static_cast<decltype(now)>(~was)} + now;
+  };
+  std::uint8_t* const ip = frame + at.l3;
+  std::uint8_t* const l4 = frame + at.l4;
+  const bool tcp = at.protocol == IpProtocol::kTcp;
+  std::uint64_t change = replace(ip + (source ? 12 : 16), address);
+  std::uint16_t sum;
+  std::memcpy(&sum, ip + kIpv4SumOffset, sizeof sum);
+  sum = corrected(sum, change);
+  std::memcpy(ip + kIpv4SumOffset, &sum, sizeof sum);
+
+  change += replace(l4 + (source ? 0 : 2), std::byteswap(port));
+  std::uint8_t* const field = l4 + (tcp ? 16 : 6);
+  std::memcpy(&sum, field, sizeof sum);
+  if (!tcp && sum == 0) return;  // there is none
+  sum = corrected(sum, change);
+  // RFC 768: a computed zero is sent as all ones.
+  if (!tcp && sum == 0) [[unlikely]]
+    sum = 0xffff;
+  std::memcpy(field, &sum, sizeof sum);
+}
 [[gnu::noinline]] void rewrite_end(MutableBytes frame, const Located& at,
                                    const Rewriting& end) noexcept;
 
