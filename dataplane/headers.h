@@ -29,6 +29,13 @@ inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 inline constexpr std::size_t kMacSize = 6;
 inline constexpr std::size_t kEthernetSize = 14;
 inline constexpr std::size_t kVlanTagSize = 4;
+// Without options and extension headers; of a fragment, IPv6's extension header (RFC 8200 §4.5).
+inline constexpr std::size_t kIpv4Size = 20;
+inline constexpr std::size_t kIpv6Size = 40;
+inline constexpr std::size_t kTcpSize = 20;
+inline constexpr std::size_t kUdpSize = 8;
+inline constexpr std::size_t kIcmpSize = 8;
+inline constexpr std::size_t kFragmentHeaderSize = 8;
 inline constexpr std::size_t kMtu = kMostMtu;
 inline constexpr std::size_t kMaxFrameSize = kEthernetSize + kVlanTagSize + kMtu;
 

@@ -8,11 +8,10 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kTcpSize = 20;
 constexpr std::size_t kTcpSum = 16;
 // RFC 6691 §2: neither IP's nor TCP's options count.
-constexpr unsigned kIpv4Headers = 20 + kTcpSize;
-constexpr unsigned kIpv6Headers = 40 + kTcpSize;
+constexpr unsigned kIpv4Headers = kIpv4Size + kTcpSize;
+constexpr unsigned kIpv6Headers = kIpv6Size + kTcpSize;
 constexpr std::uint8_t kEnd = 0;
 constexpr std::uint8_t kNothing = 1;
 constexpr std::uint8_t kMss = 2;

@@ -8,7 +8,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kFragmentHeaderSize = 8;
 constexpr std::size_t kPoolShare = 4;
 // Whoever aims all of his datagrams at the buckets of another's does not fill them.
 static_assert(FragmentShares::kDatagrams / FragmentShares::kParts < 2 * FragmentTable::kBucket);

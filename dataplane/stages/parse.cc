@@ -12,12 +12,6 @@ namespace sallyport::dataplane {
 namespace {
 
 using Reason = std::optional<Drop>;
-constexpr std::size_t kIpv4Size = 20;
-constexpr std::size_t kIpv6Size = 40;
-constexpr std::size_t kTcpSize = 20;
-constexpr std::size_t kUdpSize = 8;
-constexpr std::size_t kIcmpSize = 8;
-constexpr std::size_t kFragmentHeaderSize = 8;
 // Of a datagram that is made whole; with its headers it is at most kMaxDatagram.
 constexpr std::size_t kMaxPayload = kMaxDatagram - 64;
 

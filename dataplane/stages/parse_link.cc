@@ -102,7 +102,6 @@ Reason parse_multicast_report(ConstBytes body, Headers& out) noexcept {
   // Next header ICMPv6, eight bytes in all: router alert (RFC 2711) and padding, in either order.
   constexpr auto kAlertFirst = std::to_array<std::uint8_t>({58, 0, 5, 2, 0, 0, 1, 0});
   constexpr auto kAlertLast = std::to_array<std::uint8_t>({58, 0, 1, 0, 5, 2, 0, 0});
-  constexpr std::size_t kIcmpSize = 8;
   if (body.size() < kAlertFirst.size() + kIcmpSize) return Drop::kExtensionHeader;
   const ConstBytes options = body.first(kAlertFirst.size());
   if (!std::ranges::equal(options, kAlertFirst) && !std::ranges::equal(options, kAlertLast))

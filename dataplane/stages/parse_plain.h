@@ -37,8 +37,6 @@ static_assert(sizeof(PlainFrame) == 64);
 
 namespace plain {
 
-inline constexpr std::uint32_t kIpv4Size = 20, kIpv6Size = 40, kTcpSize = 20, kUdpSize = 8;
-
 // What follows IP's header; `most` is how much of the datagram that is, all of it within the frame
 // and enough for UDP.
 template <std::size_t kHeader>
@@ -94,7 +92,7 @@ constexpr bool usual(const IpAddress& address, IpVersion version) noexcept {
   out.key.source = IpAddress::v4_in_memory(source);
   out.key.destination = IpAddress::v4_in_memory(destination);
   out.ttl = ttl;
-  return transport<kIpv4Size>(ip, total - kIpv4Size, u8<9>(ip), out);
+  return transport<kIpv4Size>(ip, total - std::uint32_t{kIpv4Size}, u8<9>(ip), out);
 }
 
 [[gnu::always_inline]] inline bool ipv6(ConstBytes room, PlainFrame& out) noexcept {
@@ -151,19 +149,19 @@ struct PlainTransport {
                                                        const PlainFrame& plain) noexcept {
   const std::uint8_t* const tcp = frame.data() + plain.l4;
   const int most = plain.end - plain.l4;
-  if (most < static_cast<int>(plain::kTcpSize)) [[unlikely]]
+  if (most < static_cast<int>(kTcpSize)) [[unlikely]]
     return {};
   const int header = tcp[12] >> 4 << 2;
-  return {header >= static_cast<int>(plain::kTcpSize) && header <= most,
-          static_cast<std::uint8_t>(header), tcp[13]};
+  return {header >= static_cast<int>(kTcpSize) && header <= most, static_cast<std::uint8_t>(header),
+          tcp[13]};
 }
 [[gnu::always_inline]] inline PlainTransport plain_udp(ConstBytes frame,
                                                        const PlainFrame& plain) noexcept {
   // It says its length, and over IPv6 it has a sum.
-  const Fixed<plain::kUdpSize> udp(frame.data() + plain.l4, plain::kUdpSize);
+  const Fixed<kUdpSize> udp(frame.data() + plain.l4, kUdpSize);
   return {u16<4>(udp) == plain.end - plain.l4 &&
               (plain.version == IpVersion::k4 || field<std::uint16_t, 6>(udp) != 0),
-          plain::kUdpSize, 0};
+          kUdpSize, 0};
 }
 inline PlainTransport plain_transport(ConstBytes frame, const PlainFrame& plain) noexcept {
   return plain.key.protocol == IpProtocol::kTcp ? plain_tcp(frame, plain) : plain_udp(frame, plain);

@@ -8,9 +8,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kIpv4Size = 20;
-constexpr std::size_t kIpv6Size = 40;
-constexpr std::size_t kFragmentHeaderSize = 8;
 constexpr std::uint16_t kDoNotFragment = 0x4000;
 constexpr std::uint16_t kMoreFragments = 0x2000;
 

@@ -10,9 +10,6 @@ namespace sallyport::dataplane {
 namespace {
 
 constexpr std::uint8_t kTtl = 64;
-constexpr std::size_t kIpv4Size = 20;
-constexpr std::size_t kIpv6Size = 40;
-constexpr std::size_t kIcmpSize = 8;
 constexpr std::size_t kMostIpv4 = 576;        // RFC 1812 §4.3.2.3
 constexpr std::size_t kMostIpv6 = kLeastMtu;  // RFC 4443 §2.4 (c)
 

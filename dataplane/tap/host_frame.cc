@@ -8,9 +8,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kIpv4Size = 20;
-constexpr std::size_t kIpv6Size = 40;
-constexpr std::size_t kTcpSize = 20;
 constexpr std::uint16_t kTcpSum = 16;
 constexpr std::size_t kTcpFlags = 13;
 constexpr std::uint16_t kAnyFragment = 0x3fff;  // more to come, or not the first

@@ -9,8 +9,6 @@
 namespace sallyport::dataplane {
 namespace {
 
-constexpr std::size_t kIpv4Size = 20;
-constexpr std::size_t kIpv6Size = 40;
 constexpr std::size_t kMostIpSize = 65535;
 constexpr std::size_t kTcpFlags = 13;
 constexpr std::uint16_t kTcpSum = 16;
