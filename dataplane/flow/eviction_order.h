@@ -26,8 +26,8 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/cache_line.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/large_pages.h"
 
 namespace sallyport::dataplane {
 
@@ -51,6 +51,10 @@ class EvictionOrder {
   // At the end of its list, under its standing of now.
   void enter(std::span<Flow> flows, std::uint32_t place) noexcept;
   void leave(std::span<const Flow> flows, std::uint32_t place) noexcept;
+  // Who comes behind it in its list; 0 = none.
+  std::uint32_t after(std::uint32_t place) const noexcept { return links_.data()[place].next; }
+  // leave() of that place comes soon.
+  void ask_for(std::uint32_t place) const noexcept { __builtin_prefetch(links_.data() + place, 1); }
 
   // The place that gives way, 0 if none does; nothing changes. `silent_for(flow)` is for how long
   // no packet of it came.
@@ -109,7 +113,7 @@ class EvictionOrder {
     return out;
   }
 
-  LineVector<Link> links_;
+  LargeVector<Link> links_;
   std::array<List, kFlowStandings> lists_{};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "policy/base/check.h"
 
@@ -16,9 +17,10 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
       mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
-  // Two keys per flow, half of the ways left free.
-  const std::size_t wanted = std::size_t{capacity} * 2 * 2 / kWays;
-  buckets_.resize(std::bit_ceil(std::max<std::size_t>(wanted, 2)));
+  // Two keys per flow, four fifths of the ways at most; and so many that a full bucket's keys have
+  // several others to move to.
+  const std::size_t wanted = (std::size_t{capacity} * 2 * 5 / 4 + kWays - 1) / kWays;
+  buckets_.resize(std::bit_ceil(std::max<std::size_t>(wanted, kLeastBuckets)));
   mask_ = buckets_.size() - 1;
   for (std::uint32_t place = capacity; place > 0; --place) {
     flows_[place].next = free_;
@@ -27,11 +29,11 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
 }
 
 FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
-  for (const Bucket* bucket : candidates(hash)) {
-    for (unsigned found = ways(*bucket, tag_of(hash)); found != 0; found &= found - 1) {
-      const std::uint32_t reference =
-          bucket->references[static_cast<unsigned>(std::countr_zero(found))];
-      Flow& flow = flows_[reference >> 1];
+  for (const std::uint64_t at : {hash, other(hash)}) {
+    const Bucket& candidates = bucket(at);
+    for (unsigned found = ways(candidates, tag_of(hash)); found != 0; found &= found - 1) {
+      const std::uint32_t reference = candidates.references.data()[std::countr_zero(found)];
+      Flow& flow = flows_.data()[referred(reference)];
       const auto direction = static_cast<Direction>(reference & 1);
       if (flow.is(key, direction)) return {&flow, direction};
     }
@@ -39,60 +41,95 @@ FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
   return {};
 }
 
-bool FlowTable::index_insert(const FlowKey& key, std::uint32_t reference) noexcept {
-  const std::uint64_t h = hash(key);
-  const auto used = [](const Bucket* bucket) {
-    return std::ranges::count_if(bucket->tags, [](std::uint16_t tag) { return tag != 0; });
-  };
-  const auto [first, second] = candidates(h);
-  Bucket& bucket = used(second) < used(first) ? *second : *first;
-  for (std::size_t way = 0; way < kWays; ++way) {
-    if (bucket.tags[way] != 0) continue;
-    bucket.tags[way] = tag_of(h);
-    bucket.references[way] = reference;
-    return true;
+bool FlowTable::index_insert(std::uint64_t hash, std::uint32_t reference) noexcept {
+  Bucket* to = &bucket(hash);
+  Bucket& second = bucket(other(hash));
+  std::size_t way = used(*to);
+  if (const std::size_t there = used(second); there < way) {
+    to = &second;
+    way = there;
   }
-  return false;
+  if (way == kWays) [[unlikely]] {
+    to = make_way(hash);
+    if (to == nullptr) return false;
+    way = kWays - 1;
+  }
+  to->tags.data()[way] = tag_of(hash);
+  to->references.data()[way] = reference;
+  return true;
 }
 
-void FlowTable::index_erase(const FlowKey& key, std::uint32_t reference) noexcept {
-  const std::uint64_t h = hash(key);
-  for (Bucket* bucket : candidates(h)) {
+// That only a key with room at its other place moves, and none for it in turn, bounds the work: one
+// look at each of twenty buckets.
+FlowTable::Bucket* FlowTable::make_way(std::uint64_t hash) noexcept {
+  for (const std::uint64_t at : {hash, other(hash)}) {
+    Bucket& full = bucket(at);
     for (std::size_t way = 0; way < kWays; ++way) {
-      if (bucket->tags[way] != tag_of(h) || bucket->references[way] != reference) continue;
-      bucket->tags[way] = 0;
-      return;
+      Bucket& to = bucket(other(at, full.tags[way]));
+      const std::size_t free = used(to);
+      if (free == kWays) continue;
+      to.tags[free] = full.tags[way];
+      to.references[free] = full.references[way];
+      vacate(full, way);
+      return &full;
+    }
+  }
+  return nullptr;
+}
+
+void FlowTable::vacate(Bucket& bucket, std::size_t way) noexcept {
+  const std::size_t last = used(bucket) - 1;
+  bucket.tags[way] = bucket.tags[last];
+  bucket.references[way] = bucket.references[last];
+  bucket.tags[last] = 0;
+}
+
+void FlowTable::index_erase(std::uint64_t hash, std::uint32_t reference) noexcept {
+  for (const std::uint64_t at : {hash, other(hash)}) {
+    Bucket& holder = bucket(at);
+    for (unsigned found = ways(holder, tag_of(hash)); found != 0; found &= found - 1) {
+      const auto way = static_cast<std::size_t>(std::countr_zero(found));
+      if (holder.references[way] != reference) continue;
+      return vacate(holder, way);
     }
   }
   SALLYPORT_CHECK(false && "an indexed flow is not in the index");
 }
 
 Flow* FlowTable::insert(const Flow& flow) noexcept {
-  if (free_ == 0 || find(flow.client_key()) || find(flow.server_key())) return nullptr;
+  if (free_ == 0) return nullptr;
+  const FlowKey client_key = flow.client_key(), server_key = flow.server_key();
+  const std::uint64_t server = prepare(server_key), client = hash(client_key);
   // A flow whose two keys are one could not be told apart by direction.
-  if (flow.client_key() == flow.server_key()) return nullptr;
+  if (client_key == server_key || taken(client_key, client) || taken(server_key, server))
+    return nullptr;
   const std::uint32_t place = free_;
-  if (!index_insert(flow.client_key(), place << 1)) return nullptr;
-  if (!index_insert(flow.server_key(), place << 1 | 1)) {
-    index_erase(flow.client_key(), place << 1);
+  if (!index_insert(client, place << 1)) return nullptr;
+  if (!index_insert(server, place << 1 | 1)) {
+    index_erase(client, place << 1);
     return nullptr;
   }
-  free_ = flows_[place].next;
-  flows_[place] = flow;
-  flows_[place].flags |= kLive;
+  Flow& entered = flows_.data()[place];
+  free_ = entered.next;
+  ask_for(free_);
+  entered = flow;
+  entered.flags |= kLive;
   ++size_;
   ++insertions_;
   ++held_[row_of(flow.client_device)];
   link(place);
   eviction_.enter(flows_, place);
-  return &flows_[place];
+  return &entered;
 }
 
 void FlowTable::erase(Flow& flow) noexcept {
   SALLYPORT_ASSUME(flow.live());
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
-  index_erase(flow.client_key(), place << 1);
-  index_erase(flow.server_key(), place << 1 | 1);
+  const Foreseen keys = foreseen_.place == place
+                            ? std::exchange(foreseen_, {})
+                            : Foreseen{place, hash(flow.client_key()), hash(flow.server_key())};
+  index_erase(keys.client, place << 1);
+  index_erase(keys.server, place << 1 | 1);
   unlink(place);
   eviction_.leave(flows_, place);
   if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
@@ -101,6 +138,19 @@ void FlowTable::erase(Flow& flow) noexcept {
   flow.next = free_;
   free_ = place;
   --size_;
+}
+
+void FlowTable::foresee(std::uint32_t place) noexcept {
+  if (place == 0) return;
+  const Flow& flow = flows_.data()[place];
+  foreseen_ = {place, prepare(flow.client_key()), prepare(flow.server_key())};
+  // Its neighbours in the wheel, of which unlink() writes the second line.
+  for (const std::uint32_t neighbour : {flow.next, flow.previous})
+    if ((neighbour & kHeads) == 0) ask_for(neighbour);
+  if (const std::uint32_t later = eviction_.after(place); later != 0) {
+    ask_for(later);
+    eviction_.ask_for(later);
+  }
 }
 
 std::optional<Drop> FlowTable::refusal(DeviceSlot device, std::uint32_t place) const noexcept {
@@ -164,6 +214,7 @@ std::uint32_t FlowTable::expire(Instant now, std::uint32_t budget) noexcept {
       const std::uint32_t place = cursor_;
       Flow& flow = flows_[place];
       cursor_ = flow.next;
+      ask_for(cursor_);
       if (flow.deadline.ticks() <= last) {
         erase(flow);
         ++erased;

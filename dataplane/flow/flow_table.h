@@ -1,8 +1,10 @@
 // The flows of one worker: bounded, preallocated, looked up by either direction's key.
 //
-// Index: buckets of one cache line, eight (tag, reference) pairs each; a key may stand in one of
-// two buckets, the emptier one takes it. An insertion that finds both full fails; with the index
-// twice as large as the flows that is rarer than running out of flows. Ageing: a wheel of
+// Index: buckets of one cache line, kWays (tag, reference) pairs each; a key may stand in one of
+// two buckets, whose distance its tag says, and the emptier one takes it. Where both are full, one
+// key of them that can moves over to its other bucket; an insertion that finds nobody who can
+// fails. At most four fifths of the ways are taken, and that is rarer than once in any table's
+// life (design note 0011). Ageing: a wheel of
 // kWheelTicks lists. A packet only moves a flow's deadline; when the flow's tick comes round the
 // wheel looks whether the deadline really has passed, so a hot path never relinks (only a deadline
 // that becomes earlier does). `now` is an argument.
@@ -23,6 +25,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -32,6 +35,7 @@
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
+#include "dataplane/large_pages.h"
 #include "policy/base/check.h"
 #include "policy/base/drop_reasons.h"
 #include "policy/base/hash.h"
@@ -67,16 +71,12 @@ class FlowTable {
     Direction direction = Direction::kFromClient;
     std::uint16_t as_of = 0;  // without a likely one: insertions when approach() looked
   };
-  void prepare(const FlowKey& key, Looking& out) const noexcept {
-    out.hash = hash(key);
-    __builtin_prefetch(&first_bucket(out.hash));
-    __builtin_prefetch(&second_bucket(out.hash));
-  }
+  void prepare(const FlowKey& key, Looking& out) const noexcept { out.hash = prepare(key); }
   void approach(Looking& at) noexcept {
-    const Bucket* candidates = &first_bucket(at.hash);
+    const Bucket* candidates = &bucket(at.hash);
     unsigned found = ways(*candidates, tag_of(at.hash));
     if (found == 0) {
-      candidates = &second_bucket(at.hash);
+      candidates = &bucket(other(at.hash));
       found = ways(*candidates, tag_of(at.hash));
     }
     if (found == 0) [[unlikely]] {
@@ -88,8 +88,7 @@ class FlowTable {
         candidates->references.data()[static_cast<unsigned>(std::countr_zero(found))];
     at.likely = flows_.data() + referred(reference);
     at.direction = static_cast<Direction>(reference & 1);
-    __builtin_prefetch(at.likely, 1);
-    __builtin_prefetch(reinterpret_cast<const char*>(at.likely) + 64, 1);
+    ask_for(*at.likely);
   }
   FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
     if (at.likely != nullptr) [[likely]] {
@@ -100,7 +99,9 @@ class FlowTable {
     }
     return search(key, at.hash);
   }
-  // Copies `flow` in; its `deadline` is its first one.
+  // Where the next flow may be written down before it is inserted: place 0, which is never live.
+  Flow& draft() noexcept { return flows_.front(); }
+  // Copies `flow` in; its `deadline` is its first one. Its keys stay as they are until its end.
   Flow* insert(const Flow& flow) noexcept;
   void erase(Flow& flow) noexcept;
   // After each packet, when the flow's state is the new one already.
@@ -133,6 +134,7 @@ class FlowTable {
   std::expected<Flow*, Drop> gives_way(DeviceSlot device, const SilentFor& silent_for) noexcept {
     const std::uint32_t place = eviction_.choose(flows_, silent_for);
     if (const auto refused = refusal(device, place)) return std::unexpected(*refused);
+    foresee(eviction_.after(place));
     return &flows_[place];
   }
   // What it would meet. Changes nothing.
@@ -151,29 +153,43 @@ class FlowTable {
   }
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
+  // One of them is read soon.
+  void ask_for(std::uint32_t place) const noexcept { ask_for(flows_.data()[place]); }
 
  private:
-  static constexpr std::size_t kWays = 8;
+  static constexpr std::size_t kWays = 10, kLeastBuckets = 16;
   struct alignas(64) Bucket {
-    std::array<std::uint16_t, kWays> tags;        // 0 = free
+    std::array<std::uint16_t, kWays> tags;        // 0 = free; those in use stand first
     std::array<std::uint32_t, kWays> references;  // place << 1 | direction
   };
-  // Ways of the bucket that hold this tag, a bit each; all eight are looked at together.
+  static_assert(sizeof(Bucket) == 64);
+  // Ways of the bucket that hold this tag, a bit each; all are looked at together. Behind them
+  // stand bits for ways that would be free.
   static unsigned ways(const Bucket& bucket, std::uint16_t tag) noexcept {
-    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
-    const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<std::int16_t>(tag)));
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+    const __m128i wanted = _mm_set1_epi16(static_cast<std::int16_t>(tag));
+    const __m128i most = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags.data()));
+    std::int32_t others;
+    static_assert(kWays * sizeof(std::uint16_t) == sizeof most + sizeof others);
+    std::memcpy(&others, reinterpret_cast<const char*>(&bucket) + sizeof most, sizeof others);
+    const __m128i rest = _mm_cvtsi32_si128(others);
+    return static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_packs_epi16(_mm_cmpeq_epi16(most, wanted), _mm_cmpeq_epi16(rest, wanted))));
   }
-  // Within bounds by the mask.
-  const Bucket& first_bucket(std::uint64_t hash) const noexcept {
-    return buckets_.data()[hash & mask_];
+  static unsigned used(const Bucket& bucket) noexcept {
+    return static_cast<unsigned>(std::countr_zero(ways(bucket, 0)));
   }
-  const Bucket& second_bucket(std::uint64_t hash) const noexcept {
-    return buckets_.data()[hash >> 24 & mask_];
+  static void ask_for(const Flow& flow) noexcept {
+    __builtin_prefetch(&flow, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(&flow) + kCacheLine, 1);
   }
-  std::array<Bucket*, 2> candidates(std::uint64_t hash) noexcept {
-    return {&buckets_[hash & mask_], &buckets_[hash >> 24 & mask_]};
+  // A bucket by its number, of which the mask takes the lower bits; so within bounds.
+  const Bucket& bucket(std::uint64_t at) const noexcept { return buckets_.data()[at & mask_]; }
+  Bucket& bucket(std::uint64_t at) noexcept { return buckets_.data()[at & mask_]; }
+  // From either of a key's buckets to its other one; never the same.
+  static std::uint64_t other(std::uint64_t at, std::uint16_t tag) noexcept {
+    return at ^ (tag * 0x9e3779b1U | 1);
   }
+  static std::uint64_t other(std::uint64_t hash) noexcept { return other(hash, tag_of(hash)); }
   // Never 0.
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48);
@@ -182,7 +198,7 @@ class FlowTable {
     SALLYPORT_CHECK(reference >> 1 <= capacity_);
     return reference >> 1;
   }
-  // The low bits choose one bucket, those from the 25th another, the upper 16 are the tag.
+  // The low bits choose one bucket, the upper 16 are the tag, which says where the other one is.
   std::uint64_t hash(const FlowKey& key) const noexcept {
     const std::uint64_t rest = key.source_port | std::uint32_t{key.destination_port} << 16 |
                                std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32;
@@ -190,6 +206,13 @@ class FlowTable {
     std::uint64_t h = fold(source[0] ^ secret_[0], source[1] ^ secret_[1]);
     h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
     return fold(h ^ rest, secret_[2]) | std::uint64_t{1} << 48;
+  }
+  // Both buckets are read soon.
+  std::uint64_t prepare(const FlowKey& key) const noexcept {
+    const std::uint64_t h = hash(key);
+    __builtin_prefetch(&bucket(h));
+    __builtin_prefetch(&bucket(other(h)));
+    return h;
   }
   static std::size_t row_of(DeviceSlot device) noexcept {
     return std::min<std::size_t>(device, wire::kMaxDevices);
@@ -199,18 +222,36 @@ class FlowTable {
   // To the list of its deadline, which became earlier.
   [[gnu::noinline]] void advance(Flow& flow) noexcept;
   [[gnu::noinline]] FlowMatch search(const FlowKey& key, std::uint64_t hash) noexcept;
-  bool index_insert(const FlowKey& key, std::uint32_t reference) noexcept;
-  void index_erase(const FlowKey& key, std::uint32_t reference) noexcept;
+  // Does some flow have it? As find(), for who does not expect it.
+  bool taken(const FlowKey& key, std::uint64_t hash) noexcept {
+    return (ways(bucket(hash), tag_of(hash)) | ways(bucket(other(hash)), tag_of(hash))) != 0 &&
+           search(key, hash);
+  }
+  bool index_insert(std::uint64_t hash, std::uint32_t reference) noexcept;
+  void index_erase(std::uint64_t hash, std::uint32_t reference) noexcept;
+  // One key of two full buckets moves over; in whose place, or nullptr if none can.
+  [[gnu::noinline]] Bucket* make_way(std::uint64_t hash) noexcept;
+  // Takes a way out; the last one in use takes its place.
+  static void vacate(Bucket& bucket, std::size_t way) noexcept;
+  // `place` will give way next, if nothing comes between: what erase() needs is asked for, and who
+  // comes after it, two evictions ahead.
+  [[gnu::noinline]] void foresee(std::uint32_t place) noexcept;
   [[gnu::noinline]] void link(std::uint32_t place) noexcept;
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   [[gnu::noinline]] void file(Flow& flow) noexcept;
 
   std::uint32_t capacity_;
-  LineVector<Flow> flows_;  // from 1 to capacity_
-  LineVector<Bucket> buckets_;
+  LargeVector<Flow> flows_;  // from 1 to capacity_
+  LargeVector<Bucket> buckets_;
   std::uint64_t mask_ = 0;  // of their number, a power of two
   EvictionOrder eviction_;
   LineVector<std::uint32_t> held_;  // flows, by row_of() their client
+  // The flow that foresee() hashed the keys of; place 0: none.
+  struct Foreseen {
+    std::uint32_t place = 0;
+    std::uint64_t client = 0, server = 0;
+  };
+  Foreseen foreseen_;
   std::array<std::uint64_t, 3> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.

@@ -41,6 +41,114 @@ TEST(FlowTable, FillsToItsCapacityBeforeItRefuses) {
   EXPECT_EQ(table.insert(flow), nullptr);
 }
 
+// A power of two fills the index most, and one insertion in eighty finds both buckets full.
+TEST(FlowTable, FindsRoomInItsIndexForEveryFlowThatItHasAPlaceFor) {
+  for (const std::uint32_t capacity : {1U, 2U, 3U, 7U, 8U, 16U, 64U, 65U, 1024U, 16384U}) {
+    SCOPED_TRACE(capacity);
+    FlowTable table(capacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+    std::mt19937 random(capacity);
+    std::vector<Flow*> here;
+    Flow flow;
+    flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+    flow.client = IpAddress::v4(0x0b000000);
+    const auto open = [&] {
+      flow.client = IpAddress::v4(flow.client.v4_value() + 1);
+      here.push_back(table.insert(flow));
+      return here.back() != nullptr;
+    };
+    for (std::uint32_t i = 0; i < capacity; ++i) ASSERT_TRUE(open()) << i;
+    for (std::uint32_t i = 0; i < 20 * capacity; ++i) {
+      std::swap(here[random() % here.size()], here.back());
+      table.erase(*here.back());
+      here.pop_back();
+      ASSERT_TRUE(open()) << i;
+    }
+    for (Flow* f : here) {
+      ASSERT_EQ(table.find(f->client_key()).flow, f);
+      ASSERT_EQ(table.find(f->server_key()).flow, f);
+    }
+  }
+}
+
+// Whoever moved over to his other bucket, or away from either, while a burst waited.
+TEST(FlowTable, FlowsComeAndGoBetweenTheStepsOfALookup) {
+  constexpr std::uint32_t kCapacity = 1024;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Flow flow;
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+  const auto flow_of = [&](std::uint32_t i) {
+    flow.client = IpAddress::v4(0x0b000000 + i);
+    return flow;
+  };
+  for (std::uint32_t i = 0; i < kCapacity; ++i) ASSERT_NE(table.insert(flow_of(i)), nullptr);
+  // The first half is asked for, as well as who comes in only then for the other half.
+  std::vector<FlowTable::Hash> hashes;
+  for (std::uint32_t i = 0; i < 2 * kCapacity; ++i)
+    hashes.push_back(table.prepare(flow_of(i).client_key()));
+  for (FlowTable::Hash& hash : hashes) table.approach(hash);
+  for (std::uint32_t i = kCapacity / 2; i < kCapacity; ++i) {
+    table.erase(*table.find(flow_of(i).client_key()).flow);
+    ASSERT_NE(table.insert(flow_of(i + kCapacity)), nullptr);
+  }
+  for (std::uint32_t i = 0; i < 2 * kCapacity; ++i) {
+    const bool here = i < kCapacity / 2 || i >= kCapacity + kCapacity / 2;
+    const FlowMatch match = table.find(flow_of(i).client_key(), hashes[i]);
+    ASSERT_EQ(static_cast<bool>(match), here) << i;
+    if (here) {
+      ASSERT_EQ(match.flow->client, flow_of(i).client);
+    }
+  }
+}
+
+TEST(FlowTable, AKeyIsOneFlowsWhicheverOfItsTwoItIs) {
+  FlowTable table(64, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Flow first;
+  first.client = IpAddress::v4(0x0b000000);
+  first.client_port = 40'000;
+  first.stand_in = first.server = IpAddress::v4(0x0a000001);
+  first.server_port = first.stand_in_port = 502;
+  ASSERT_NE(table.insert(first), nullptr);
+  Flow same_client = first;
+  same_client.stand_in_port = 503;
+  EXPECT_EQ(table.insert(same_client), nullptr);
+  Flow same_server = first;
+  same_server.server = IpAddress::v4(0x0a000002);
+  EXPECT_EQ(table.insert(same_server), nullptr);
+  Flow to_itself;
+  to_itself.client = to_itself.server = to_itself.stand_in = IpAddress::v4(0x0a000003);
+  EXPECT_EQ(table.insert(to_itself), nullptr);
+  EXPECT_EQ(table.size(), 1U);
+}
+
+// Looking ahead keeps what it found out about the next one; another may have its place by then.
+TEST(FlowTable, WhoWasToGiveWayNextMayGoBeforeAndAnotherTakeItsPlace) {
+  constexpr std::uint32_t kCapacity = 8;
+  FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  const auto silent_for = [](const Flow&) { return Duration(0); };
+  Flow flow;
+  flow.stand_in = flow.server = IpAddress::v4(0x0a000001);
+  std::vector<Flow*> here;
+  for (std::uint32_t i = 0; i < kCapacity; ++i) {
+    flow.client = IpAddress::v4(0x0b000000 + i);
+    here.push_back(table.insert(flow));
+  }
+  ASSERT_EQ(table.gives_way(kNoDevice, silent_for), here[0]);
+  table.erase(*here[1]);
+  flow.client = IpAddress::v4(0x0c000000);
+  ASSERT_EQ(table.insert(flow), here[1]) << "the place that was left last";
+  table.erase(*here[1]);
+  EXPECT_FALSE(table.find(flow.client_key()));
+  table.erase(*table.gives_way(kNoDevice, silent_for).value());
+  EXPECT_EQ(table.gives_way(kNoDevice, silent_for), here[2]);
+  EXPECT_EQ(table.size(), kCapacity - 2);
+}
+
+TEST(FlowTable, TakesNoMoreMemoryThanItSays) {
+  constexpr std::uint32_t kCapacity = 1U << 20;
+  const FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  EXPECT_LT(static_cast<double>(table.bytes()) / kCapacity, 152.5);
+}
+
 // One reply, and nothing since: the packet moved no list.
 TEST(FlowTable, AnAnsweredUdpFlowIsJudgedAsOpenWhereverItStands) {
   FlowTable table(2, {0xfeed, 0xbeef}, Instant::from_ns(0));
