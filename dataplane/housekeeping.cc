@@ -1,4 +1,6 @@
 // What the pipeline does between packets: new tables, ageing, questions asked again.
+#include <algorithm>
+
 #include "dataplane/pipeline.h"
 #include "dataplane/stages/classify.h"
 
@@ -7,10 +9,14 @@ namespace {
 
 constexpr Duration kTickSpacing = std::chrono::milliseconds(100);
 constexpr std::uint32_t kExpireBudget = 256;
-// Bounded work per call; as long as any is left the worker comes round every few hundred
+// The sweep after a swap takes this time for the whole table, not as little as it can: under load
+// it must leave the core to packets, and each flow that has packets is held against the new tables
+// by them. Bounded work per call; as long as any is left the worker comes round every few hundred
 // microseconds (unfinished()), so a table of any supported size is through well within the second
 // that a revision may take.
-constexpr std::size_t kRecheckBudget = 1024;
+constexpr Duration kSweep = std::chrono::milliseconds(500);
+constexpr std::size_t kLeastRecheck = 32, kMostRecheck = 4096;
+constexpr std::size_t kAskAhead = 8;  // flows; reading one takes less than memory does
 
 }  // namespace
 
@@ -22,17 +28,23 @@ void Pipeline::cut(Flow& flow) noexcept {
 void Pipeline::set_tables(const Tables* tables) noexcept {
   tables_ = tables;
   exits_.note_revision(tables == nullptr ? 0 : tables->revision());
-  recheck_ = flows_.places().size();
+  recheck_ = flows_.places().size();  // and goes on where it is: swaps may come faster than kSweep
   if (tables_ != nullptr) {
     fragments_.share(tables_->view().root().segments()->size());
     names_.names().rebind([this](std::uint64_t name) { return tables_->class_of_name(name); });
   }
 }
 
-void Pipeline::recheck_flows(Instant now) noexcept {
+void Pipeline::recheck_flows(Duration since_last, Instant now) noexcept {
   const auto places = flows_.places();
-  for (std::size_t budget = kRecheckBudget; budget > 0 && recheck_ > 0; --budget) {
-    Flow& flow = places[--recheck_];
+  const auto part = static_cast<std::size_t>(std::clamp(since_last, Duration(0), kSweep).count());
+  const std::size_t due = places.size() * part / static_cast<std::size_t>(kSweep.count());
+  for (std::size_t budget = std::clamp(due, kLeastRecheck, kMostRecheck);
+       budget > 0 && recheck_ > 0; --budget, --recheck_) {
+    Flow& flow = places[recheck_at_];
+    recheck_at_ = recheck_at_ + 1 < places.size() ? recheck_at_ + 1 : 0;
+    flows_.ask_for(
+        static_cast<std::uint32_t>(std::min(recheck_at_ + kAskAhead, places.size() - 1)));
     if (!flow.live()) continue;
     if (tables_ == nullptr || !is_mine(flow) ||
         !still_allowed(flow, *tables_, names_.names(), now)) {
@@ -48,7 +60,8 @@ void Pipeline::recheck_flows(Instant now) noexcept {
 void Pipeline::housekeeping(Instant now) noexcept {
   counters_.flows_ended += flows_.expire(now, kExpireBudget);
   credits_.poll(now);
-  if (recheck_ > 0) recheck_flows(now);
+  if (recheck_ > 0) recheck_flows(now - housekept_, now);
+  housekept_ = now;
   if (now < next_tick_) return;
   next_tick_ = now + kTickSpacing;
   fragments_.tick(now);

@@ -31,6 +31,7 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
       dhcp_(exits_, police_),
       started_(options.now),
       next_tick_(options.now),
+      housekept_(options.now),
       fragments_(pool, datagrams, exits_, counters_) {
   exits_.cut_into(pool);
 }
@@ -147,22 +148,22 @@ void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant
 // --- flow table: miss --------------------------------------------------------------------------
 
 void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
-  auto opened = classify(packet, *tables_, names_.names(), now);
+  Flow& opened = flows_.draft();
+  const auto denied = classify(packet, *tables_, names_.names(), now, opened);
   Packet raw = std::move(packet).release();
   raw.meta().stages |= stage_bit(Stage::kClassify);
-  if (!opened)
-    return refused(std::move(raw), opened.error().reason, opened.error().would_allow, now);
+  if (denied) return refused(std::move(raw), denied->reason, denied->would_allow, now);
 
-  if ((opened->flags & kServerIsHost) != 0 && raw.meta().origin == Origin::kWire) {
+  if ((opened.flags & kServerIsHost) != 0 && raw.meta().origin == Origin::kWire) {
     raw.meta().stages |= stage_bit(Stage::kAdmit);
     if (!police_.pass(PuntClass::kNewFlow, raw.meta(), now)) {
       return drop(std::move(raw), Drop::kHostStackPoliced, now);
     }
   }
   // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
-  if ((opened->flags & kServerIsHost) != 0 && !transport_sum_right(raw))
+  if ((opened.flags & kServerIsHost) != 0 && !transport_sum_right(raw))
     return drop(std::move(raw), Drop::kBadTransportChecksum, now);
-  const auto flow = place(*opened, now);
+  const auto flow = place(opened, now);
   if (!flow) return drop(std::move(raw), flow.error(), now);
   ++counters_.flows_made;
   forward(std::move(raw), **flow, Direction::kFromClient, now);

@@ -145,7 +145,7 @@ class alignas(kCacheLine) Pipeline {
                                   Instant now) noexcept;
   void answer(const PacketMeta& asked, Packet&& made, Builtin rule, Instant now) noexcept;
   [[gnu::noinline]] void to_host(Allowed&& allowed, Instant now) noexcept;
-  void recheck_flows(Instant now) noexcept;
+  void recheck_flows(Duration since_last, Instant now) noexcept;
   [[gnu::noinline]] void cut(Flow& flow) noexcept;
   void drop(Packet&& packet, Drop reason, Instant now) noexcept {
     exits_.drop({std::move(packet), reason}, now);
@@ -172,7 +172,9 @@ class alignas(kCacheLine) Pipeline {
   Instant started_;
   Instant next_tick_;
   Strangers strangers_;
-  std::size_t recheck_ = 0;  // places still to be held against new tables
+  Instant housekept_;           // when housekeeping() was last called
+  std::size_t recheck_ = 0;     // places still to be held against new tables
+  std::size_t recheck_at_ = 0;  // the next of them, round the table
   Fragments fragments_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace sallyport::dataplane {
 namespace {
@@ -115,8 +116,8 @@ bool leaves_as_before(const Flow& flow, const Tables& tables) {
 
 }  // namespace
 
-std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
-                                     const DynamicNames& names, Instant now) noexcept {
+std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
+                               const DynamicNames& names, Instant now, Flow& flow) noexcept {
   const Headers& h = packet.headers();
   const PacketMeta& meta = packet.meta();
   const bool from_host = meta.origin == Origin::kHostStack;
@@ -125,13 +126,14 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
   const decide::Tuple tuple{h.source, h.destination, static_cast<std::uint8_t>(h.protocol),
                             h.source_port, h.service_port()};
   const decide::Verdict verdict = ask(tables, names, ingress, tuple, now);
-  if (!verdict.decision.allowed()) return std::unexpected(Denied{verdict.reason});
+  if (!verdict.decision.allowed()) return Denied{verdict.reason};
   if (!opens(h)) {
     const bool direct = verdict.decision.kind() == wire::RuleKind::Direct;
     const bool tcp = h.message == Message::kTcp;
-    return std::unexpected(Denied{tcp ? Drop::kMidStream : Drop::kDefaultDeny, tcp && direct});
+    return Denied{tcp ? Drop::kMidStream : Drop::kDefaultDeny, tcp && direct};
   }
-  Flow flow;
+  static constexpr Flow kBlank;
+  std::memcpy(&flow, &kBlank, sizeof flow);
   flow.client = h.source;
   flow.server = h.destination;
   flow.client_port = h.source_port;
@@ -145,12 +147,10 @@ std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& ta
   flow.client_device = meta.device;
   if (from_host) flow.flags |= kClientIsHost;
   if (from_host && takes_nat_port(h, tables.segment(meta.segment)))
-    return std::unexpected(Denied{Drop::kHostStackDenied});
-  if (auto bad = set_server(flow, verdict, tables, from_host)) {
-    return std::unexpected(Denied{*bad});
-  }
+    return Denied{Drop::kHostStackDenied};
+  if (auto bad = set_server(flow, verdict, tables, from_host)) return Denied{*bad};
   flow.deadline = FlowTime::at(now + silence(flow, tables));
-  return flow;
+  return std::nullopt;
 }
 
 bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Instant now) noexcept {

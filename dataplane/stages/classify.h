@@ -1,13 +1,15 @@
 // classify: policy's word on the first packet of a flow. The only place where a Flow comes from,
 // and it comes from an allowed Decision.
 //
-//   allowed  -> the flow that the packet opens, not yet in the table
+//   allowed  -> `flow` is the one that the packet opens, not yet in the table
 //   denied   -> the classifier's reason
 //   not the start of a flow (mid-stream TCP, a reply to nothing) -> kMidStream, kDefaultDeny,
 //               whether or not its rule would allow it (`would_allow` tells the reset stage)
+//
+// What `flow` was before does not matter; of a packet that is denied it is nothing.
 #pragma once
 
-#include <expected>
+#include <optional>
 
 #include "dataplane/allowed.h"
 #include "dataplane/flow/flow.h"
@@ -21,8 +23,8 @@ struct Denied {
   bool would_allow = false;  // kMidStream only: a direct conduit allows this flow's beginning
 };
 
-std::expected<Flow, Denied> classify(const BoundPacket& packet, const Tables& tables,
-                                     const DynamicNames& names, Instant now) noexcept;
+std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
+                               const DynamicNames& names, Instant now, Flow& flow) noexcept;
 
 // Does policy still allow this flow in the same way, and are its addresses still those of its ends?
 // Updates its rule, meaning and revision if so, and lets it be silent for as long as another

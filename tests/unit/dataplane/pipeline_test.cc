@@ -244,6 +244,18 @@ TEST_P(Policy, AnIdleFlowOfARemovedConduitIsGoneWithinASecond) {
   EXPECT_EQ(world_.pipeline().flows().size(), 0U);
 }
 
+TEST_P(Policy, AnIdleFlowGoesWithinASecondThoughRevisionsComeFaster) {
+  for (std::uint16_t port = 5000; port < 5600; ++port)
+    expect_out(send("meter", packet("meter", port, "plc", 5683).udp()), "lan1");
+  model::Gateway less = plant();
+  std::erase_if(less.conduits, [](const auto& c) { return c.service.text == "udp/5683"; });
+  for (int i = 0; i < 20; ++i) {
+    world_.apply(less);
+    world_.wait(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(world_.pipeline().flows().size(), 0U);
+}
+
 TEST_P(Policy, AnAddedConduitDisturbsNoFlow) {
   open_tcp();
   model::Gateway more = plant();
