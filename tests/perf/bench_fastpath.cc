@@ -126,12 +126,15 @@ int count(const Options& options) {
     std::vector<const char*> stages;
   };
   const Counted kCounted[] = {
-      {"established-ipv4-64b-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
+      {"established-ipv4-64b-4k",
+       {"parse", "bind", "find", "whole", "two-workers", "misplaced", "sweep"}},
       {"established-ipv6-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
       {"napt44-both-ways-64k", {"whole"}},
       {"deny-unknown-mac", {"whole"}},
       {"deny-spoofed-address", {"whole"}},
       {"deny-random-tuples-10000-conduits", {"whole"}},
+      {"new-flows", {"whole"}},
+      {"full-table", {"whole"}},
   };
   bench::Instructions counted;
   for (const auto& [name, stages] : kCounted) {

@@ -122,6 +122,7 @@ Case shortened(Case c) {
 
 Case counted(Case c) {
   c.traffic.packets = std::min(c.traffic.packets, kCountedPackets);
+  c.traffic.table = dataplane::PipelineOptions{}.flows;
   return c;
 }
 

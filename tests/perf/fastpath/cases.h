@@ -20,7 +20,8 @@ struct Case {
 std::span<const Case> cases();
 // The same with kFewFlows at most, for a quick look.
 Case shortened(Case c);
-// The same case with no more than kCountedPackets: every one of them costs the same.
+// The same case with no more than kCountedPackets, every one of which costs the same, and a table
+// of the usual size to be full.
 inline constexpr std::size_t kCountedPackets = 4096;
 Case counted(Case c);
 

@@ -15,6 +15,8 @@ inline constexpr const char* kWhole = "whole";
 inline constexpr const char* kTwoWorkers = "two-workers";
 // ... and where each packet is read by the worker whose it is not, and crosses to the other.
 inline constexpr const char* kMisplaced = "misplaced";
+// Of kEstablished: what each flow costs the sweep after a swap.
+inline constexpr const char* kSweep = "sweep";
 
 // Counts `stage` over many packets: one of these, or "parse", "bind", "find" (hash and flow table)
 // alone. Under callgrind, in this process; what main() returns.

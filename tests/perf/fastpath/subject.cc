@@ -90,9 +90,7 @@ void open_mapped(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool
 class Gateway {
  public:
   Gateway(Rig& rig, const TrafficCase& traffic, const BuiltPlant& plant, std::size_t flows)
-      : rig_(rig),
-        traffic_(traffic),
-        plant_(plant),
+      : traffic_(traffic),
         pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, rig.datagrams, events_),
         poller_(pipeline_,
                 {{plant.port("in"), &rig.in->queue(0)}, {plant.port("out"), &rig.out->queue(0)}}) {
@@ -102,12 +100,6 @@ class Gateway {
   }
   Pipeline& pipeline() { return pipeline_; }
 
-  void open(std::size_t flow, Instant now) {
-    open_flow(plant_, rig_.pool, pipeline_, opening_of(traffic_, plant_, flow), "out", now);
-  }
-  void half_open(std::size_t flow, Instant now) {
-    feed(plant_, rig_.pool, pipeline_, "in", opening_of(traffic_, plant_, flow).syn, now);
-  }
   // Housekeeping has seen every flow: that all were opened at once is not what is measured.
   void settle() {
     for (std::size_t i = 0; i < 2 * pipeline_.flows().capacity() / 256; ++i)
@@ -134,9 +126,7 @@ class Gateway {
   }
 
  private:
-  Rig& rig_;
   const TrafficCase& traffic_;
-  const BuiltPlant& plant_;
   dataplane::Events events_;
   Pipeline pipeline_;
   Poller poller_;
@@ -175,14 +165,9 @@ Round once(Rig& rig, const Subject& s, const BuiltPlant& plant) {
   return measured(gateway, [&] { return gateway.play_once(); });
 }
 
-// The active flows and as many others as make `flows`: long silent, and the last ones half-open.
 Round pass(Rig& rig, const Subject& s, const BuiltPlant& plant, std::size_t flows) {
   Gateway gateway(rig, s.traffic, plant, s.traffic.table);
-  const Instant now = os::steady_now();
-  const std::size_t idle = flows > kActiveFlows + kHalfOpen ? flows - kHalfOpen : kActiveFlows;
-  for (std::size_t i = kActiveFlows; i < idle; ++i) gateway.open(i, now - kIdleFor);
-  for (std::size_t i = idle; i < flows; ++i) gateway.half_open(i, now);
-  for (std::size_t i = 0; i < kActiveFlows; ++i) gateway.open(i, now);
+  fill_table(s.traffic, plant, rig.pool, gateway.pipeline(), flows, os::steady_now());
   gateway.settle();
   SALLYPORT_CHECK(gateway.pipeline().flows().size() == flows);
   return measured(gateway, [&] { return gateway.play_once(); });
@@ -230,6 +215,17 @@ void open_flows(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
                 Instant now) {
   if (c.load == Load::kMapped) return open_mapped(c, plant, pool, pipeline, now);
   for (std::size_t i = 0; i < c.packets; ++i)
+    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now);
+}
+
+void fill_table(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline,
+                std::size_t flows, Instant now) {
+  const std::size_t idle = flows > kActiveFlows + kHalfOpen ? flows - kHalfOpen : kActiveFlows;
+  for (std::size_t i = kActiveFlows; i < idle; ++i)
+    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now - kIdleFor);
+  for (std::size_t i = idle; i < flows; ++i)
+    feed(plant, pool, pipeline, "in", opening_of(c, plant, i).syn, now);
+  for (std::size_t i = 0; i < kActiveFlows; ++i)
     open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now);
 }
 

@@ -48,6 +48,10 @@ inline constexpr std::uint16_t kSmallRoom = 256;
 // Opens the flows of a capture of kEstablished or kMapped, through the packet path.
 void open_flows(const TrafficCase& c, const BuiltPlant& plant, dataplane::PacketPool& pool,
                 dataplane::Pipeline& pipeline, Instant now);
+// Fills a table with `flows` of kMixed: the active ones, others that were long silent, and
+// half-open ones, which are the last.
+void fill_table(const TrafficCase& c, const BuiltPlant& plant, dataplane::PacketPool& pool,
+                dataplane::Pipeline& pipeline, std::size_t flows, Instant now);
 
 // In this process. Prints a line that read_round() reads; what main() returns.
 int run_subject(const Subject& subject);
