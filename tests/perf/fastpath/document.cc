@@ -43,6 +43,7 @@ max are of the rounds. The machine is shared: compare ratios.
   takes and gives frames of a wire and cuts and merges them for the device's kernel, as a card does. `tap-pump` is a thread that copies frames
   between two such TAPs, in the same process before it, with the same offloads: what the two stacks and the kernel's copies alone allow. Both
   stacks' work is in the system calls of the threads that move the frames, so it counts as theirs. Five threads share two cores, without hugepages.
+* `displace-flow-1m`: cycles until a new flow stands in the place of the one that gives way in a full table of half-open ones.
 * `find-*`, `classify-*`: cycles per lookup, ours in bursts of 32, beside `rte_hash` (one by one and in bulk) on the same keys and
   `rte_acl` on the same conduits; fewer is better. Ours also finds where both ends of a flow live, which `rte_acl` does not.
 * `testpmd-io` is `dpdk-testpmd` in io mode on the same two devices: what reading and writing alone costs.
