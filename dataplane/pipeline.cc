@@ -45,8 +45,34 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
       volumes_.came(bound->meta().segment, bound->bytes().size());
       return flow_packet(*std::move(bound), match, now);
     }
+  } else if (by_link(packet, now)) {
+    return;
   }
   by_sender(std::move(packet), &match, now);
+}
+
+// The first packet of an enrolled device's flow, as nearly all are; false if it is none. Of TCP and
+// UDP that is no matter of the address service.
+bool Pipeline::by_link(ParsedPacket& packet, Instant now) noexcept {
+  const std::size_t size = packet.bytes().size();
+  auto settled = Bind::run_by_link(packet, *tables_);
+  if (!settled) return false;
+  if (crew_ && *settled)
+    if (const auto owner = other_owner(**settled)) {
+      hand_over(**std::move(settled), *owner, came_over_, now);
+      return true;
+    }
+  const PacketMeta& note = *settled ? (*settled)->meta() : settled->error().packet.meta();
+  volumes_.came(note.segment, size);
+  if (!*settled) {
+    exits_.drop(std::move(*settled).error(), now);
+  } else if (const auto never = decide::starts_no_flow(note.headers.source,
+                                                       note.headers.destination)) [[unlikely]] {
+    drop((**std::move(settled)).release(), *never, now);
+  } else {
+    first_packet(**std::move(settled), now);
+  }
+  return true;
 }
 
 // --- bind, and what is not a flow --------------------------------------------------------------

@@ -128,6 +128,7 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] void looked_up(ParsedPacket&& packet, FlowMatch match, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
+  bool by_link(ParsedPacket& packet, Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.
   void bound(BoundPacket&& packet, const FlowMatch* match, Instant now) noexcept;
   [[gnu::noinline]] void fragment(BoundPacket&& packet, Instant now) noexcept;

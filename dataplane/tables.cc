@@ -4,6 +4,7 @@
 #include <array>
 
 #include "dataplane/names/dynamic_names.h"
+#include "dataplane/stages/ethernet.h"
 
 namespace sallyport::dataplane {
 namespace {
@@ -65,7 +66,11 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
   }
   for (const wire::Device& device : snapshot.devices()) {
     const SegmentInfo* segment = device.valid() == 0 ? nullptr : out->segment(device.segment());
+    const auto slot = static_cast<DeviceSlot>(out->device_links_.size());
     out->device_links_.push_back(segment == nullptr ? DeviceLink{} : link_of(device, *segment));
+    if (segment != nullptr && !same_mac(device.mac(), segment->mac) &&
+        !same_mac(device.mac(), kFixedMac))
+      out->likely_senders_.put(hash_of_mac(mac_word(device.mac())), slot);
   }
   out->last_link_ = out->device_links_.size();
   out->device_links_.emplace_back();

@@ -16,6 +16,8 @@
 
 #include "dataplane/enrolled_filter.h"
 #include "dataplane/headers.h"
+#include "policy/base/hash.h"
+#include "policy/base/likely_numbers.h"
 #include "policy/base/result.h"
 #include "policy/decide/classifier.h"
 #include "policy/decide/names.h"
@@ -91,6 +93,14 @@ class Tables {
   const DeviceLink& device_link(DeviceSlot slot) const noexcept {
     return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
+  // The enrolled device with this MAC, if a look is enough; nullptr says nothing. Only of those
+  // whom bind could find at their link: a MAC of the gateway's own is nobody's.
+  [[gnu::always_inline]] const DeviceLink* likely_sender(std::uint64_t mac,
+                                                         DeviceSlot& slot) const noexcept {
+    slot = likely_senders_.of(hash_of_mac(mac));
+    const DeviceLink& link = device_link(slot);
+    return link.own >> 16 == mac && link.segment != kNoSegment ? &link : nullptr;
+  }
   std::span<const std::unique_ptr<SegmentInfo>> segments() const noexcept { return segments_; }
   bool is_listener_port(std::uint16_t port) const noexcept { return listener_ports_[port]; }
   // Is there any reviewed conduit from the one to the other, whatever the protocol and port?
@@ -107,18 +117,28 @@ class Tables {
   // The device of this segment whose MAC makes this link-local address; kNoDevice if none.
   DeviceSlot device_by_link_local(SegmentSlot segment, const IpAddress& address) const noexcept;
 
+  Tables(const Tables&) = delete;  // it refers to itself
+  Tables& operator=(const Tables&) = delete;
+
  private:
+  static std::uint64_t hash_of_mac(std::uint64_t mac) noexcept {
+    return fold(mac ^ 0x9e3779b97f4a7c15U, 0xff51afd7ed558ccdU);
+  }
   Tables(const wire::SnapshotView& view, std::shared_ptr<const void> keep_alive)
       : keep_alive_(std::move(keep_alive)),
         view_(view),
         revision_(view.revision()),
-        classifier_(view),
+        likely_places_(view),
+        likely_senders_(view.devices().size()),
+        classifier_(view, &likely_places_),
         enrolled_(view),
         names_(view) {}
   std::shared_ptr<const void> keep_alive_;
   wire::SnapshotView view_;
   std::uint64_t revision_;
-  decide::Classifier classifier_;
+  decide::LikelyPlaces likely_places_;
+  LikelyNumbers likely_senders_;   // slots, by MAC
+  decide::Classifier classifier_;  // by them
   EnrolledFilter enrolled_;
   decide::Names names_;
   std::vector<std::unique_ptr<SegmentInfo>> segments_;  // by slot, with holes

@@ -45,6 +45,7 @@ struct PacketMeta {
   PortSlot port = kNoPort;
   SegmentSlot segment = kNoSegment;
   DeviceSlot device = kNoDevice;  // the enrolled device that sent it
+  std::uint32_t source_place = 0;  // decide::Ingress::place
   Origin origin = Origin::kWire;
   RxFault fault = RxFault::kNone;
   // Its headers were not written: what sent it on needed none (stages/open_flow.h).

@@ -32,6 +32,8 @@ class DynamicNames {
   void install(const IpAddress& address, std::uint64_t name, std::uint32_t destination_class,
                std::uint32_t ttl_s, Instant now) noexcept;
 
+  // No address stands for any name.
+  bool none() const noexcept { return none_; }
   // Calls use(destination_class) for each name that `address` stands for at `now`, until it returns
   // true.
   template <class Use>

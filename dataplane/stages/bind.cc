@@ -53,7 +53,11 @@ DeviceSlot owner_of(const IpAddress& address, const Tables& tables) {
 }
 
 DeviceSlot device_of(const MacAddress& mac, const Tables& tables) {
-  return tables.enrolled().may_be(mac) ? tables.classifier().device_by_mac(mac) : kNoDevice;
+  if (!tables.enrolled().may_be(mac)) return kNoDevice;
+  DeviceSlot slot = kNoDevice;
+  return tables.likely_sender(mac_word(mac), slot) != nullptr
+             ? slot
+             : tables.classifier().device_by_mac(mac);
 }
 
 // The MAC may be anybody's, also the thief's own: then the address tells.
@@ -76,14 +80,16 @@ Reason bind_device(PacketMeta& meta, const Tables& tables, Events& events, Insta
   if (h.is_neighbour() && h.is_ip() && !h.link_layer.is_zero() && h.link_layer != h.source_mac) {
     return Drop::kNdSpoofed;
   }
-  if (classifier.owns(slot, h.source)) return std::nullopt;
+  meta.source_place = classifier.place_of(slot, h.source);
+  if (meta.source_place != decide::kNoPlace || classifier.owns(slot, h.source)) [[likely]]
+    return std::nullopt;
   if (h.source.is_unspecified()) {
     return before_address(h) ? std::nullopt : Reason(spoofed(h));
   }
   return unless_stolen(spoofed(h));
 }
 
-Reason bind_uplink(const PacketMeta& meta, const SegmentInfo& segment, const Tables& tables) {
+Reason bind_uplink(PacketMeta& meta, const SegmentInfo& segment, const Tables& tables) {
   const Headers& h = meta.headers;
   if (h.source.is_unspecified()) {
     return h.is_neighbour() && before_address(h) ? std::nullopt : Reason(spoofed(h));
@@ -95,7 +101,8 @@ Reason bind_uplink(const PacketMeta& meta, const SegmentInfo& segment, const Tab
     return near ? std::nullopt : Reason(spoofed(h));
   }
   if (h.source.is_link_local()) return Drop::kLinkLocalForward;
-  const decide::Location place = tables.classifier().locate(h.source);
+  meta.source_place = tables.classifier().find(h.source);
+  const decide::Location place = tables.classifier().at(meta.source_place, h.source);
   if (place.nowhere()) return Drop::kMartianSource;
   if (place.segment != segment.slot || place.is_gateway()) return Drop::kReversePath;
   return std::nullopt;
@@ -187,6 +194,32 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
   meta.stages |= stage_bit(Stage::kBind);
   meta.segment = slot;
   meta.device = end;
+  meta.source_place = decide::kNoPlace;
+  return BoundPacket(std::move(packet));
+}
+
+std::optional<Outcome<BoundPacket>> Bind::run_by_link(ParsedPacket& parsed,
+                                                      const Tables& tables) noexcept {
+  const Headers& h = parsed.headers();
+  if (parsed.meta().origin != Origin::kWire) return std::nullopt;
+  const std::uint64_t mac = mac_word(h.source_mac);
+  DeviceSlot slot = kNoDevice;
+  const DeviceLink* link = tables.likely_sender(mac, slot);
+  if (link == nullptr || link->port() != parsed.meta().port ||
+      link->gateway != (mac_word(h.destination_mac) << 16 | h.vlan))
+    return std::nullopt;
+  const decide::Place place = tables.classifier().place_of(slot, h.source);
+  // Whose else it may be, or its link-local, is asked by run().
+  if (place == decide::kNoPlace &&
+      (tables.enrolled().may_be(h.source) || h.source.is_link_local() || h.source.is_unspecified()))
+    return std::nullopt;
+  Packet packet = std::move(parsed).release();
+  PacketMeta& meta = packet.meta();
+  meta.stages |= stage_bit(Stage::kBind);
+  meta.segment = link->segment;
+  meta.device = slot;
+  meta.source_place = place;
+  if (place == decide::kNoPlace) return dropped(std::move(packet), Drop::kSpoofedSource);
   return BoundPacket(std::move(packet));
 }
 
@@ -195,6 +228,7 @@ Outcome<BoundPacket> Bind::run(ParsedPacket&& parsed, const Tables& tables, Even
   Packet packet = std::move(parsed).release();
   PacketMeta& meta = packet.meta();
   meta.stages |= stage_bit(Stage::kBind);
+  meta.source_place = decide::kNoPlace;
   const Reason refused = meta.origin == Origin::kHostStack ? bind_host(meta, tables)
                                                            : bind_wire(meta, tables, events, now);
   if (refused) return dropped(std::move(packet), *refused);

@@ -48,6 +48,11 @@ class Bind {
  public:
   static Outcome<BoundPacket> run(ParsedPacket&& parsed, const Tables& tables, Events& events,
                                   Instant now) noexcept;
+  // The same for TCP and UDP of an enrolled device that shows its own link and one of its listed
+  // addresses, or nobody's, and the gateway's MAC as destination. Nothing, and `parsed` as it was,
+  // of everything else; then run() settles it.
+  static std::optional<Outcome<BoundPacket>> run_by_link(ParsedPacket& parsed,
+                                                         const Tables& tables) noexcept;
   // By the flow that the packet's headers name. Nothing, and `parsed` as it was, when that does
   // not settle it; then run() says why.
   static std::optional<BoundPacket> run_by_flow(ParsedPacket& parsed, const FlowMatch& match,

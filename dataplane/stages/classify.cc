@@ -14,8 +14,10 @@ constexpr MaySilent kEchoSilence = {wire::Silence::kOpen, usual(TimeoutClass::kI
                                     Duration::max()};
 constexpr std::size_t kMaxNamesPerAddress = 8;
 
-decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decide::Ingress& ingress,
-                    const decide::Tuple& tuple, Instant now) {
+// Names of an address are asked for only if its own class is not enough.
+[[gnu::noinline]] decide::Verdict ask_by_name(const Tables& tables, const DynamicNames& names,
+                                              const decide::Ingress& ingress,
+                                              const decide::Tuple& tuple, Instant now) {
   std::array<std::uint32_t, kMaxNamesPerAddress> classes{};
   std::size_t count = 0;
   names.any_class(tuple.destination, now, [&](std::uint32_t destination_class) {
@@ -23,6 +25,17 @@ decide::Verdict ask(const Tables& tables, const DynamicNames& names, const decid
     return count == classes.size();
   });
   return tables.classifier().classify(ingress, tuple, std::span(classes).first(count));
+}
+
+[[gnu::always_inline]] inline decide::Verdict ask(const Tables& tables, const DynamicNames& names,
+                                                  const decide::Ingress& ingress,
+                                                  const decide::Tuple& tuple, Instant now) {
+  const decide::Classifier& classifier = tables.classifier();
+  decide::Verdict verdict = classifier.classify(ingress, tuple);
+  if (!verdict.decision.allowed() && !names.none() && classifier.may_be_named(verdict.destination))
+      [[unlikely]]
+    verdict = ask_by_name(tables, names, ingress, tuple, now);
+  return verdict;
 }
 
 bool opens(const Headers& h) {
@@ -121,8 +134,9 @@ std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
   const Headers& h = packet.headers();
   const PacketMeta& meta = packet.meta();
   const bool from_host = meta.origin == Origin::kHostStack;
-  const decide::Ingress ingress{
-      meta.segment, from_host ? decide::Origin::kHostStack : decide::Origin::kWire, meta.device};
+  const decide::Ingress ingress{meta.segment,
+                                from_host ? decide::Origin::kHostStack : decide::Origin::kWire,
+                                meta.device, meta.source_place};
   const decide::Tuple tuple{h.source, h.destination, static_cast<std::uint8_t>(h.protocol),
                             h.source_port, h.service_port()};
   const decide::Verdict verdict = ask(tables, names, ingress, tuple, now);

@@ -1,23 +1,11 @@
 #include "policy/decide/classifier.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstring>
 
 namespace sallyport::decide {
 namespace {
-
-// The halves of an IPv6 address as the partition is sorted.
-struct Halves {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
-};
-
-Halves halves(const IpAddress& address) noexcept {
-  const auto [high, low] = address.words();
-  return {std::byteswap(high), std::byteswap(low)};
-}
 
 // MacAddress::word() of six bytes in memory, as two loads; of its casts g++ 12 makes moves to the
 // stack, for each step of a search.
@@ -39,30 +27,14 @@ Location location_of(const Interval& interval) noexcept {
                   .destination_class = interval.destination_class()};
 }
 
-// The last interval for which `starts_after` is false. The verifier guarantees that the first one
-// starts at the lowest address.
-template <class Interval, class StartsAfter>
-const Interval& covering(std::span<const Interval> intervals, StartsAfter starts_after) noexcept {
-  // Halving without branches, since which way it goes is as good as random. What is left lies
-  // within the table: first + left never grows.
-  const Interval* first = intervals.data();
-  for (std::size_t left = intervals.size(); left > 1;) {
-    const std::size_t half = left / 2;
-    first = starts_after(first[half]) ? first : first + half;
-    left -= half;
-  }
-  return *first;
-}
-
 }  // namespace
 
-Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
+Classifier::Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* likely) noexcept
     : members_(snapshot.members()),
       devices_(snapshot.devices()),
       device_addresses_(snapshot.device_addresses()),
       bind_table_(snapshot.bind_table()),
-      intervals4_(snapshot.intervals4()),
-      intervals6_(snapshot.intervals6()),
+      partition_(snapshot.intervals4(), snapshot.intervals6(), likely),
       pairs_(snapshot.pairs()),
       ranges_(snapshot.ranges()),
       rules_(snapshot.rules()) {
@@ -76,17 +48,19 @@ Classifier::Classifier(const wire::SnapshotView& snapshot) noexcept
 }
 
 Location Classifier::locate(const IpAddress& address) const noexcept {
-  if (!loaded()) return {};
-  if (address.is_v4()) {
-    const std::uint32_t value = address.v4_value();
-    return location_of(
-        covering(intervals4_, [&](const wire::Interval4& i) { return i.first() > value; }));
-  }
-  const Halves value = halves(address);
-  return location_of(covering(intervals6_, [&](const wire::Interval6& i) {
-    return i.first_high() > value.high ||
-           (i.first_high() == value.high && i.first_low() > value.low);
-  }));
+  return loaded() ? at(kNoPlace, address) : Location();
+}
+
+Location Classifier::at(Place hint, const IpAddress& address) const noexcept {
+  return partition_.at(address, hint, [](const auto& i) { return location_of(i); });
+}
+
+Place Classifier::place_of(std::uint32_t device_slot, const IpAddress& address) const noexcept {
+  Place out = kNoPlace;
+  partition_.glanced(address, [&](const auto& interval, Place place) {
+    if (interval.device() == device_slot) out = place;
+  });
+  return out;
 }
 
 std::uint32_t Classifier::device_by_mac(const MacAddress& mac) const noexcept {
@@ -152,17 +126,25 @@ Decision Classifier::decide(std::uint32_t source_class, std::uint32_t destinatio
   const std::size_t mask = pairs_.size() - 1;
   std::size_t at = wire::pair_hash(key) & mask;
   for (std::size_t step = 0; step < wire::kMaxProbe; ++step, at = (at + 1) & mask) {
-    const wire::PairSlot& pair = pairs_[at];
+    const wire::PairSlot& pair = pairs_.data()[at];
+    if (pair.key() == key) [[likely]]
+      return among(ranges_.subspan(pair.first(), pair.count()), destination_port);
     if (pair.key() == 0) return {};
-    if (pair.key() != key) continue;
-    const auto ranges = ranges_.subspan(pair.first(), pair.count());
-    const auto range = std::partition_point(ranges.begin(), ranges.end(), [&](const auto& r) {
-      return r.last_port() < destination_port;
-    });
-    if (range == ranges.end() || range->first_port() > destination_port) return {};
-    return {range->rule(), rules_[range->rule()]};
   }
   return {};
+}
+
+// The rule of the range that has this port; of disjoint ranges in their order.
+Decision Classifier::among(std::span<const wire::RangeRule> ranges,
+                           std::uint16_t port) const noexcept {
+  const wire::RangeRule* range = ranges.data();
+  for (std::size_t left = ranges.size(); left > 1;) {
+    const std::size_t half = left / 2;
+    if (range[half - 1].last_port() < port) range += half;
+    left -= half;
+  }
+  if (ranges.empty() || port < range->first_port() || port > range->last_port()) return {};
+  return {range->rule(), rules_.data()[range->rule()]};
 }
 
 std::optional<Drop> Classifier::misplaced(const Ingress& ingress,
@@ -179,34 +161,40 @@ std::optional<Drop> Classifier::misplaced(const Ingress& ingress,
              : std::optional(Drop::kReversePath);
 }
 
-Verdict Classifier::classify(const Ingress& ingress, const Tuple& tuple,
-                             std::span<const std::uint32_t> names) const noexcept {
+// What keeps two ends apart whatever the rules say.
+std::optional<Drop> Classifier::starts_nothing(const Ingress& ingress, const Tuple& tuple,
+                                               const Location& source,
+                                               const Location& destination) const noexcept {
+  if (tuple.source.is_v4() != tuple.destination.is_v4()) return Drop::kIpVersion;
+  if (const auto refused = misplaced(ingress, source)) return refused;
+  if (destination.nowhere()) return Drop::kMartianDestination;
+  if (source.is_device() && source.device == destination.device) return Drop::kHairpin;
+  return std::nullopt;
+}
+
+[[gnu::flatten]] Verdict Classifier::classify(const Ingress& ingress, const Tuple& tuple,
+                                              std::span<const std::uint32_t> names) const noexcept {
   Verdict out;
   if (!loaded()) return out;
-  out.source = locate(tuple.source);
-  out.destination = locate(tuple.destination);
-  const auto deny = [&out](Drop reason) {
-    out.reason = reason;
+  out.source = at(ingress.place, tuple.source);
+  out.destination = at(kNoPlace, tuple.destination);
+  if (const auto refused = starts_nothing(ingress, tuple, out.source, out.destination))
+      [[unlikely]] {
+    out.reason = *refused;
     return out;
-  };
-  if (tuple.source.is_v4() != tuple.destination.is_v4()) return deny(Drop::kIpVersion);
-
-  if (const auto refused = misplaced(ingress, out.source)) return deny(*refused);
-  if (out.destination.nowhere()) return deny(Drop::kMartianDestination);
-  if (out.source.is_device() && out.source.device == out.destination.device)
-    return deny(Drop::kHairpin);
-
+  }
   out.decision = decide(out.source.source_class, out.destination.destination_class, tuple.protocol,
                         tuple.destination_port);
   for (const std::uint32_t name : names) {
     if (out.decision.allowed() || !may_be_named(out.destination)) break;
     out.decision = decide(out.source.source_class, name, tuple.protocol, tuple.destination_port);
   }
-  if (out.decision.allowed()) return out;
-  if (ingress.origin == Origin::kHostStack) return deny(Drop::kHostStackDenied);
   const bool listener = tuple.destination_port >= wire::kFirstListenerPort &&
                         tuple.destination_port <= wire::kLastListenerPort;
-  return deny(out.destination.is_gateway() && listener ? Drop::kListenerPort : Drop::kDefaultDeny);
+  out.reason = ingress.origin == Origin::kHostStack       ? Drop::kHostStackDenied
+               : out.destination.is_gateway() && listener ? Drop::kListenerPort
+                                                          : Drop::kDefaultDeny;
+  return out;
 }
 
 }  // namespace sallyport::decide

@@ -3,8 +3,9 @@
 // second implementation outside the tests' reference twin.
 //
 // Sits between bind (who sent it) and the flow table (what is already allowed). All lookups read
-// the snapshot's bytes in place: binary search over the address partition, one hash probe sequence
-// bounded by kMaxProbe, binary search over disjoint port ranges.
+// the snapshot's bytes in place: binary search over the address partition, or a look where an index
+// says that the address is listed (policy/decide/partition.h), one hash probe sequence bounded by
+// kMaxProbe, binary search over disjoint port ranges.
 //
 // Valid inputs: anything. Nothing here allocates, throws, logs or blocks. A Classifier is a small
 // value over memory that must outlive it; a default-constructed one knows nothing and denies
@@ -21,6 +22,7 @@
 
 #include "policy/base/drop_reasons.h"
 #include "policy/base/net.h"
+#include "policy/decide/partition.h"
 #include "policy/wire/snapshot.h"
 
 namespace sallyport::decide {
@@ -69,6 +71,7 @@ struct Ingress {
   std::uint16_t segment = wire::kNowhere;
   Origin origin = Origin::kWire;
   std::uint32_t device = wire::kNoDevice;
+  Place place = kNoPlace;  // where bind found the source; a hint, see Partition::find()
 };
 
 // The start of a flow. For ICMP echo the destination port is the message type (8 or 128).
@@ -100,11 +103,20 @@ struct Verdict {
 class Classifier {
  public:
   constexpr Classifier() noexcept { untagged_.fill(wire::kNowhere); }
-  explicit Classifier(const wire::SnapshotView& snapshot) noexcept;
+  // `likely`, of the same snapshot, finds listed addresses faster; it must outlive this object,
+  // too.
+  explicit Classifier(const wire::SnapshotView& snapshot,
+                      const LikelyPlaces* likely = nullptr) noexcept;
 
-  bool loaded() const noexcept { return !intervals4_.empty(); }
+  bool loaded() const noexcept { return !partition_.empty(); }
 
   Location locate(const IpAddress& address) const noexcept;
+  // The same for what is asked for twice; only when loaded(). `hint` may be anything.
+  Place find(const IpAddress& address) const noexcept { return partition_.find(address); }
+  Location at(Place hint, const IpAddress& address) const noexcept;
+  // Where this address stands in the partition, if that is known at once and the interval is this
+  // device's; else kNoPlace, which says nothing.
+  Place place_of(std::uint32_t device_slot, const IpAddress& address) const noexcept;
 
   // The enrolled device with this MAC; kNoDevice if there is none. The caller still compares the
   // device's port, VLAN and segment.
@@ -160,6 +172,10 @@ class Classifier {
 
  private:
   std::uint16_t member(std::uint16_t port, std::uint16_t vlan) const noexcept;
+  Decision among(std::span<const wire::RangeRule> ranges, std::uint16_t port) const noexcept;
+  std::optional<Drop> starts_nothing(const Ingress& ingress, const Tuple& tuple,
+                                     const Location& source,
+                                     const Location& destination) const noexcept;
   template <class T>
   static const T* at(std::span<const T> table, std::uint32_t slot) noexcept {
     if (slot >= table.size()) return nullptr;
@@ -171,8 +187,7 @@ class Classifier {
   std::span<const wire::Device> devices_;
   std::span<const wire::Address> device_addresses_;
   std::span<const wire::BindSlot> bind_table_;
-  std::span<const wire::Interval4> intervals4_;
-  std::span<const wire::Interval6> intervals6_;
+  Partition partition_;
   std::span<const wire::PairSlot> pairs_;
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;

@@ -52,7 +52,9 @@ Comparison::Comparison(const Agreed& agreed, Choices& choices)
     : agreed_(agreed),
       choices_(choices),
       view_(view_of(agreed.compiled)),
-      classifier_(view_),
+      likely_(view_),
+      classifier_(view_, &likely_),
+      plain_(view_),
       names_(view_),
       reference_(agreed.gateway, agreed.compiled.slots.virtual_addresses) {
   std::vector<IpAddress> virtuals;
@@ -184,8 +186,10 @@ std::optional<std::string> Comparison::compare(const ReferencePacket& p) {
   std::vector<std::uint32_t> classes;
   for (const std::string& name : p.names)
     if (const auto c = names_.destination_class(std::string_view(name))) classes.push_back(*c);
-  const decide::Verdict v =
-      classifier_.classify(ingress, {p.source, p.destination, p.protocol, 50000, p.port}, classes);
+  const decide::Tuple tuple{p.source, p.destination, p.protocol, 50000, p.port};
+  ingress.place = p.port % 64;
+  const decide::Verdict v = classifier_.classify(ingress, tuple, classes);
+  if (!same(v, ingress, tuple, classes)) return show(p) + "\n  found otherwise by search";
   ReferenceVerdict seen;
   seen.allowed = v.decision.allowed();
   if (seen.allowed) {
@@ -200,6 +204,16 @@ std::optional<std::string> Comparison::compare(const ReferencePacket& p) {
   if (seen == expected || (seen.allowed && !p.names.empty() && any_of(p, seen)))
     return std::nullopt;
   return show(p) + "\n  compiled: " + show(seen) + "\n  twin:     " + show(expected);
+}
+
+bool Comparison::same(const decide::Verdict& found, const decide::Ingress& ingress,
+                      const decide::Tuple& tuple, std::span<const std::uint32_t> names) const {
+  const decide::Verdict searched = plain_.classify(ingress, tuple, names);
+  const std::uint32_t owner = searched.source.device;
+  const decide::Place place = classifier_.place_of(owner, tuple.source);
+  return found.decision == searched.decision && found.reason == searched.reason &&
+         found.source == searched.source && found.destination == searched.destination &&
+         (place == decide::kNoPlace || plain_.at(place, tuple.source) == searched.source);
 }
 
 bool Comparison::any_of(const ReferencePacket& p, const ReferenceVerdict& seen) const {

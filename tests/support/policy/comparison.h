@@ -47,12 +47,17 @@ class Comparison {
   void aim(const model::Conduit& conduit, ReferencePacket& packet);
   void spoil(ReferencePacket& packet);
   std::optional<std::string> compare(const ReferencePacket& packet);
+  // Do both find the same, whatever hint the dataplane's gets?
+  bool same(const decide::Verdict& found, const decide::Ingress& ingress,
+            const decide::Tuple& tuple, std::span<const std::uint32_t> names) const;
   bool any_of(const ReferencePacket& packet, const ReferenceVerdict& seen) const;
 
   const Agreed& agreed_;
   Choices& choices_;
   const wire::SnapshotView view_;
-  const decide::Classifier classifier_;
+  const decide::LikelyPlaces likely_;
+  const decide::Classifier classifier_;  // by it, as the dataplane's
+  const decide::Classifier plain_;       // by search alone
   const decide::Names names_;
   const ReferencePolicy reference_;
   std::array<std::vector<IpAddress>, 2> addresses_;

@@ -5,26 +5,17 @@
 #include "policy/decide/classifier.h"
 #include "policy/decide/names.h"
 #include "policy/explain/explain.h"
+#include "tests/support/policy/partition_twin.h"
 
 namespace sallyport::testing {
 namespace {
 
 constexpr std::size_t kMaxExplained = 16;
 
-IpAddress address_of(const wire::Interval4& i) { return IpAddress::v4(i.first()); }
-IpAddress address_of(const wire::Interval6& i) {
-  std::array<std::uint8_t, 16> bytes{};
-  for (std::size_t b = 0; b < 8; ++b) {
-    bytes[b] = static_cast<std::uint8_t>(i.first_high() >> (56 - 8 * b));
-    bytes[8 + b] = static_cast<std::uint8_t>(i.first_low() >> (56 - 8 * b));
-  }
-  return IpAddress::v6(bytes);
-}
-
 template <class Interval>
 void walk_partition(const decide::Classifier& classifier, std::span<const Interval> intervals) {
   for (const Interval& interval : intervals) {
-    const IpAddress address = address_of(interval);
+    const IpAddress address = first_of(interval);
     const decide::Location place = classifier.locate(address);
     if (!address.is_v4() || std::is_same_v<Interval, wire::Interval4>)
       SALLYPORT_CHECK(place.source_class == interval.source_class() &&
@@ -54,7 +45,7 @@ void walk_explanations(const wire::SnapshotView& view) {
   for (std::size_t i = 0; i + 1 < intervals.size() && i < kMaxExplained; ++i) {
     explain::Question question;
     question.segment = intervals[i].segment();
-    question.tuple = {address_of(intervals[i]), address_of(intervals[i + 1]), 6, 1, 443};
+    question.tuple = {first_of(intervals[i]), first_of(intervals[i + 1]), 6, 1, 443};
     const explain::Explanation answer = explain::explain(view, question);
     SALLYPORT_CHECK(answer.allowed == answer.reason.empty());
     SALLYPORT_CHECK(!explain::to_json(answer).empty() && !explain::to_text(answer).empty());
@@ -64,9 +55,12 @@ void walk_explanations(const wire::SnapshotView& view) {
 }  // namespace
 
 void walk(const wire::SnapshotView& view) {
-  const decide::Classifier classifier(view);
-  walk_partition(classifier, view.intervals4());
-  walk_partition(classifier, view.intervals6());
+  const decide::LikelyPlaces likely(view);
+  const decide::Classifier classifier(view), by_index(view, &likely);
+  for (const decide::Classifier* each : {&classifier, &by_index}) {
+    walk_partition(*each, view.intervals4());
+    walk_partition(*each, view.intervals6());
+  }
   for (std::uint32_t slot = 0; slot < view.devices().size(); ++slot) {
     const wire::Device* device = classifier.device(slot);
     if (device == nullptr) continue;
