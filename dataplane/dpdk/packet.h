@@ -44,7 +44,7 @@ struct PacketMeta {
   // Written by rx (or the host stack's reader) and bind.
   PortSlot port = kNoPort;
   SegmentSlot segment = kNoSegment;
-  DeviceSlot device = kNoDevice;  // the enrolled device that sent it
+  DeviceSlot device = kNoDevice;   // the enrolled device that sent it
   std::uint32_t source_place = 0;  // decide::Ingress::place
   Origin origin = Origin::kWire;
   RxFault fault = RxFault::kNone;
