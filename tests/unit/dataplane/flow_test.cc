@@ -82,17 +82,17 @@ TEST(FlowTable, FlowsComeAndGoBetweenTheStepsOfALookup) {
   };
   for (std::uint32_t i = 0; i < kCapacity; ++i) ASSERT_NE(table.insert(flow_of(i)), nullptr);
   // The first half is asked for, as well as who comes in only then for the other half.
-  std::vector<FlowTable::Hash> hashes;
+  std::vector<FlowTable::Looking> lookings(2 * kCapacity);
   for (std::uint32_t i = 0; i < 2 * kCapacity; ++i)
-    hashes.push_back(table.prepare(flow_of(i).client_key()));
-  for (FlowTable::Hash& hash : hashes) table.approach(hash);
+    table.prepare(flow_of(i).client_key(), lookings[i]);
+  for (FlowTable::Looking& looking : lookings) table.approach(looking);
   for (std::uint32_t i = kCapacity / 2; i < kCapacity; ++i) {
     table.erase(*table.find(flow_of(i).client_key()).flow);
     ASSERT_NE(table.insert(flow_of(i + kCapacity)), nullptr);
   }
   for (std::uint32_t i = 0; i < 2 * kCapacity; ++i) {
     const bool here = i < kCapacity / 2 || i >= kCapacity + kCapacity / 2;
-    const FlowMatch match = table.find(flow_of(i).client_key(), hashes[i]);
+    const FlowMatch match = table.find(flow_of(i).client_key(), lookings[i]);
     ASSERT_EQ(static_cast<bool>(match), here) << i;
     if (here) {
       ASSERT_EQ(match.flow->client, flow_of(i).client);
