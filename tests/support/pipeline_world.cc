@@ -153,9 +153,9 @@ class PipelineWorld::CollectingPort final : public dataplane::PortDriver {
  public:
   CollectingPort(std::string name, std::vector<Frame>& out, std::uint64_t& sent_on)
       : name_(std::move(name)), out_(out), sent_on_(sent_on) {}
-  bool blocked = false;
+  std::size_t takes = SIZE_MAX;  // of each burst
   std::size_t transmit(std::span<dataplane::Packet> burst) noexcept override {
-    if (blocked) return 0;
+    burst = burst.first(std::min(burst.size(), takes));
     for (dataplane::Packet& packet : burst) {
       sent_on_ += packet.meta().bare ? 1 : 0;
       out_.push_back({name_, {packet.bytes().begin(), packet.bytes().end()}});
@@ -285,8 +285,9 @@ void PipelineWorld::watch(bool watched) {
   for (const Seat& seat : seats_) seat.pipeline->exits().observe(watched ? this : nullptr);
 }
 
-void PipelineWorld::block(std::string_view port) {
-  for (const auto& candidate : ports_) candidate->blocked |= candidate->name() == port;
+void PipelineWorld::block(std::string_view port, std::size_t takes) {
+  for (const auto& candidate : ports_)
+    if (candidate->name() == port) candidate->takes = takes;
 }
 
 void PipelineWorld::unplug(std::string_view port) {

@@ -83,7 +83,8 @@ class PipelineWorld : private dataplane::VerdictObserver {
   // Misfortunes: a port whose driver takes nothing any more, one that is not there, a pool with
   // room for one more frame only (as long as what is returned lives), a driver that hands up the
   // next frame with this fault.
-  void block(std::string_view port);
+  // Its driver takes so many packets of each burst from now on.
+  void block(std::string_view port, std::size_t takes = 0);
   void unplug(std::string_view port);
   std::vector<dataplane::Packet> exhaust_pool_but_one();
   // While nobody observes, verdict() stays as it was, and open flows' packets go the short way.

@@ -78,6 +78,9 @@ class OpenFlow : public ::testing::Test {
     }
     dataplane::Pipeline &one = short_way_.pipeline(), &other = stages_.pipeline();
     ASSERT_TRUE(same_bytes(one.counters(), other.counters()));
+    for (const Frame& frame : a)
+      if (std::ranges::find(kPorts, frame.where) != std::end(kPorts)) bytes_ += frame.bytes.size();
+    ASSERT_EQ(bytes_counted(), bytes_);
     const auto segments = one.volumes().segments(), as_expected = other.volumes().segments();
     for (std::size_t i = 0; i < segments.size(); ++i)
       ASSERT_TRUE(same_bytes(segments[i], as_expected[i])) << "segment " << i;
@@ -103,6 +106,12 @@ class OpenFlow : public ::testing::Test {
       ASSERT_EQ(drops[i].example.vlan, expected[i].example.vlan);
       ASSERT_EQ(drops[i].example.tcp_flags, expected[i].example.tcp_flags);
     }
+  }
+  std::uint64_t bytes_counted() {
+    std::uint64_t counted = 0;
+    for (const dataplane::TxPort& port : short_way_.pipeline().exits().ports())
+      counted += port.counters().tx_bytes;
+    return counted;
   }
   // How many packets, by segment, port and device, and by reason.
   static std::map<std::pair<std::uint64_t, Drop>, std::uint64_t> where_and_why(
@@ -243,9 +252,10 @@ class OpenFlow : public ::testing::Test {
     }
     return g;
   }
-  static inline const char* const kPorts[] = {"lan1", "lan2", "lan3", "wan"};
+  static inline const std::string kPorts[] = {"lan1", "lan2", "lan3", "wan"};
   model::Gateway gateway_ = narrow_office();
   PipelineWorld short_way_{gateway_}, stages_{gateway_};
+  std::uint64_t bytes_ = 0;  // that left by a port
   bool one_by_one_ = false;  // no burst has two frames
   std::vector<Talk> talks_;
   std::uint64_t seed_ = std::random_device{}();
@@ -298,7 +308,7 @@ TEST_F(OpenFlow, ForgetsTheNextHop) {
 // What its driver does not take is dropped by what it was, although nobody wrote that down.
 TEST_F(OpenFlow, WhatItsDriverDoesNotTakeIsDroppedByName) {
   for (Talk& talk : talks_) open(talk);
-  for (PipelineWorld* world : {&short_way_, &stages_}) world->block("lan1");
+  for (PipelineWorld* world : {&short_way_, &stages_}) world->block("lan1", 2);
   for (int round = 0; round < 50 && !HasFatalFailure(); ++round) {
     both("lan3", burst("lan3", 20));
     both("lan2", burst("lan2", 20));
@@ -309,6 +319,7 @@ TEST_F(OpenFlow, WhatItsDriverDoesNotTakeIsDroppedByName) {
 TEST_F(OpenFlow, NobodysPortIsLeftToTheStages) {
   for (Talk& talk : talks_) open(talk);
   for (PipelineWorld* world : {&short_way_, &stages_}) world->unplug("lan1");
+  bytes_ = bytes_counted();
   for (int round = 0; round < 20 && !HasFatalFailure(); ++round) both("lan3", burst("lan3", 20));
   EXPECT_GT(short_way_.pipeline().counters().drop_count(Drop::kPortDown), 20U);
 }
