@@ -162,6 +162,8 @@ def tcp_reset_challenged(lab):
         client.sendall(b"still here")
         server.settimeout(10)
         heard = server.recv(100) == b"still here"
-        state = lab.gateway.read("show", "flows", f"client_port={client_port}")["flows"][0]["state"]
-    return challenged and heard and state == "established" and judged[0]["decision"] == "allow" and judged[1]["reason"] == "bad-tcp-window", \
-        f"challenge {'seen' if challenged else 'missing'}, then data {'arrived' if heard else 'lost'}, flow {state}; a reset 2^30 ahead: {judged[1]['reason']}"
+        # Others may have had the same port a while ago.
+        state = [flow["state"] for flow in lab.gateway.read("show", "flows", f"client_port={client_port}")["flows"]
+                 if (flow["client"], flow["server"], flow["server_port"]) == (str(meter.v4), str(plc.v4), PORT)]
+    return challenged and heard and state == ["established"] and judged[0]["decision"] == "allow" and judged[1]["reason"] == "bad-tcp-window", \
+        f"challenge {'seen' if challenged else 'missing'}, then data {'arrived' if heard else 'lost'}, flow {' and '.join(state) or 'unknown'}; a reset 2^30 ahead: {judged[1]['reason']}"
