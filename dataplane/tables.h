@@ -48,11 +48,12 @@ struct SegmentInfo {
   // The gateway's address of this version; nullptr if there is none.
   const IpAddress* host_address(IpVersion version) const noexcept;
   bool on_link(const IpAddress& address) const noexcept;
-  // Is this port, with this tag, one of its own? Most have one or two.
+  // Is this port, with this tag, one of its own? They are sorted by both, as in the snapshot.
   bool has_member(PortSlot port, std::uint16_t vlan) const noexcept {
-    return std::ranges::any_of(members, [=](const wire::Member& member) {
-      return member.port() == port && member.vlan() == vlan;
-    });
+    const auto key = [](std::uint32_t of_port, std::uint16_t tag) { return of_port << 16 | tag; };
+    return std::ranges::binary_search(
+        members, key(port, vlan), {},
+        [&](const wire::Member& member) { return key(member.port(), member.vlan()); });
   }
 };
 

@@ -293,6 +293,18 @@ TEST_F(OpenFlow, IsNotThatOfAnotherVersion) {
   EXPECT_TRUE(both(port, {frame}).empty());
 }
 
+TEST(SegmentInfo, KnowsItsPortsAndTags) {
+  dataplane::SegmentInfo uplink;
+  EXPECT_FALSE(uplink.has_member(0, 0));
+  const auto is = [](unsigned port, unsigned vlan) { return (port * 7 + vlan) % 3 == 0; };
+  for (std::uint16_t port = 0; port < 5; ++port)
+    for (std::uint16_t vlan = 0; vlan < 20; ++vlan)
+      if (is(port, vlan)) uplink.members.emplace_back(port, vlan, std::uint16_t{1});
+  for (std::uint16_t port = 0; port < 6; ++port)
+    for (std::uint16_t vlan = 0; vlan < 21; ++vlan)
+      EXPECT_EQ(uplink.has_member(port, vlan), port < 5 && vlan < 20 && is(port, vlan));
+}
+
 // What was known of the next hop in one burst is asked for again in the next.
 TEST_F(OpenFlow, ForgetsTheNextHop) {
   for (Talk& talk : talks_) {
