@@ -144,7 +144,7 @@ void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant
       (h.message == Message::kEchoReply && from_client)) {
     return first_packet(std::move(packet), now);
   }
-  if (!still_allowed(flow, *tables_, names_.names(), now)) {
+  if (!still_allowed(flow, flows_.stand_in(flow), *tables_, names_.names(), now)) {
     cut(flow);
     return drop(std::move(packet).release(), Drop::kRevoked, now);
   }
@@ -174,8 +174,9 @@ void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant
 // --- flow table: miss --------------------------------------------------------------------------
 
 void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
-  Flow& opened = flows_.draft();
-  const auto denied = classify(packet, *tables_, names_.names(), now, opened);
+  Opening& opening = flows_.draft();
+  const auto denied = classify(packet, *tables_, names_.names(), now, opening);
+  const Flow& opened = opening.flow;
   Packet raw = std::move(packet).release();
   raw.meta().stages |= stage_bit(Stage::kClassify);
   if (denied) return refused(std::move(raw), denied->reason, denied->would_allow, now);
@@ -189,7 +190,7 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
   // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
   if ((opened.flags & kServerIsHost) != 0 && !transport_sum_right(raw))
     return drop(std::move(raw), Drop::kBadTransportChecksum, now);
-  const auto flow = place(opened, now);
+  const auto flow = place(opening, now);
   if (!flow) return drop(std::move(raw), flow.error(), now);
   ++counters_.flows_made;
   forward(std::move(raw), **flow, Direction::kFromClient, now);
@@ -197,24 +198,25 @@ void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
 
 // A place in the flow table, a credit if the rule terminates, a port if the flow leaves mapped; or
 // nothing of it.
-std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
+std::expected<Flow*, Drop> Pipeline::place(Opening& opening, Instant now) noexcept {
+  Flow& opened = opening.flow;
   Flow* gives_way = nullptr;
   if (flows_.full()) {
-    const auto found = flows_.gives_way(opened.client_device, silent_for(*tables_, now));
+    const auto found = flows_.gives_way(opened.at_client.device(), silent_for(*tables_, now));
     if (!found) return std::unexpected(found.error());
     gives_way = *found;
   }
   const wire::Rule* rule = tables_->classifier().rule(opened.rule);
   if (rule->kind() == wire::RuleKind::Terminate &&
-      !credits_.grant(opened.rule, rule->inflight(),
-                      wire::connection_id(opened.client, opened.client_port, opened.target_port()),
-                      now)) {
+      !credits_.grant(
+          opened.rule, rule->inflight(),
+          wire::connection_id(opened.client, opened.at_client.port, opened.target_port()), now)) {
     return std::unexpected(Drop::kAdmissionFull);
   }
   if (opened.mapped()) {
     const auto port = mappings_.take(opened);
     if (!port) {
-      events_.add(Event::no_port(port.error(), opened.client_device, opened.client, now));
+      events_.add(Event::no_port(port.error(), opened.at_client.device(), opened.client, now));
       return std::unexpected(port.error());
     }
     opened.stand_in_port = *port;
@@ -223,7 +225,7 @@ std::expected<Flow*, Drop> Pipeline::place(Flow& opened, Instant now) noexcept {
     flows_.erase(*gives_way);
     ++counters_.flows_displaced;
   }
-  if (Flow* flow = flows_.insert(opened)) return flow;
+  if (Flow* flow = flows_.insert(opening)) return flow;
   if (opened.mapped()) mappings_.release(opened);
   return std::unexpected(Drop::kFlowTableFull);
 }
@@ -236,8 +238,10 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
   const bool to_stack = (flow.flags & (from_client ? kServerIsHost : kClientIsHost)) != 0;
   meta.stages |= stage_bit(Stage::kFlow);
   ++flow.packets[static_cast<std::size_t>(direction)];
-  const SegmentSlot segment = from_client ? flow.server_segment : flow.client_segment;
+  const FlowEnd to = flow.to(direction);
+  const SegmentSlot segment = to.segment();
   const SegmentInfo* out = tables_->segment(segment);
+  const IpAddress& stood = flows_.stand_in(flow);
 
   // Before anything of it is changed: its sender may be told.
   if (!to_stack) {
@@ -253,11 +257,11 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
     return drop(std::move(packet), Drop::kBadTransportChecksum, now);
   }
   if ((meta.headers.tcp_flags & kTcpSyn) != 0) [[unlikely]]
-    clamp_mss(packet, std::min(mtu_of(flow.client_segment), mtu_of(flow.server_segment)));
-  names_.look(packet, flow, direction, *tables_, now);
+    clamp_mss(packet, std::min(mtu_of(flow.at_client.segment()), mtu_of(flow.at_server.segment())));
+  names_.look(packet, flow, flow.target(stood), direction, *tables_, now);
   if (flow.rewritten()) {
     meta.stages |= stage_bit(Stage::kRewrite);
-    rewrite(packet, flow, direction);
+    rewrite(packet, flow, stood, direction);
   }
   if (to_stack) {
     return to_host(
@@ -266,8 +270,7 @@ void Pipeline::forward(Packet&& packet, Flow& flow, Direction direction, Instant
   }
   if (meta.origin == Origin::kWire) decrement_ttl(packet);
   leave(EnforcePolicy::by_flow(std::move(packet), flow, {Exit::Kind::kPort, kNoPort, segment}),
-        *out, from_client ? flow.server_device : flow.client_device,
-        from_client ? flow.target() : flow.client, now);
+        *out, to.device(), from_client ? flow.target(stood) : flow.client, now);
 }
 
 std::uint16_t Pipeline::mtu_of(SegmentSlot slot) const noexcept {
@@ -305,11 +308,14 @@ void Pipeline::to_host(Allowed&& allowed, Instant now) noexcept {
 void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   const auto found = related_flow(packet, flows_, *tables_);
   Packet raw = std::move(packet).release();
-  if (!found || !still_allowed(*found->flow, *tables_, names_.names(), now)) {
+  if (!found ||
+      !still_allowed(*found->flow, flows_.stand_in(*found->flow), *tables_, names_.names(), now)) {
     return drop(std::move(raw), Drop::kIcmpUnrelated, now);
   }
   const Flow& flow = *found->flow;
-  const SegmentSlot segment = found->to_client ? flow.client_segment : flow.server_segment;
+  const IpAddress& stood = flows_.stand_in(flow);
+  const FlowEnd to = found->to_client ? flow.at_client : flow.at_server;
+  const SegmentSlot segment = to.segment();
   if (found->to_host()) {
     if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
     if (!police_.pass(PuntClass::kIcmpError, raw.meta(), now)) {
@@ -317,7 +323,7 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
     }
     if (found->translate) {
       raw.meta().stages |= stage_bit(Stage::kRewrite);
-      rewrite_error(raw, flow, found->quoted_went());
+      rewrite_error(raw, flow, stood, found->quoted_went());
     }
     return to_host(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                              {Exit::Kind::kHostStack, kNoPort, segment}),
@@ -334,12 +340,11 @@ void Pipeline::icmp_error(BoundPacket&& packet, Instant now) noexcept {
   if (found->translate) {
     if (!transport_sum_right(raw)) return drop(std::move(raw), Drop::kBadTransportChecksum, now);
     raw.meta().stages |= stage_bit(Stage::kRewrite);
-    rewrite_error(raw, flow, found->quoted_went());
+    rewrite_error(raw, flow, stood, found->quoted_went());
   }
   leave(EnforcePolicy::by_builtin(std::move(raw), Builtin::kIcmpRelated,
                                   {Exit::Kind::kPort, kNoPort, segment}),
-        *out, found->to_client ? flow.client_device : flow.server_device,
-        found->to_client ? flow.client : flow.target(), now);
+        *out, to.device(), found->to_client ? flow.client : flow.target(stood), now);
 }
 
 }  // namespace sallyport::dataplane

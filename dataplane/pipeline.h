@@ -135,7 +135,7 @@ class alignas(kCacheLine) Pipeline {
   void datagram(Packet&& whole, bool came_over, Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
-  std::expected<Flow*, Drop> place(Flow& opened, Instant now) noexcept;
+  std::expected<Flow*, Drop> place(Opening& opening, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;
@@ -168,14 +168,16 @@ class alignas(kCacheLine) Pipeline {
   Neighbours neighbours_;
   Dhcp dhcp_;
   Credits credits_{counters_};
-  OpenFlow open_flow_{flows_, neighbours_.table(), exits_, volumes_};
+  OpenFlow open_flow_{flows_, names_.names(), neighbours_.table(), exits_, volumes_};
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;
   Strangers strangers_;
-  Instant housekept_;           // when housekeeping() was last called
-  std::size_t recheck_ = 0;     // places still to be held against new tables
-  std::size_t recheck_at_ = 0;  // the next of them, round the table
+  Instant housekept_;             // when housekeeping() was last called
+  std::uint32_t serial_ = 0;      // of the last tables
+  std::size_t recheck_ = 0;       // places still to be held against new tables
+  std::size_t recheck_at_ = 0;    // the next of them, round the table
+  std::size_t recheck_owed_ = 0;  // of them, at the next call whatever the time
   Fragments fragments_;
 };
 

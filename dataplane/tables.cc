@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "dataplane/names/dynamic_names.h"
 #include "dataplane/stages/ethernet.h"
@@ -36,9 +37,14 @@ std::unique_ptr<SegmentInfo> gather(const wire::Segment& from, const wire::Snaps
   return out;
 }
 
-DeviceLink link_of(const wire::Device& device, const SegmentInfo& segment) {
+DeviceLink link_of(DeviceSlot slot, const wire::Device& device, const SegmentInfo& segment) {
   return {mac_word(device.mac()) << 16 | device.port(), mac_word(segment.mac) << 16 | device.vlan(),
-          segment.slot, segment.mtu};
+          segment.slot, segment.mtu, home_of(slot, segment.slot)};
+}
+
+std::uint32_t next_serial() {
+  static std::atomic<std::uint32_t> built = 0;
+  return ++built;
 }
 
 }  // namespace
@@ -58,8 +64,15 @@ bool SegmentInfo::on_link(const IpAddress& address) const noexcept {
 }
 
 std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
-                                            std::shared_ptr<const void> keep_alive) {
-  std::unique_ptr<Tables> out(new Tables(snapshot, std::move(keep_alive)));
+                                            std::shared_ptr<const void> keep_alive,
+                                            const Tables* before) {
+  std::unique_ptr<Tables> out(new Tables(snapshot, std::move(keep_alive), next_serial()));
+  for (const wire::Rule& rule : snapshot.rules()) {
+    const auto slot = static_cast<RuleSlot>(out->changed_.size());
+    const bool as_before = rule.valid() != 0 && before != nullptr &&
+                           before->classifier().still_means(slot, rule.meaning());
+    out->changed_.push_back(as_before ? before->changed_[slot] : out->serial_);
+  }
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
     out->segments_[segment->slot()] = gather(*segment, snapshot);
@@ -67,7 +80,8 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
   for (const wire::Device& device : snapshot.devices()) {
     const SegmentInfo* segment = device.valid() == 0 ? nullptr : out->segment(device.segment());
     const auto slot = static_cast<DeviceSlot>(out->device_links_.size());
-    out->device_links_.push_back(segment == nullptr ? DeviceLink{} : link_of(device, *segment));
+    out->device_links_.push_back(segment == nullptr ? DeviceLink{}
+                                                    : link_of(slot, device, *segment));
     if (segment != nullptr && !same_mac(device.mac(), segment->mac) &&
         !same_mac(device.mac(), kFixedMac))
       out->likely_senders_.put(hash_of_mac(mac_word(device.mac())), slot);

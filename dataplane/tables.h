@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dataplane/enrolled_filter.h"
+#include "dataplane/flow/flow.h"
 #include "dataplane/headers.h"
 #include "policy/base/hash.h"
 #include "policy/base/likely_numbers.h"
@@ -64,6 +65,7 @@ struct DeviceLink {
   std::uint64_t gateway = 0;  // its segment's MAC and its VLAN
   SegmentSlot segment = kNoSegment;
   std::uint16_t mtu = 0;
+  std::uint32_t home = home_of(kNoDevice, kNoSegment);  // as a flow's end has it
 
   PortSlot port() const noexcept { return static_cast<PortSlot>(own); }
   std::uint16_t vlan() const noexcept { return static_cast<std::uint16_t>(gateway); }
@@ -72,12 +74,29 @@ struct DeviceLink {
 class Tables {
  public:
   // `snapshot` was verified; `keep_alive` owns its bytes. Cannot fail on a verified snapshot.
+  // `before` are those in force until these are; without them every rule counts as changed.
   static std::unique_ptr<const Tables> build(const wire::SnapshotView& snapshot,
-                                             std::shared_ptr<const void> keep_alive);
+                                             std::shared_ptr<const void> keep_alive,
+                                             const Tables* before = nullptr);
+  // The same again, to come into force once more after others did.
+  std::unique_ptr<const Tables> again(const Tables* before) const {
+    return build(view_, keep_alive_, before);
+  }
 
   std::uint64_t revision() const noexcept { return revision_; }
-  // What flows keep of it: its lower half.
-  std::uint32_t revision_mark() const noexcept { return static_cast<std::uint32_t>(revision()); }
+  // Counts all tables that this process built, from 1: who has the greater one was built later, and
+  // only later ones ever come into force (Pipeline::set_tables).
+  std::uint32_t serial() const noexcept { return serial_; }
+  // What flows keep of it: its lower half. The sweep sees to it that none is behind by as much as
+  // kMostBehind (housekeeping.cc).
+  static constexpr std::uint32_t kMostBehind = 1U << 16;
+  std::uint16_t mark() const noexcept { return static_cast<std::uint16_t>(serial_); }
+  // Does a rule mean what it meant when a flow was held good that was marked so? Of a rule that
+  // these tables know.
+  bool still_means(RuleSlot rule, std::uint16_t mark) const noexcept {
+    const std::uint32_t then = serial_ - static_cast<std::uint16_t>(this->mark() - mark);
+    return rule < changed_.size() && changed_[rule] <= then;
+  }
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
   const EnrolledFilter& enrolled() const noexcept { return enrolled_; }
@@ -125,10 +144,12 @@ class Tables {
   static std::uint64_t hash_of_mac(std::uint64_t mac) noexcept {
     return fold(mac ^ 0x9e3779b97f4a7c15U, 0xff51afd7ed558ccdU);
   }
-  Tables(const wire::SnapshotView& view, std::shared_ptr<const void> keep_alive)
+  Tables(const wire::SnapshotView& view, std::shared_ptr<const void> keep_alive,
+         std::uint32_t serial)
       : keep_alive_(std::move(keep_alive)),
         view_(view),
         revision_(view.revision()),
+        serial_(serial),
         likely_places_(view),
         likely_senders_(view.devices().size()),
         classifier_(view, &likely_places_),
@@ -137,6 +158,8 @@ class Tables {
   std::shared_ptr<const void> keep_alive_;
   wire::SnapshotView view_;
   std::uint64_t revision_;
+  std::uint32_t serial_;
+  std::vector<std::uint32_t> changed_;  // by rule: since which serial it means what it means
   decide::LikelyPlaces likely_places_;
   LikelyNumbers likely_senders_;   // slots, by MAC
   decide::Classifier classifier_;  // by them

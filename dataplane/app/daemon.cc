@@ -164,7 +164,7 @@ Result<void> Daemon::apply(const wire::Apply& request, std::vector<os::UniqueFd>
       // A repeated prepare still goes back to the last committed one.
       if (!prepared_) before_ = in_force_;
       prepared_ = true;
-      swap(Tables::build(view, bytes));
+      swap(Tables::build(view, bytes, in_force_.get()));
       return {};
     }
     case wire::Phase::Commit:
@@ -177,7 +177,11 @@ Result<void> Daemon::apply(const wire::Apply& request, std::vector<os::UniqueFd>
     case wire::Phase::Abort:
       if (!prepared_) return {};
       prepared_ = false;
-      swap(std::exchange(before_, nullptr));
+      // What was in force once never is again (Tables::serial).
+      if (const auto back = std::exchange(before_, nullptr))
+        swap(back->again(in_force_.get()));
+      else
+        swap(nullptr);
       return {};
   }
   return fail(ErrorKind::kInvalid, "phase", "unknown phase");

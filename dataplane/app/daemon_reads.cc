@@ -27,11 +27,12 @@ Result<std::string> table(std::string_view name, const QueryContext& context,
   return Json{{name, std::move(rows)}}.dump();
 }
 
-std::vector<Flow> copy_flows(Workers& workers) {
-  std::vector<Flow> rows;
+std::vector<Opening> copy_flows(Workers& workers) {
+  std::vector<Opening> rows;
   workers.on_each([&](Worker&, Pipeline& p) {
     rows.reserve(rows.size() + p.flows().size());
-    std::ranges::copy_if(p.flows().places(), std::back_inserter(rows), &Flow::live);
+    for (const Flow& flow : p.flows().places())
+      if (flow.live()) rows.push_back({flow, p.flows().stand_in(flow)});
   });
   return rows;
 }

@@ -36,7 +36,7 @@ TcpSegment segment_of(const explain::Question& q, const TcpTrack& tcp, Direction
 // A copy of the flow that the packet belongs to, and what the packet would meet there. Nothing is
 // changed. Between bursts.
 struct Found {
-  Flow flow;
+  Opening copy;
   Direction direction = Direction::kFromClient;
   std::optional<Drop> refused;
   bool reopens = false;
@@ -44,14 +44,15 @@ struct Found {
 std::optional<Found> find_flow(const explain::Question& question, Pipeline& p, Instant now) {
   const FlowMatch match = p.flows().find(key_of(question.tuple));
   if (!match) return std::nullopt;
-  Found out{*match.flow, match.direction, {}, false};
+  Found out{{*match.flow, p.flows().stand_in(*match.flow)}, match.direction, {}, false};
   Flow looked_at = *match.flow;
   const bool echo =
       looked_at.protocol == IpProtocol::kIcmp || looked_at.protocol == IpProtocol::kIcmp6;
   const bool from_client = out.direction == Direction::kFromClient;
   // The question is an echo request: the server's would start a flow of its own.
   if (echo && !from_client) return std::nullopt;
-  if (p.tables() == nullptr || !still_allowed(looked_at, *p.tables(), p.names(), now)) {
+  if (p.tables() == nullptr ||
+      !still_allowed(looked_at, out.copy.stand_in, *p.tables(), p.names(), now)) {
     out.refused = Drop::kRevoked;
   } else if (looked_at.protocol == IpProtocol::kTcp) {
     const TcpVerdict verdict = tcp_advance(
@@ -63,7 +64,7 @@ std::optional<Found> find_flow(const explain::Question& question, Pipeline& p, I
 }
 
 explain::OpenFlow told(const Found& found, const QueryContext& context) {
-  const Flow& f = found.flow;
+  const Flow& f = found.copy.flow;
   explain::OpenFlow out;
   out.from_client = found.direction == Direction::kFromClient;
   out.state = "open";
@@ -74,19 +75,17 @@ explain::OpenFlow told(const Found& found, const QueryContext& context) {
                            f.tcp.end[side ^ 1]);
   }
   out.rule = f.rule;
-  // A flow keeps the lower half, and none is older than the revision in force.
-  const std::uint64_t now = context.tables->revision();
-  out.revision = now - (static_cast<std::uint32_t>(now) - f.revision);
+  out.revision = context.tables->revision();  // by find_flow() just now
   out.refused = found.refused;
   out.reopens = found.reopens;
   if (f.rewritten()) {
-    const Rewriting r = rewriting(f, found.direction);
+    const Rewriting r = rewriting(f, found.copy.stand_in, found.direction);
     out.rewrite = fmt::format("{} becomes {}", r.source ? "source" : "destination",
                               explain::endpoint_text(r.address, r.port));
   }
   const bool to_host = (f.flags & (out.from_client ? kServerIsHost : kClientIsHost)) != 0;
-  out.egress = (to_host ? "host stack of " : "") +
-               segment_name(out.from_client ? f.server_segment : f.client_segment, context);
+  out.egress =
+      (to_host ? "host stack of " : "") + segment_name(f.to(found.direction).segment(), context);
   return out;
 }
 
@@ -147,7 +146,7 @@ Json explained(explain::Question question, const QueryContext& context, const On
     if (std::ranges::find(looked.names, name->destination_class()) != looked.names.end())
       question.names.push_back(name->name()->str());
   Json answer = Json::parse(explain::to_json(explain::explain(view, question, &looked.live)));
-  answer["flow"] = looked.found ? flow_row(looked.found->flow, context) : Json();
+  answer["flow"] = looked.found ? flow_row(looked.found->copy, context) : Json();
   return answer;
 }
 

@@ -129,24 +129,25 @@ std::string volumes_json(const Counters& counters, std::span<const SegmentVolume
       .dump();
 }
 
-Json flow_row(const Flow& f, const QueryContext& context) {
+Json flow_row(const Opening& copy, const QueryContext& context) {
+  const Flow& f = copy.flow;
   const bool tcp = f.protocol == IpProtocol::kTcp;
   return {{"protocol", to_string(f.protocol)},
           {"client", f.client.to_string()},
-          {"client_port", f.client_port},
+          {"client_port", f.at_client.port},
           {"server", f.server.to_string()},
-          {"server_port", f.server_port},
-          {"target", f.target().to_string()},
+          {"server_port", f.at_server.port},
+          {"target", f.target(copy.stand_in).to_string()},
           {"target_port", f.target_port()},
-          {"leaves_as", f.mapped() ? f.stand_in.to_string() : std::string()},
-          {"leaves_as_port", f.mapped() ? f.stand_in_port : 0},
+          {"leaves_as", f.mapped() ? copy.stand_in.to_string() : std::string()},
+          {"leaves_as_port", f.mapped() ? f.caller_port() : 0},
           {"rule", rule_name(f.rule, context)},
           {"state", tcp ? std::string(kTcpStateNames[static_cast<std::size_t>(f.tcp.state)])
                         : std::string("open")},
-          {"client_segment", segment_name(f.client_segment, context)},
-          {"server_segment", segment_name(f.server_segment, context)},
-          {"client_device", device_name(f.client_device, context)},
-          {"server_device", device_name(f.server_device, context)},
+          {"client_segment", segment_name(f.at_client.segment(), context)},
+          {"server_segment", segment_name(f.at_server.segment(), context)},
+          {"client_device", device_name(f.at_client.device(), context)},
+          {"server_device", device_name(f.at_server.device(), context)},
           {"packets_from_client", f.packets[0]},
           {"packets_from_server", f.packets[1]},
           {"ends_in_s", (f.deadline.instant() - context.now).count() / 1'000'000'000}};

@@ -37,7 +37,8 @@ inline constexpr std::size_t kMaxRuleRows = 4096;
 std::string volumes_json(const Counters& counters, std::span<const SegmentVolume> segments,
                          std::span<const Volume> rules, std::uint32_t flows,
                          const QueryContext& context);
-nlohmann::json flow_row(const Flow& flow, const QueryContext& context);
+// A flow as it is copied; as insert() got it.
+nlohmann::json flow_row(const Opening& copy, const QueryContext& context);
 nlohmann::json drop_row(const DropRecord& drop, const QueryContext& context);
 struct NeighbourRow {
   SegmentSlot segment;

@@ -1,6 +1,9 @@
-// One flow: both directions, the rule that allowed it, what is rewritten, and when it ends. Two
-// cache lines. Slots (rule, devices, segments) are stable across revisions (design note 0001), so a
-// flow needs no pointer into a snapshot.
+// One flow: both directions, the rule that allowed it, what is rewritten, and when it ends. 96
+// bytes, on two cache lines. Slots (rule, devices, segments) are stable across revisions (design
+// note 0001), so a flow needs no pointer into a snapshot.
+//
+// The address that stands in for one of its ends, if one does, is one of few and in a table of its
+// own (flow/stand_ins.h); who asks for what it decides brings it along.
 #pragma once
 
 #include <smmintrin.h>
@@ -72,100 +75,150 @@ enum FlowFlag : std::uint8_t {
 enum class FlowStanding : std::uint8_t { kSpent, kHalfOpen, kOpen };
 inline constexpr std::size_t kFlowStandings = 3;
 
-struct alignas(64) Flow {
-  IpAddress client;    // as it calls itself
-  IpAddress server;    // as the client dialled it
-  IpAddress stand_in;  // kMapped: for the client, as the server knows it; else for the server
+// Where an end of a flow lives, in one word to compare: its device and segment, all ones for none.
+inline constexpr int kHomeDeviceBits = 20;
+constexpr std::uint32_t home_of(DeviceSlot device, SegmentSlot segment) noexcept {
+  constexpr std::uint32_t kNone = (1U << kHomeDeviceBits) - 1;
+  return (device & kNone) | std::uint32_t{segment} << kHomeDeviceBits;
+}
+// By their signs none is none.
+constexpr DeviceSlot device_of(std::uint32_t home) noexcept {
+  constexpr int kAbove = 32 - kHomeDeviceBits;
+  return static_cast<DeviceSlot>(static_cast<std::int32_t>(home << kAbove) >> kAbove);
+}
+constexpr SegmentSlot segment_of(std::uint32_t home) noexcept {
+  return static_cast<SegmentSlot>(static_cast<std::int32_t>(home) >> kHomeDeviceBits);
+}
+static_assert(device_of(home_of(kNoDevice, 7)) == kNoDevice && segment_of(home_of(7, 9)) == 9 &&
+              segment_of(home_of(7, kNoSegment)) == kNoSegment && device_of(home_of(7, 9)) == 7);
+
+struct FlowEnd {
+  std::uint16_t home_halves[2] = {0xffff, 0xffff};  // two of them need no padding
+  std::uint16_t port = 0;
+
+  std::uint32_t home() const {
+    std::uint32_t out;
+    std::memcpy(&out, home_halves, sizeof out);
+    return out;
+  }
+  DeviceSlot device() const { return device_of(home()); }
+  SegmentSlot segment() const { return segment_of(home()); }
+  void live(DeviceSlot device, SegmentSlot segment) {
+    const std::uint32_t home = home_of(device, segment);
+    std::memcpy(home_halves, &home, sizeof home);
+  }
+};
+static_assert(sizeof(FlowEnd) == 6);
+
+struct alignas(32) Flow {
+  static constexpr unsigned kPlaceBits = 24, kRuleBits = 20, kStandInBits = 12;
+  static constexpr std::uint32_t kRuleMask = (1U << kRuleBits) - 1;
+
+  IpAddress client;  // as it calls itself
+  IpAddress server;  // as the client dialled it
   // Two ends of one form, and a third port at the same distance.
-  DeviceSlot client_device = kNoDevice;
-  SegmentSlot client_segment = kNoSegment;
-  std::uint16_t client_port = 0;
-  DeviceSlot server_device = kNoDevice;
-  SegmentSlot server_segment = kNoSegment;
-  std::uint16_t server_port = 0;
-  RuleSlot rule = 0;
+  FlowEnd at_client, at_server;
+  std::uint16_t checked = 0;  // under which tables it was last held good (Tables::mark())
   IpProtocol protocol = IpProtocol::kTcp;
   std::uint8_t flags = 0;
-  std::uint16_t stand_in_port = 0;
-  std::uint64_t meaning = 0;   // of the rule when it allowed this flow
-  std::uint32_t revision = 0;  // under which that was last checked: its lower half
-  FlowTime deadline;
+  std::uint64_t stand_in_port : 16 = 0;
   // Written by FlowTable alone: its ageing list.
-  std::uint32_t next = 0;
-  std::uint32_t previous = 0;
+  std::uint64_t next : kPlaceBits = 0;
+  std::uint64_t previous : kPlaceBits = 0;
+  std::uint32_t rule : kRuleBits = 0;
+  // Whose address stands in: for the client, as the server knows it, if kMapped; else for the
+  // server. 0: nobody's. Written by FlowTable alone.
+  std::uint32_t stand_in : kStandInBits = 0;
+  FlowTime deadline;
   std::uint32_t packets[2] = {0, 0};  // by Direction, modulo 2^32
   TcpTrack tcp;
 
+  // Below, `stood` is the address that `stand_in` names, all zero if it is nobody's.
+
   bool mapped() const { return (flags & kMapped) != 0; }
+  // Does it leave otherwise than it came?
+  bool rewritten() const { return stand_in != 0; }
   // Who really answers; differs from server only if the rule terminates.
-  const IpAddress& target() const { return mapped() ? server : stand_in; }
+  const IpAddress& target(const IpAddress& stood) const {
+    return mapped() || stood == IpAddress() ? server : stood;
+  }
   std::uint16_t target_port() const {
     // An echo has one identifier for both ends.
-    return mapped() && protocol != IpProtocol::kIcmp ? server_port : stand_in_port;
+    return mapped() && protocol != IpProtocol::kIcmp ? at_server.port : port(kStandIn);
   }
   // The client as its packets leave.
-  const IpAddress& caller() const { return mapped() ? stand_in : client; }
-  std::uint16_t caller_port() const { return mapped() ? stand_in_port : client_port; }
-  FlowKey client_key() const { return {client, server, client_port, server_port, protocol}; }
-  FlowKey server_key() const {
-    return {target(), caller(), target_port(), caller_port(), protocol};
+  const IpAddress& caller(const IpAddress& stood) const { return mapped() ? stood : client; }
+  std::uint16_t caller_port() const { return mapped() ? port(kStandIn) : at_client.port; }
+  FlowKey client_key() const { return {client, server, at_client.port, at_server.port, protocol}; }
+  FlowKey server_key(const IpAddress& stood) const {
+    return {target(stood), caller(stood), target_port(), caller_port(), protocol};
   }
-  // Is this the key of its packets in that direction?
+  // Is this the key of its packets in that direction? First, if it is not rewritten.
   bool is(const FlowKey& key, Direction direction) const {
-    // As client_key() and server_key() say, but without a branch on what no predictor knows.
+    const auto back = static_cast<std::size_t>(direction);
+    return same(key, address(back), address(1 - back), port(back), port(1 - back));
+  }
+  // As client_key() and server_key() say, but without a branch on what no predictor knows.
+  bool is(const FlowKey& key, Direction direction, const IpAddress& stood) const {
     const auto back = static_cast<std::size_t>(direction);
     const std::size_t outside = back & static_cast<std::size_t>(mapped());
-    const std::size_t source = 2 * back - outside, destination = 1 - back + 2 * outside;
+    const std::size_t inside = back ^ outside;
     const std::size_t echo = outside & static_cast<std::size_t>(protocol == IpProtocol::kIcmp);
-    const auto word = [](const void* at) {
-      return _mm_loadu_si128(static_cast<const __m128i*>(at));
-    };
-    const __m128i addresses =
-        _mm_or_si128(_mm_xor_si128(word(address(source)), word(&key.source)),
-                     _mm_xor_si128(word(address(destination)), word(&key.destination)));
-    const unsigned other = (port(source + echo) ^ key.source_port) |
-                           (port(destination) ^ key.destination_port) |
-                           (static_cast<unsigned>(protocol) ^ static_cast<unsigned>(key.protocol));
-    return other == 0 && _mm_testz_si128(addresses, addresses) != 0;
+    const void* const known = &stood;
+    return same(key, inside != 0 ? known : address(back), outside != 0 ? known : address(1 - back),
+                port(2 * back - outside + echo), port(1 - back + 2 * outside));
   }
   // What its packets in that direction come from, or go to.
-  struct End {
-    DeviceSlot device;
-    SegmentSlot segment;
-    std::uint16_t port;
-  };
-  End from(Direction direction) const { return end(static_cast<std::size_t>(direction)); }
-  End to(Direction direction) const { return end(1 - static_cast<std::size_t>(direction)); }
+  FlowEnd from(Direction direction) const { return end(static_cast<std::size_t>(direction)); }
+  FlowEnd to(Direction direction) const { return end(1 - static_cast<std::size_t>(direction)); }
   bool live() const { return (flags & kLive) != 0; }
   FlowStanding standing() const { return static_cast<FlowStanding>((flags & kStanding) >> 3); }
   void stand(FlowStanding as) {
     flags = static_cast<std::uint8_t>((flags & ~kStanding) | static_cast<unsigned>(as) << 3);
   }
-  // Does it leave otherwise than it came?
-  bool rewritten() const { return mapped() || stand_in != server || stand_in_port != server_port; }
 
  private:
-  // Of the client (0), the server (1) or the stand-in (2): their addresses lie one after the other,
-  // as do the ends that their ports close.
+  static constexpr std::size_t kStandIn = 2;
   const char* bytes(std::size_t at) const { return reinterpret_cast<const char*>(this) + at; }
+  bool same(const FlowKey& key, const void* source, const void* destination, unsigned source_port,
+            unsigned destination_port) const {
+    const auto word = [](const void* at) {
+      return _mm_loadu_si128(static_cast<const __m128i*>(at));
+    };
+    const __m128i addresses =
+        _mm_or_si128(_mm_xor_si128(word(source), word(&key.source)),
+                     _mm_xor_si128(word(destination), word(&key.destination)));
+    const unsigned other = (source_port ^ key.source_port) |
+                           (destination_port ^ key.destination_port) |
+                           (static_cast<unsigned>(protocol) ^ static_cast<unsigned>(key.protocol));
+    return other == 0 && _mm_testz_si128(addresses, addresses) != 0;
+  }
+  // Of the client (0) or the server (1): they lie one after the other, as do the ends.
   const void* address(std::size_t which) const { return bytes(which * sizeof(IpAddress)); }
-  unsigned port(std::size_t which) const {
-    std::uint16_t out;
-    std::memcpy(&out, bytes(sizeof(IpAddress) * 3 + which * sizeof(End) + 6), sizeof out);
+  FlowEnd end(std::size_t which) const {
+    FlowEnd out;
+    std::memcpy(&out, bytes(2 * sizeof(IpAddress) + which * sizeof out), sizeof out);
     return out;
   }
-  End end(std::size_t which) const {
-    End out;
-    std::memcpy(&out, bytes(sizeof(IpAddress) * 3 + which * sizeof out), sizeof out);
+  // And the stand-in's (2).
+  std::uint16_t port(std::size_t which) const {
+    std::uint16_t out;
+    std::memcpy(&out,
+                bytes(2 * sizeof(IpAddress) + which * sizeof(FlowEnd) + offsetof(FlowEnd, port)),
+                sizeof out);
     return out;
   }
 };
-static_assert(sizeof(Flow) == 128 && std::is_trivially_copyable_v<Flow>);
+static_assert(sizeof(Flow) == 96 && std::is_trivially_copyable_v<Flow>);
 static_assert(offsetof(Flow, client) == 0 && offsetof(Flow, server) == 16 &&
-              offsetof(Flow, stand_in) == 32 && sizeof(Flow::End) == 8);
-static_assert(offsetof(Flow, client_device) == 48 && offsetof(Flow, client_segment) == 52 &&
-              offsetof(Flow, client_port) == 54 && offsetof(Flow, server_device) == 56 &&
-              offsetof(Flow, server_segment) == 60 && offsetof(Flow, server_port) == 62 &&
-              offsetof(Flow, stand_in_port) == 70);
+              offsetof(Flow, at_client) == 32 && offsetof(Flow, at_server) == 38 &&
+              offsetof(Flow, flags) == 47);  // before the stand-in's port, 12 behind the client's
+
+// A flow that is about to be, with the address that stands in, if one does; else all zero.
+struct Opening {
+  Flow flow;
+  IpAddress stand_in;
+  FlowKey server_key() const { return flow.server_key(stand_in); }
+};
 
 }  // namespace sallyport::dataplane

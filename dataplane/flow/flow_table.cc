@@ -16,14 +16,14 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
       secret_{secret[0], secret[1], secret[0] ^ 0x9e3779b97f4a7c15U},
       mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
-  SALLYPORT_CHECK(capacity > 0 && capacity < (1U << 30));
+  SALLYPORT_CHECK(capacity > 0 && capacity <= kMostFlows);
   // Two keys per flow, four fifths of the ways at most; and so many that a full bucket's keys have
   // several others to move to.
   const std::size_t wanted = (std::size_t{capacity} * 2 * 5 / 4 + kWays - 1) / kWays;
   buckets_.resize(std::bit_ceil(std::max<std::size_t>(wanted, kLeastBuckets)));
   mask_ = buckets_.size() - 1;
   for (std::uint32_t place = capacity; place > 0; --place) {
-    flows_[place].next = free_;
+    flows_[place].next = free_ & kPlace;
     free_ = place;
   }
 }
@@ -35,7 +35,7 @@ FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
       const std::uint32_t reference = candidates.references.data()[std::countr_zero(found)];
       Flow& flow = flows_.data()[referred(reference)];
       const auto direction = static_cast<Direction>(reference & 1);
-      if (flow.is(key, direction)) return {&flow, direction};
+      if (is(flow, key, direction)) return {&flow, direction};
     }
   }
   return {};
@@ -96,27 +96,32 @@ void FlowTable::index_erase(std::uint64_t hash, std::uint32_t reference) noexcep
   SALLYPORT_CHECK(false && "an indexed flow is not in the index");
 }
 
-Flow* FlowTable::insert(const Flow& flow) noexcept {
+Flow* FlowTable::insert(const Opening& opening) noexcept {
   if (free_ == 0) return nullptr;
-  const FlowKey client_key = flow.client_key(), server_key = flow.server_key();
+  const Flow& flow = opening.flow;
+  const FlowKey client_key = flow.client_key(), server_key = opening.server_key();
   const std::uint64_t server = prepare(server_key), client = hash(client_key);
   // A flow whose two keys are one could not be told apart by direction.
   if (client_key == server_key || taken(client_key, client) || taken(server_key, server))
     return nullptr;
+  const auto stand_in = stand_ins_.hold(opening.stand_in);
+  if (!stand_in) return nullptr;
   const std::uint32_t place = free_;
-  if (!index_insert(client, place << 1)) return nullptr;
-  if (!index_insert(server, place << 1 | 1)) {
-    index_erase(client, place << 1);
+  const bool first = index_insert(client, place << 1);
+  if (!first || !index_insert(server, place << 1 | 1)) {
+    if (first) index_erase(client, place << 1);
+    stand_ins_.release(*stand_in);
     return nullptr;
   }
   Flow& entered = flows_.data()[place];
   free_ = entered.next;
   ask_for(free_);
   entered = flow;
+  entered.stand_in = *stand_in & (StandIns::kPlaces - 1);
   entered.flags |= kLive;
   ++size_;
   ++insertions_;
-  ++held_[row_of(flow.client_device)];
+  ++held_[row_of(flow.at_client.device())];
   link(place);
   eviction_.enter(flows_, place);
   return &entered;
@@ -127,15 +132,16 @@ void FlowTable::erase(Flow& flow) noexcept {
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
   const Foreseen keys = foreseen_.place == place
                             ? std::exchange(foreseen_, {})
-                            : Foreseen{place, hash(flow.client_key()), hash(flow.server_key())};
+                            : Foreseen{place, hash(flow.client_key()), hash(server_key(flow))};
   index_erase(keys.client, place << 1);
   index_erase(keys.server, place << 1 | 1);
   unlink(place);
   eviction_.leave(flows_, place);
   if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
-  --held_[row_of(flow.client_device)];
+  --held_[row_of(flow.at_client.device())];
+  stand_ins_.release(static_cast<std::uint16_t>(flow.stand_in));
   flow.flags = 0;
-  flow.next = free_;
+  flow.next = free_ & kPlace;
   free_ = place;
   --size_;
 }
@@ -143,10 +149,10 @@ void FlowTable::erase(Flow& flow) noexcept {
 void FlowTable::foresee(std::uint32_t place) noexcept {
   if (place == 0) return;
   const Flow& flow = flows_.data()[place];
-  foreseen_ = {place, prepare(flow.client_key()), prepare(flow.server_key())};
+  foreseen_ = {place, prepare(flow.client_key()), prepare(server_key(flow))};
   // Its neighbours in the wheel, of which unlink() writes the second line.
-  for (const std::uint32_t neighbour : {flow.next, flow.previous})
-    if ((neighbour & kHeads) == 0) ask_for(neighbour);
+  ask_for(flow.next);
+  if ((flow.previous & kHeads) == 0) ask_for(flow.previous);
   if (const std::uint32_t later = eviction_.after(place); later != 0) {
     ask_for(later);
     eviction_.ask_for(later);
@@ -156,7 +162,7 @@ void FlowTable::foresee(std::uint32_t place) noexcept {
 std::optional<Drop> FlowTable::refusal(DeviceSlot device, std::uint32_t place) const noexcept {
   if (place == 0) return Drop::kFlowTableFull;
   const std::size_t row = row_of(device);
-  const bool own = row_of(flows_[place].client_device) == row;
+  const bool own = row_of(flows_[place].at_client.device()) == row;
   const std::uint32_t part = row == wire::kMaxDevices ? kShareOfOthers : kShareOfDevice;
   if (own || held_[row] < std::max(capacity() / part, 1U)) return std::nullopt;
   return Drop::kFlowDeviceLimit;
@@ -167,22 +173,22 @@ void FlowTable::link(std::uint32_t place) noexcept {
   // A list that is half walked gets nothing new: it would be put before the cursor and wait a whole
   // turn.
   const std::uint32_t due = std::max(tick_ + (walking_ ? 1 : 0), flow.deadline.ticks());
-  const auto list = static_cast<std::uint32_t>(due % kWheelTicks);
+  const std::uint32_t list = due % kWheelTicks, heads = kHeads | list;
   std::uint32_t& head = wheel_[list];
-  flow.previous = kHeads | list;
-  flow.next = head;
-  if (head != 0) flows_[head].previous = place;
+  flow.previous = heads & kPlace;
+  flow.next = head & kPlace;
+  if (head != 0) flows_[head].previous = place & kPlace;
   head = place;
 }
 
 void FlowTable::unlink(std::uint32_t place) noexcept {
   Flow& flow = flows_[place];
   if (cursor_ == place) cursor_ = flow.next;
-  if (flow.next != 0) flows_[flow.next].previous = flow.previous;
+  if (flow.next != 0) flows_[flow.next].previous = flow.previous & kPlace;
   if ((flow.previous & kHeads) == 0) {
-    flows_[flow.previous].next = flow.next;
+    flows_[flow.previous].next = flow.next & kPlace;
   } else {
-    wheel_[flow.previous & ~kHeads] = flow.next;
+    wheel_[flow.previous & (kHeads - 1)] = flow.next;
   }
 }
 

@@ -35,6 +35,7 @@
 #include "dataplane/flow/eviction_order.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/port_mappings.h"
+#include "dataplane/flow/stand_ins.h"
 #include "dataplane/large_pages.h"
 #include "policy/base/check.h"
 #include "policy/base/drop_reasons.h"
@@ -55,9 +56,10 @@ class FlowTable {
   static constexpr Duration kTick = FlowTime::kTick;
   // Of the capacity.
   static constexpr std::uint32_t kShareOfDevice = 8, kShareOfOthers = 2;
+  static constexpr std::uint32_t kMostFlows = (1U << (Flow::kPlaceBits - 1)) - 1;
 
-  // At most `capacity` flows; all memory is taken here. A mapped flow's port is given back to
-  // `mappings`, which outlives the table, when the flow ends.
+  // At most `capacity` flows, up to kMostFlows; all memory is taken here. A mapped flow's port is
+  // given back to `mappings`, which outlives the table, when the flow ends.
   FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
             PortMappings* mappings = nullptr);
 
@@ -92,17 +94,17 @@ class FlowTable {
   }
   FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
     if (at.likely != nullptr) [[likely]] {
-      if (at.likely->live() && at.likely->is(key, at.direction)) [[likely]]
+      if (at.likely->live() && is(*at.likely, key, at.direction)) [[likely]]
         return {at.likely, at.direction};
     } else if (at.as_of == insertions_) {
       return {};  // neither bucket had the tag, and nothing came since
     }
     return search(key, at.hash);
   }
-  // Where the next flow may be written down before it is inserted: place 0, which is never live.
-  Flow& draft() noexcept { return flows_.front(); }
-  // Copies `flow` in; its `deadline` is its first one. Its keys stay as they are until its end.
-  Flow* insert(const Flow& flow) noexcept;
+  // Where the next flow may be written down before it is inserted.
+  Opening& draft() noexcept { return draft_; }
+  // Copies the flow in; its `deadline` is its first one. Its keys stay as they are until its end.
+  Flow* insert(const Opening& opening) noexcept;
   void erase(Flow& flow) noexcept;
   // After each packet, when the flow's state is the new one already.
   void set_deadline(Flow& flow, Instant deadline) noexcept {
@@ -144,12 +146,14 @@ class FlowTable {
     return refusal(device, eviction_.peek(flows_, silent_for));
   }
 
+  // The address that stands in for one of its ends; all zero if none does. Until its end.
+  const IpAddress& stand_in(const Flow& flow) const noexcept { return stand_ins_.of(flow); }
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
-  // What it took from the heap: flows, index, order of eviction, shares.
+  // What it took from the heap: flows, index, order of eviction, shares, stand-ins.
   std::size_t bytes() const noexcept {
     return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
-           eviction_.bytes() + held_.capacity() * sizeof(held_[0]);
+           eviction_.bytes() + held_.capacity() * sizeof(held_[0]) + stand_ins_.bytes();
   }
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
@@ -214,6 +218,10 @@ class FlowTable {
     __builtin_prefetch(&bucket(other(h)));
     return h;
   }
+  FlowKey server_key(const Flow& flow) const noexcept { return flow.server_key(stand_in(flow)); }
+  bool is(const Flow& flow, const FlowKey& key, Direction direction) const noexcept {
+    return flow.rewritten() ? flow.is(key, direction, stand_in(flow)) : flow.is(key, direction);
+  }
   static std::size_t row_of(DeviceSlot device) noexcept {
     return std::min<std::size_t>(device, wire::kMaxDevices);
   }
@@ -240,12 +248,14 @@ class FlowTable {
   [[gnu::noinline]] void unlink(std::uint32_t place) noexcept;
   [[gnu::noinline]] void file(Flow& flow) noexcept;
 
+  Opening draft_;
   std::uint32_t capacity_;
   LargeVector<Flow> flows_;  // from 1 to capacity_
   LargeVector<Bucket> buckets_;
   std::uint64_t mask_ = 0;  // of their number, a power of two
   EvictionOrder eviction_;
   LineVector<std::uint32_t> held_;  // flows, by row_of() their client
+  StandIns stand_ins_;
   // The flow that foresee() hashed the keys of; place 0: none.
   struct Foreseen {
     std::uint32_t place = 0;
@@ -255,7 +265,11 @@ class FlowTable {
   std::array<std::uint64_t, 3> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.
-  static constexpr std::uint32_t kHeads = 1U << 31;
+  static constexpr std::uint32_t kPlace = (1U << Flow::kPlaceBits) - 1;
+  static constexpr std::uint32_t kHeads = 1U << (Flow::kPlaceBits - 1);
+  static_assert(kWheelTicks <= kHeads && wire::kMaxRules <= Flow::kRuleMask + 1 &&
+                wire::kMaxDevices < 1U << kHomeDeviceBits &&
+                wire::kMaxSegments < 1U << (31 - kHomeDeviceBits));
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
   std::uint32_t free_ = 0;                          // head of free places, through Flow::next
   std::uint32_t size_ = 0;

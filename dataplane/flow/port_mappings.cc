@@ -79,35 +79,37 @@ std::optional<Drop> PortMappings::would_refuse(SegmentSlot uplink, IpProtocol pr
 }
 
 std::expected<std::uint16_t, Drop> PortMappings::take(const Flow& flow) noexcept {
-  const std::size_t pool = pool_of(flow.server_segment, flow.protocol);
+  const std::size_t pool = pool_of(flow.at_server.segment(), flow.protocol);
   if (pool == pools_.size()) return std::unexpected(Drop::kNatPortsExhausted);
   const std::size_t base = pool * share_.size();
   const std::uint32_t address = flow.client.v4_value();
-  std::uint32_t& first = chain(pool, address, flow.client_port);
+  std::uint32_t& first = chain(pool, address, flow.at_client.port);
   for (std::uint32_t at = first; at != kNone; at = mappings_[at].next) {
     Mapping& m = mappings_[at];
-    if (m.address != address || m.port != flow.client_port || at / share_.size() != pool) continue;
+    if (m.address != address || m.port != flow.at_client.port || at / share_.size() != pool)
+      continue;
     ++m.flows;
     return static_cast<std::uint16_t>(share_.first + (at - base));
   }
-  if (const auto none = would_refuse(flow.server_segment, flow.protocol, flow.client_device))
+  if (const auto none =
+          would_refuse(flow.at_server.segment(), flow.protocol, flow.at_client.device()))
     return std::unexpected(*none);
   Pool& free = pools_[pool];
-  uplinks_[pool / kProtocols] = flow.server_segment;
+  uplinks_[pool / kProtocols] = flow.at_server.segment();
   const std::uint16_t port = free.ring[free.head];
   free.head = free.head + 1 == share_.size() ? 0 : free.head + 1;
   --free.count;
-  ++used_[row_of(flow.client_device)];
+  ++used_[row_of(flow.at_client.device())];
   ++size_;
   const auto at = static_cast<std::uint32_t>(base + port - share_.first);
-  mappings_[at] = {1, address, flow.client_device, first, flow.client_port};
+  mappings_[at] = {1, address, flow.at_client.device(), first, flow.at_client.port};
   first = at;
   return port;
 }
 
 void PortMappings::release(const Flow& flow) noexcept {
-  const std::size_t pool = pool_of(flow.server_segment, flow.protocol);
-  const std::uint16_t port = flow.stand_in_port;
+  const std::size_t pool = pool_of(flow.at_server.segment(), flow.protocol);
+  const auto port = static_cast<std::uint16_t>(flow.stand_in_port);
   SALLYPORT_CHECK(pool < pools_.size() && port >= share_.first && port <= share_.last);
   const auto at = static_cast<std::uint32_t>(pool * share_.size() + port - share_.first);
   Mapping& m = mappings_[at];

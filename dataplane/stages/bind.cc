@@ -171,13 +171,14 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
   const Flow& flow = *match.flow;
   const bool from_client = match.direction == Direction::kFromClient;
   const Headers& h = parsed.headers();
-  const SegmentSlot slot = from_client ? flow.client_segment : flow.server_segment;
+  const FlowEnd from = flow.from(match.direction);
+  const SegmentSlot slot = from.segment();
   const SegmentInfo* segment = tables.segment(slot);
-  if (flow.revision != tables.revision_mark() || segment == nullptr ||
+  if (flow.checked != tables.mark() || segment == nullptr ||
       (flow.flags & (from_client ? kClientIsHost : kServerIsHost)) != 0 ||
       parsed.meta().origin != Origin::kWire || !same_mac(h.destination_mac, segment->mac))
     return std::nullopt;
-  const DeviceSlot end = from_client ? flow.client_device : flow.server_device;
+  const DeviceSlot end = from.device();
   if (end != kNoDevice) {
     const wire::Device* device = tables.classifier().device(end);
     if (device == nullptr || !same_mac(device->mac(), h.source_mac) ||

@@ -53,38 +53,39 @@ bool opens(const Headers& h) {
 // NAPT44: who goes out through an uplink that has it; the gateway itself needs none.
 bool leaves_mapped(const Flow& flow, const SegmentInfo& to) {
   return to.napt44 && flow.client.is_v4() && (flow.flags & (kClientIsHost | kServerIsHost)) == 0 &&
-         flow.client_segment != to.slot;
+         flow.at_client.segment() != to.slot;
 }
 
 // Who answers: the terminator's listener, a host stack, a device, or a host beyond an uplink.
-std::optional<Drop> set_server(Flow& flow, const decide::Verdict& verdict, const Tables& tables,
-                               bool from_host) {
+std::optional<Drop> set_server(Opening& opening, const decide::Verdict& verdict,
+                               const Tables& tables, bool from_host) {
+  Flow& flow = opening.flow;
   const decide::Location& to = verdict.destination;
-  flow.stand_in = flow.server;
-  flow.stand_in_port = flow.server_port;
-  flow.server_segment = to.segment;
+  opening.stand_in = IpAddress();
+  flow.stand_in_port = flow.at_server.port;
+  SegmentSlot in = to.segment;
   if (verdict.decision.kind() == wire::RuleKind::Terminate) {
-    const SegmentInfo* segment = tables.segment(flow.client_segment);
+    in = flow.at_client.segment();
+    const SegmentInfo* segment = tables.segment(in);
     const IpAddress* host =
         segment == nullptr ? nullptr : segment->host_address(flow.client.version());
     if (host == nullptr || from_host) return Drop::kDefaultDeny;
-    flow.stand_in = *host;
+    opening.stand_in = *host;
     flow.stand_in_port = verdict.decision.listener_port();
-    flow.server_segment = flow.client_segment;
     flow.flags |= kServerIsHost;
   } else if (to.is_gateway()) {
     flow.flags |= kServerIsHost;
-  } else if (to.is_device()) {
-    flow.server_device = to.device;
   }
-  const SegmentInfo* segment = tables.segment(flow.server_segment);
+  flow.at_server.live((flow.flags & kServerIsHost) == 0 && to.is_device() ? to.device : kNoDevice,
+                      in);
+  const SegmentInfo* segment = tables.segment(in);
   if (segment == nullptr) return Drop::kMartianDestination;
   if (from_host && (flow.flags & kServerIsHost) != 0) return Drop::kHairpin;
   if (!leaves_mapped(flow, *segment)) return std::nullopt;
   const IpAddress* own = segment->host_address(IpVersion::k4);
   if (own == nullptr) return Drop::kMartianSource;
   flow.flags |= kMapped;
-  flow.stand_in = *own;
+  opening.stand_in = *own;
   flow.stand_in_port = 0;  // until flow/port_mappings.h gives one
   return std::nullopt;
 }
@@ -97,8 +98,9 @@ bool takes_nat_port(const Headers& h, const SegmentInfo* segment) {
 }
 
 // What bind said of the sender (stages/bind.cc), asked of an end of a flow after a swap.
-bool lives_there(const IpAddress& address, DeviceSlot device, SegmentSlot segment,
-                 const Tables& tables) {
+bool lives_there(const IpAddress& address, const FlowEnd& end, const Tables& tables) {
+  const DeviceSlot device = end.device();
+  const SegmentSlot segment = end.segment();
   const decide::Classifier& classifier = tables.classifier();
   if (device != kNoDevice) {
     const wire::Device* home = classifier.device(device);
@@ -111,26 +113,23 @@ bool lives_there(const IpAddress& address, DeviceSlot device, SegmentSlot segmen
 }
 
 bool ends_live_there(const Flow& flow, const Tables& tables) {
-  const bool client_is_host = (flow.flags & kClientIsHost) != 0;
-  const bool server_is_host = (flow.flags & kServerIsHost) != 0;
-  return (client_is_host ||
-          lives_there(flow.client, flow.client_device, flow.client_segment, tables)) &&
-         (server_is_host ||
-          lives_there(flow.target(), flow.server_device, flow.server_segment, tables));
+  // Only the gateway itself stands in for a server.
+  return ((flow.flags & kClientIsHost) != 0 || lives_there(flow.client, flow.at_client, tables)) &&
+         ((flow.flags & kServerIsHost) != 0 || lives_there(flow.server, flow.at_server, tables));
 }
 
 // Would it be mapped now, and to the same address?
-bool leaves_as_before(const Flow& flow, const Tables& tables) {
-  const SegmentInfo* to = tables.segment(flow.server_segment);
+bool leaves_as_before(const Flow& flow, const IpAddress& stood, const Tables& tables) {
+  const SegmentInfo* to = tables.segment(flow.at_server.segment());
   if (to == nullptr || leaves_mapped(flow, *to) != flow.mapped()) return false;
   const IpAddress* own = to->host_address(IpVersion::k4);
-  return !flow.mapped() || (own != nullptr && *own == flow.stand_in);
+  return !flow.mapped() || (own != nullptr && *own == stood);
 }
 
 }  // namespace
 
 std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
-                               const DynamicNames& names, Instant now, Flow& flow) noexcept {
+                               const DynamicNames& names, Instant now, Opening& opening) noexcept {
   const Headers& h = packet.headers();
   const PacketMeta& meta = packet.meta();
   const bool from_host = meta.origin == Origin::kHostStack;
@@ -147,59 +146,56 @@ std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
     return Denied{tcp ? Drop::kMidStream : Drop::kDefaultDeny, tcp && direct};
   }
   static constexpr Flow kBlank;
+  Flow& flow = opening.flow;
   std::memcpy(&flow, &kBlank, sizeof flow);
   flow.client = h.source;
   flow.server = h.destination;
-  flow.client_port = h.source_port;
-  flow.server_port = h.destination_port;
+  flow.at_client.live(meta.device, meta.segment);
+  flow.at_client.port = h.source_port;
+  flow.at_server.port = h.destination_port;
   flow.protocol = h.protocol;
-  flow.rule = verdict.decision.rule();
-  flow.meaning = verdict.decision.meaning();
-  flow.revision = tables.revision_mark();
+  flow.rule = verdict.decision.rule() & Flow::kRuleMask;
+  flow.checked = tables.mark();
   if (h.message == Message::kTcp) flow.tcp = tcp_open(tcp_segment(packet.bytes(), h));
-  flow.client_segment = meta.segment;
-  flow.client_device = meta.device;
   if (from_host) flow.flags |= kClientIsHost;
   if (from_host && takes_nat_port(h, tables.segment(meta.segment)))
     return Denied{Drop::kHostStackDenied};
-  if (auto bad = set_server(flow, verdict, tables, from_host)) return Denied{*bad};
+  if (auto bad = set_server(opening, verdict, tables, from_host)) return Denied{*bad};
   flow.deadline = FlowTime::at(now + silence(flow, tables));
   return std::nullopt;
 }
 
-bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names, Instant now) noexcept {
-  if (!ends_live_there(flow, tables) || !leaves_as_before(flow, tables)) return false;
-  if (!tables.classifier().still_means(flow.rule, flow.meaning)) {
+bool allowed_by(Flow& flow, const IpAddress& stood, const Tables& tables, const DynamicNames& names,
+                Instant now) noexcept {
+  if (!ends_live_there(flow, tables) || !leaves_as_before(flow, stood, tables)) return false;
+  if (!tables.still_means(flow.rule, flow.checked)) {
     const bool from_host = (flow.flags & kClientIsHost) != 0;
-    const decide::Ingress ingress{flow.client_segment,
+    const decide::Ingress ingress{flow.at_client.segment(),
                                   from_host ? decide::Origin::kHostStack : decide::Origin::kWire,
-                                  flow.client_device};
+                                  flow.at_client.device()};
     const bool v6 = flow.client.version() == IpVersion::k6;
-    std::uint16_t port = flow.server_port;
+    std::uint16_t port = flow.at_server.port;
     if (flow.protocol == IpProtocol::kIcmp || flow.protocol == IpProtocol::kIcmp6) {
       port = v6 ? 128 : 8;
     }
     const decide::Verdict verdict =
         ask(tables, names, ingress,
-            {flow.client, flow.server, static_cast<std::uint8_t>(flow.protocol), flow.client_port,
-             port},
+            {flow.client, flow.server, static_cast<std::uint8_t>(flow.protocol),
+             flow.at_client.port, port},
             now);
-    Flow as_now = flow;
-    as_now.flags = static_cast<std::uint8_t>(flow.flags & ~(kServerIsHost | kMapped));
-    as_now.server_device = kNoDevice;
-    if (!verdict.decision.allowed() || set_server(as_now, verdict, tables, from_host) ||
-        as_now.stand_in != flow.stand_in ||
-        (!flow.mapped() && as_now.stand_in_port != flow.stand_in_port) ||
-        as_now.flags != flow.flags || as_now.server_segment != flow.server_segment ||
-        as_now.server_device != flow.server_device) {
+    Opening again{flow, {}};
+    const Flow& as_now = again.flow;
+    again.flow.flags = static_cast<std::uint8_t>(flow.flags & ~(kServerIsHost | kMapped));
+    if (!verdict.decision.allowed() || set_server(again, verdict, tables, from_host) ||
+        again.stand_in != stood || (!flow.mapped() && as_now.stand_in_port != flow.stand_in_port) ||
+        as_now.flags != flow.flags || as_now.at_server.home() != flow.at_server.home()) {
       return false;
     }
-    flow.rule = verdict.decision.rule();
-    flow.meaning = verdict.decision.meaning();
+    flow.rule = verdict.decision.rule() & Flow::kRuleMask;
     // Other times of silence begin now; silent_for() must not take the flow for a long silent one.
     flow.deadline = std::max(flow.deadline, FlowTime::at(now + silence(flow, tables)));
   }
-  flow.revision = tables.revision_mark();
+  flow.checked = tables.mark();
   return true;
 }
 

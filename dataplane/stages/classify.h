@@ -1,12 +1,12 @@
 // classify: policy's word on the first packet of a flow. The only place where a Flow comes from,
 // and it comes from an allowed Decision.
 //
-//   allowed  -> `flow` is the one that the packet opens, not yet in the table
+//   allowed  -> `opening` is the flow that the packet opens, not yet in the table
 //   denied   -> the classifier's reason
 //   not the start of a flow (mid-stream TCP, a reply to nothing) -> kMidStream, kDefaultDeny,
 //               whether or not its rule would allow it (`would_allow` tells the reset stage)
 //
-// What `flow` was before does not matter; of a packet that is denied it is nothing.
+// What `opening` was before does not matter; of a packet that is denied it is nothing.
 #pragma once
 
 #include <optional>
@@ -24,16 +24,16 @@ struct Denied {
 };
 
 std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
-                               const DynamicNames& names, Instant now, Flow& flow) noexcept;
+                               const DynamicNames& names, Instant now, Opening& opening) noexcept;
 
 // Does policy still allow this flow in the same way, and are its addresses still those of its ends?
-// Updates its rule, meaning and revision if so, and lets it be silent for as long as another
-// meaning does, from now on.
-[[gnu::noinline]] bool allowed_by(Flow& flow, const Tables& tables, const DynamicNames& names,
-                                  Instant now) noexcept;
-inline bool still_allowed(Flow& flow, const Tables& tables, const DynamicNames& names,
-                          Instant now) noexcept {
-  return flow.revision == tables.revision_mark() || allowed_by(flow, tables, names, now);
+// Updates its rule and mark if so, and lets it be silent for as long as another meaning does, from
+// now on. `stood` is what FlowTable::stand_in() says of it.
+[[gnu::noinline]] bool allowed_by(Flow& flow, const IpAddress& stood, const Tables& tables,
+                                  const DynamicNames& names, Instant now) noexcept;
+inline bool still_allowed(Flow& flow, const IpAddress& stood, const Tables& tables,
+                          const DynamicNames& names, Instant now) noexcept {
+  return flow.checked == tables.mark() || allowed_by(flow, stood, tables, names, now);
 }
 
 // How long this flow may be silent: the rule's word, else the protocol's.
@@ -55,7 +55,7 @@ inline std::chrono::seconds open_silence(const Flow& flow, const Tables& tables)
 // were not yet asked about, whose deadline is by other times, it is not known: as if it came now.
 inline auto silent_for(const Tables& tables, Instant now) noexcept {
   return [&tables, now](const Flow& flow) {
-    if (flow.revision != tables.revision_mark()) return Duration(0);
+    if (flow.checked != tables.mark()) return Duration(0);
     return now - (flow.deadline.instant() - silence(flow, tables));
   };
 }

@@ -9,12 +9,12 @@ namespace {
 bool from_the_far_side(const PacketMeta& error, const RelatedFlow& found, const Tables& tables) {
   const Flow& flow = *found.flow;
   const bool far_is_server = found.to_client;
-  const SegmentSlot segment = far_is_server ? flow.server_segment : flow.client_segment;
+  const SegmentSlot segment = (far_is_server ? flow.at_server : flow.at_client).segment();
   const bool host = (flow.flags & (far_is_server ? kServerIsHost : kClientIsHost)) != 0;
   if (error.segment != segment || host != (error.origin == Origin::kHostStack)) return false;
   const SegmentInfo* info = tables.segment(segment);
   if (info == nullptr || host || !info->devices_only()) return info != nullptr;
-  return error.device == (far_is_server ? flow.server_device : flow.client_device);
+  return error.device == (far_is_server ? flow.at_server : flow.at_client).device();
 }
 
 }  // namespace

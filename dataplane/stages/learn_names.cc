@@ -5,15 +5,15 @@
 namespace sallyport::dataplane {
 namespace {
 
-DnsQuestion question_of(const Flow& flow, const DnsAsked& asked) {
-  return {flow.client, flow.target(), flow.client_port,
-          asked.id,    asked.type,    name_hash(asked.name.text())};
+DnsQuestion question_of(const Flow& flow, const IpAddress& target, const DnsAsked& asked) {
+  return {flow.client, target,     flow.at_client.port,
+          asked.id,    asked.type, name_hash(asked.name.text())};
 }
 
 }  // namespace
 
-void LearnNames::look_at_dns(const Packet& packet, const Flow& flow, Direction direction,
-                             const Tables& tables, Instant now) noexcept {
+void LearnNames::look_at_dns(const Packet& packet, const Flow& flow, const IpAddress& target,
+                             Direction direction, const Tables& tables, Instant now) noexcept {
   const bool own_question = (flow.flags & kClientIsHost) != 0;
   if (!own_question && (flow.flags & kServerIsHost) == 0) return;
   const Headers& h = packet.meta().headers;
@@ -22,13 +22,13 @@ void LearnNames::look_at_dns(const Packet& packet, const Flow& flow, Direction d
   if (direction == Direction::kFromClient) {
     if (!own_question) return;
     if (const auto asked = parse_dns_question(message)) {
-      questions_.asked(question_of(flow, *asked), now);
+      questions_.asked(question_of(flow, target, *asked), now);
     }
     return;
   }
   const auto answer = parse_dns_answer(message);
   if (!answer) return;
-  if (own_question && !questions_.take(question_of(flow, answer->asked()), now)) return;
+  if (own_question && !questions_.take(question_of(flow, target, answer->asked()), now)) return;
   const std::string_view text = answer->question().text();
   const auto destination_class = tables.names().destination_class(text);
   if (!destination_class) return;

@@ -24,12 +24,12 @@ class LearnNames {
   // `crew`, if there is one, outlives this object and hears of what is learned.
   LearnNames(Counters& counters, const Crew* crew) : counters_(counters), crew_(crew) {}
   // Could this flow's packets, if they are UDP, tell names?
-  static bool might_concern(const Flow& flow) noexcept { return flow.server_port == kDnsPort; }
-  // `packet` is about to leave, as the peer sent it; `flow` is its flow.
-  void look(const Packet& packet, const Flow& flow, Direction direction, const Tables& tables,
-            Instant now) noexcept {
+  static bool might_concern(const Flow& flow) noexcept { return flow.at_server.port == kDnsPort; }
+  // `packet` is about to leave, as the peer sent it; `flow` is its flow, and `target` who answers.
+  void look(const Packet& packet, const Flow& flow, const IpAddress& target, Direction direction,
+            const Tables& tables, Instant now) noexcept {
     if (might_concern(flow) && flow.protocol == IpProtocol::kUdp)
-      look_at_dns(packet, flow, direction, tables, now);
+      look_at_dns(packet, flow, target, direction, tables, now);
   }
   // What another worker has learned.
   void told(const Notice& name, const Tables& tables, Instant now) noexcept;
@@ -37,7 +37,8 @@ class LearnNames {
 
  private:
   static constexpr std::uint16_t kDnsPort = 53;
-  [[gnu::noinline]] void look_at_dns(const Packet& packet, const Flow& flow, Direction direction,
+  [[gnu::noinline]] void look_at_dns(const Packet& packet, const Flow& flow,
+                                     const IpAddress& target, Direction direction,
                                      const Tables& tables, Instant now) noexcept;
   Counters& counters_;
   const Crew* crew_;

@@ -8,8 +8,8 @@
 // (VerdictObserver) watches them on that way.
 //
 // Taken: TCP that only carries data within an established flow, and UDP, between enrolled devices
-// or hosts beyond an uplink, also behind NAPT44, under the tables in force when the flow was last
-// checked. Thread: the worker.
+// or hosts beyond an uplink, also behind NAPT44. Of a flow that was last held good under other
+// tables, what still_allowed() says. Thread: the worker.
 #pragma once
 
 #include "dataplane/exits.h"
@@ -33,8 +33,9 @@ class OpenFlow {
     FlowTime tick;  // FlowTime::at(now)
   };
 
-  OpenFlow(FlowTable& flows, NeighbourTable& neighbours, Exits& exits, Volumes& volumes)
-      : flows_(flows), neighbours_(neighbours), exits_(exits), volumes_(volumes) {}
+  OpenFlow(FlowTable& flows, const DynamicNames& names, NeighbourTable& neighbours, Exits& exits,
+           Volumes& volumes)
+      : flows_(flows), names_(names), neighbours_(neighbours), exits_(exits), volumes_(volumes) {}
 
   // Before the packets of a burst: nothing is remembered of those before.
   void begin_burst() noexcept { hop_link_.segment = kNoSegment; }
@@ -43,26 +44,29 @@ class OpenFlow {
                                       const Burst& burst) noexcept {
     Flow& flow = *match.flow;
     const Tables& tables = burst.tables;
-    if (flow.revision != tables.revision_mark() || (flow.flags & kNotHere) != 0) [[unlikely]]
+    if ((flow.flags & kNotHere) != 0) [[unlikely]]
       return false;
 
-    const Flow::End from = flow.from(match.direction), to = flow.to(match.direction);
+    const std::uint32_t from = flow.from(match.direction).home();
+    const std::uint32_t to = flow.to(match.direction).home();
     PacketMeta& meta = packet.meta();
     const MutableBytes frame = packet.bytes();
     const auto link = fixed<kEthernetSize>(frame, 0);
     const LinkEnds seen{field<std::uint64_t, 6>(link) << 16 | meta.port,
                         field<std::uint64_t, 0>(link) << 16 | plain.vlan};
     // Who sends it, as Bind::run_by_flow() asks.
-    const DeviceLink& sender = tables.device_link(from.device);
-    if ((seen.sender != sender.own || seen.receiver != sender.gateway ||
-         sender.segment != from.segment) &&
+    const DeviceLink& sender = tables.device_link(device_of(from));
+    if ((seen.sender != sender.own || seen.receiver != sender.gateway || sender.home != from) &&
         !from_outside(seen, from, tables)) [[unlikely]]
       return false;
+    if (flow.checked != tables.mark() && !still_good(frame, plain, flow, burst)) [[unlikely]]
+      return false;
     // Where it goes.
-    const DeviceLink* receiver = &tables.device_link(to.device);
-    if (receiver->segment != to.segment) {
-      receiver = next_hop(
-          to, match.direction == Direction::kFromClient ? flow.target() : flow.client, burst);
+    const DeviceLink* receiver = &tables.device_link(device_of(to));
+    if (receiver->home != to) {
+      // Only the gateway itself stands in for a server.
+      receiver = next_hop(to, match.direction == Direction::kFromClient ? flow.server : flow.client,
+                          burst);
       if (receiver == nullptr) [[unlikely]]
         return false;
     }
@@ -77,25 +81,26 @@ class OpenFlow {
 
     flows_.set_deadline(flow, burst.tick.after(open_silence(flow, tables)), standing(flow, tcp));
     ++flow.packets[static_cast<std::size_t>(match.direction)];
-    volumes_.came(from.segment, frame.size());
-    meta.segment = from.segment;
-    meta.device = from.device;
+    volumes_.came(segment_of(from), frame.size());
+    meta.segment = segment_of(from);
+    meta.device = device_of(from);
     meta.bare = true;
     meta.stages = kSeen;
     if (flow.mapped()) {
       meta.stages |= stage_bit(Stage::kRewrite);
       const bool from_client = match.direction == Direction::kFromClient;
-      const IpAddress& becomes = from_client ? flow.stand_in : flow.client;
-      rewrite_ipv4(frame.data(), {plain.l3, plain.l4, plain.end, plain.key.protocol}, from_client,
-                   static_cast<std::uint32_t>(becomes.words()[1] >> 32),
-                   from_client ? flow.stand_in_port : flow.client_port);
+      const IpAddress& becomes = from_client ? flows_.stand_in(flow) : flow.client;
+      rewrite_ipv4(
+          frame.data(), {plain.l3, plain.l4, plain.end, plain.key.protocol}, from_client,
+          static_cast<std::uint32_t>(becomes.words()[1] >> 32),
+          from_client ? static_cast<std::uint16_t>(flow.stand_in_port) : flow.at_client.port);
     }
     lower_ttl(frame, plain.l3, plain.version);
     relink(packet, plain.l3, plain.end, receiver->own >> 16, receiver->gateway >> 16,
            receiver->vlan());
     exits_.put(*port,
                EnforcePolicy::by_flow(std::move(packet), flow,
-                                      {Exit::Kind::kPort, receiver->port(), to.segment}),
+                                      {Exit::Kind::kPort, receiver->port(), segment_of(to)}),
                burst.now);
     return true;
   }
@@ -106,10 +111,13 @@ class OpenFlow {
     std::uint64_t sender;
     std::uint64_t receiver;
   };
-  [[gnu::noinline]] static bool from_outside(LinkEnds seen, Flow::End from,
+  [[gnu::noinline]] static bool from_outside(LinkEnds seen, std::uint32_t from,
                                              const Tables& tables) noexcept;
+  // Left as it is if not: the stages cut it. For what is no segment or datagram they do not ask.
+  [[gnu::noinline]] bool still_good(ConstBytes frame, const PlainFrame& plain, Flow& flow,
+                                    const Burst& burst) const noexcept;
   // nullptr if it is a device or must be asked for. True until the next call.
-  [[gnu::noinline]] const DeviceLink* next_hop(Flow::End to, const IpAddress& address,
+  [[gnu::noinline]] const DeviceLink* next_hop(std::uint32_t to, const IpAddress& address,
                                                const Burst& burst) noexcept;
   // A segment that only carries something: what it tells is noted, and nothing if it is none.
   // Out of line, for want of registers.
@@ -132,6 +140,7 @@ class OpenFlow {
   static constexpr std::uint16_t kSeen = stage_bit(Stage::kParse) | stage_bit(Stage::kBind) |
                                          stage_bit(Stage::kFlow) | stage_bit(Stage::kForward);
   FlowTable& flows_;
+  const DynamicNames& names_;
   NeighbourTable& neighbours_;
   Exits& exits_;
   Volumes& volumes_;

@@ -49,12 +49,12 @@ Located located(const Headers& h) { return {h.l3, h.l4, h.end, h.protocol}; }
 
 }  // namespace
 
-Rewriting rewriting(const Flow& flow, Direction direction) noexcept {
+Rewriting rewriting(const Flow& flow, const IpAddress& stood, Direction direction) noexcept {
   const bool from_client = direction == Direction::kFromClient;
   const bool source = flow.mapped() == from_client;
-  if (from_client) return {source, flow.stand_in, flow.stand_in_port};
-  return flow.mapped() ? Rewriting{source, flow.client, flow.client_port}
-                       : Rewriting{source, flow.server, flow.server_port};
+  if (from_client) return {source, stood, static_cast<std::uint16_t>(flow.stand_in_port)};
+  return flow.mapped() ? Rewriting{source, flow.client, flow.at_client.port}
+                       : Rewriting{source, flow.server, flow.at_server.port};
 }
 
 void rewrite_end(MutableBytes frame, const Located& h, const Rewriting& end) noexcept {
@@ -91,11 +91,12 @@ void rewrite_end(MutableBytes frame, const Located& h, const Rewriting& end) noe
   }
 }
 
-void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
+void rewrite(Packet& packet, const Flow& flow, const IpAddress& stood,
+             Direction direction) noexcept {
   if (!flow.rewritten()) return;
   Headers& h = packet.meta().headers;
   const MutableBytes frame = packet.bytes();
-  const Rewriting end = rewriting(flow, direction);
+  const Rewriting end = rewriting(flow, stood, direction);
   rewrite_end(frame, located(h), end);
   (end.source ? h.source : h.destination) = end.address;
   (end.source ? h.source_port : h.destination_port) = end.port;
@@ -103,13 +104,14 @@ void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept {
   if (h.protocol == IpProtocol::kIcmp) h.source_port = h.destination_port = end.port;
 }
 
-void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexcept {
+void rewrite_error(Packet& error, const Flow& flow, const IpAddress& stood,
+                   Direction quoted_went) noexcept {
   Headers& h = error.meta().headers;
   const MutableBytes frame = error.bytes();
   const std::size_t ip = h.version() == IpVersion::k4 ? 20 : 40;
   const Located quoted{h.payload, static_cast<std::uint16_t>(h.payload + ip), h.end, flow.protocol};
   // The error goes the other way, and comes from where the quote went.
-  const Rewriting end = rewriting(flow, reversed(quoted_went));
+  const Rewriting end = rewriting(flow, stood, reversed(quoted_went));
   rewrite_end(frame, quoted, {!end.source, end.address, end.port});
   set_address(frame.subspan(h.l3, static_cast<std::size_t>(h.l4 - h.l3)).data(), end.source,
               end.address);

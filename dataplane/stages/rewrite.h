@@ -16,13 +16,14 @@ namespace sallyport::dataplane {
 
 inline constexpr std::size_t kIpv4SumOffset = 10;
 
-// What rewrite() does to a packet of a rewritten flow: which end, and what it becomes.
+// What rewrite() does to a packet of a rewritten flow: which end, and what it becomes. Here and
+// below `stood` is what FlowTable::stand_in() says of the flow.
 struct Rewriting {
   bool source;
   const IpAddress& address;
   std::uint16_t port;
 };
-Rewriting rewriting(const Flow& flow, Direction direction) noexcept;
+Rewriting rewriting(const Flow& flow, const IpAddress& stood, Direction direction) noexcept;
 
 // Where a frame has what rewriting needs, as the parser found it.
 struct Located {
@@ -65,12 +66,14 @@ struct Located {
 [[gnu::noinline]] void rewrite_end(MutableBytes frame, const Located& at,
                                    const Rewriting& end) noexcept;
 
-[[gnu::noinline]] void rewrite(Packet& packet, const Flow& flow, Direction direction) noexcept;
+[[gnu::noinline]] void rewrite(Packet& packet, const Flow& flow, const IpAddress& stood,
+                               Direction direction) noexcept;
 
 // An ICMP error of which parse_quote() made sense, about a packet of a rewritten flow that went in
 // the direction `quoted_went`: the error and its quote become what they would be on the side where
 // that packet came from. The error's own sum is computed anew, so it must have been right before.
-void rewrite_error(Packet& error, const Flow& flow, Direction quoted_went) noexcept;
+void rewrite_error(Packet& error, const Flow& flow, const IpAddress& stood,
+                   Direction quoted_went) noexcept;
 
 // TTL or hop limit, one less; its sum with it. False (unchanged) when it is used up.
 bool decrement_ttl(Packet& packet) noexcept;

@@ -45,7 +45,7 @@ struct OpenFlow {
   std::string next;   // TCP: "sequence 7 acknowledging 9 would be next", else empty
   bool from_client = true;
   std::uint32_t rule = wire::kNoRule;
-  std::uint64_t revision = 0;   // under which it was checked last
+  std::uint64_t revision = 0;   // under which it was looked at again
   std::optional<Drop> refused;  // what this packet of the flow meets
   bool reopens = false;         // it is over, and this packet opens another one
   std::string rewrite;          // "destination becomes 10.20.0.1:40000", or empty

@@ -127,7 +127,7 @@ int count(const Options& options) {
   };
   const Counted kCounted[] = {
       {"established-ipv4-64b-4k",
-       {"parse", "bind", "find", "whole", "two-workers", "misplaced", "sweep"}},
+       {"parse", "bind", "find", "whole", "two-workers", "misplaced", "sweep", "swapped"}},
       {"established-ipv6-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
       {"napt44-both-ways-64k", {"whole"}},
       {"deny-unknown-mac", {"whole"}},

@@ -20,6 +20,7 @@ class FlowTableTwin {
   // Its standing as filed, and when in the order of all filings that was.
   struct Entry {
     Flow flow;
+    IpAddress stand_in;
     Standing filed;
     std::uint64_t stamp;
   };
@@ -33,16 +34,17 @@ class FlowTableTwin {
   dataplane::FlowMatch find(const dataplane::FlowKey& key) {
     for (Entry& e : entries_) {
       if (e.flow.client_key() == key) return {&e.flow, dataplane::Direction::kFromClient};
-      if (e.flow.server_key() == key) return {&e.flow, dataplane::Direction::kFromServer};
+      if (e.flow.server_key(e.stand_in) == key) return {&e.flow, dataplane::Direction::kFromServer};
     }
     return {};
   }
-  bool insert(const Flow& flow) {
-    if (full() || find(flow.client_key()) || find(flow.server_key()) ||
-        flow.client_key() == flow.server_key()) {
+  bool insert(const dataplane::Opening& opening) {
+    const Flow& flow = opening.flow;
+    if (full() || find(flow.client_key()) || find(opening.server_key()) ||
+        flow.client_key() == opening.server_key()) {
       return false;
     }
-    entries_.push_back({flow, standing(flow), ++stamp_});
+    entries_.emplace_back(flow, opening.stand_in, standing(flow), ++stamp_);
     return true;
   }
   void erase(const dataplane::FlowKey& client_key) {
@@ -78,9 +80,9 @@ class FlowTableTwin {
       if (e != chosen) file(*e);
     if (chosen == nullptr) return std::unexpected(Drop::kFlowTableFull);
     const auto held = static_cast<std::uint32_t>(std::ranges::count_if(
-        entries_, [&](const Entry& e) { return e.flow.client_device == device; }));
+        entries_, [&](const Entry& e) { return e.flow.at_client.device() == device; }));
     const std::uint32_t share = std::max(capacity_ / (device == kNoDevice ? 2 : 8), 1U);
-    if (chosen->flow.client_device != device && held >= share)
+    if (chosen->flow.at_client.device() != device && held >= share)
       return std::unexpected(Drop::kFlowDeviceLimit);
     return chosen;
   }
@@ -115,13 +117,14 @@ class FlowTableDuel {
   FlowTableDuel() : table_(kCapacity, {0x1111, 0x2222}, now_), twin_(kCapacity) {}
 
   void step(std::uint8_t what, std::uint8_t who, std::uint8_t how) {
-    const dataplane::Flow flow = make(who);
+    const dataplane::Opening opening = make(who);
+    const dataplane::Flow& flow = opening.flow;
     switch (what % 7) {
       case 0:
       case 1: {
-        dataplane::Flow fresh = flow;
-        fresh.deadline = dataplane::FlowTime::at(now_ + std::chrono::milliseconds(100) * how);
-        if (twin_.full() && how % 4 != 0) make_room(fresh.client_device);
+        dataplane::Opening fresh = opening;
+        fresh.flow.deadline = dataplane::FlowTime::at(now_ + std::chrono::milliseconds(100) * how);
+        if (twin_.full() && how % 4 != 0) make_room(flow.at_client.device());
         const bool made = table_.insert(fresh) != nullptr;
         SALLYPORT_CHECK(made == twin_.insert(fresh));
         break;
@@ -134,8 +137,8 @@ class FlowTableDuel {
         }
         break;
       case 3: {
-        const dataplane::FlowMatch mine = table_.find(flow.server_key());
-        const dataplane::FlowMatch other = twin_.find(flow.server_key());
+        const dataplane::FlowMatch mine = table_.find(opening.server_key());
+        const dataplane::FlowMatch other = twin_.find(opening.server_key());
         SALLYPORT_CHECK(static_cast<bool>(mine) == static_cast<bool>(other));
         if (!mine) break;
         const Instant deadline = now_ + std::chrono::milliseconds(500) * how;
@@ -144,7 +147,7 @@ class FlowTableDuel {
         break;
       }
       case 4:
-        make_room(flow.client_device);
+        make_room(flow.at_client.device());
         break;
       case 5: {
         // What a packet does to a flow: to its state at once, to its list at its next deadline.
@@ -188,17 +191,19 @@ class FlowTableDuel {
   }
   // Few addresses, so that keys collide often; every third flow is rewritten, every fifth UDP.
   // Three devices, and others.
-  static dataplane::Flow make(std::uint8_t who) {
-    dataplane::Flow flow;
+  static dataplane::Opening make(std::uint8_t who) {
+    dataplane::Opening out;
+    dataplane::Flow& flow = out.flow;
     flow.client = IpAddress::v4(0x0a000000U + who % 13);
     flow.server = IpAddress::v4(0x0a000000U + who % 7);
-    flow.stand_in = who % 3 == 0 ? IpAddress::v4(0x0a0000ffU) : flow.server;
-    flow.client_port = static_cast<std::uint16_t>(1000 + who % 11);
-    if (who % 4 != 3) flow.client_device = who % 4;
-    flow.server_port = 502;
+    if (who % 3 == 0) out.stand_in = IpAddress::v4(0x0a0000ffU - who % 2);
+    if (who % 2 == 0) flow.flags = dataplane::kMapped * (who % 3 == 0);
+    flow.at_client.port = static_cast<std::uint16_t>(1000 + who % 11);
+    if (who % 4 != 3) flow.at_client.live(who % 4, 0);
+    flow.at_server.port = 502;
     flow.stand_in_port = who % 3 == 0 ? 40000 : 502;
     flow.protocol = who % 5 == 0 ? IpProtocol::kUdp : IpProtocol::kTcp;
-    return flow;
+    return out;
   }
   void settle() {
     // More than enough calls for everything that is due.
@@ -213,13 +218,14 @@ class FlowTableDuel {
   }
   void compare() {
     SALLYPORT_CHECK(table_.size() == twin_.entries().size());
-    for (const auto& [f, filed, stamp] : twin_.entries()) {
+    for (const auto& [f, stand_in, filed, stamp] : twin_.entries()) {
       const dataplane::FlowMatch there = table_.find(f.client_key());
-      const dataplane::FlowMatch back = table_.find(f.server_key());
+      const dataplane::FlowMatch back = table_.find(f.server_key(stand_in));
       SALLYPORT_CHECK(there && there.direction == dataplane::Direction::kFromClient);
       SALLYPORT_CHECK(back && back.direction == dataplane::Direction::kFromServer);
       SALLYPORT_CHECK(there.flow == back.flow && there.flow->deadline == f.deadline);
       SALLYPORT_CHECK(there.flow->standing() == filed);
+      SALLYPORT_CHECK(table_.stand_in(*there.flow) == stand_in);
     }
   }
 

@@ -240,7 +240,7 @@ void PipelineWorld::enforce(std::vector<std::uint8_t> snapshot) {
   auto bytes = std::make_shared<const std::vector<std::uint8_t>>(std::move(snapshot));
   auto view = wire::SnapshotView::verify(*bytes);
   if (!view) give_up("the plant does not verify: " + view.error().context);
-  auto tables = dataplane::Tables::build(*view, bytes);
+  auto tables = dataplane::Tables::build(*view, bytes, tables_.get());
   for (const Seat& seat : seats_) seat.pipeline->set_tables(tables.get());
   tables_ = std::move(tables);
   for (const wire::Port* port : *tables_->view().root().ports()) {

@@ -25,7 +25,7 @@ class PortMappingsTwin {
   bool may_give(const dataplane::Flow& flow, std::uint16_t given) {
     if (const auto have = of(flow); have != used_.end()) return have->second.port == given;
     if (full(flow) || over_limit(flow)) return false;
-    const Pool pool{flow.server_segment, flow.protocol};
+    const Pool pool{flow.at_server.segment(), flow.protocol};
     std::deque<std::uint16_t>& back = returned_[pool];
     const bool fresh = ever_[pool].size() < share_.size();
     if (fresh ? ever_[pool].contains(given) : back.front() != given) return false;
@@ -36,24 +36,24 @@ class PortMappingsTwin {
   void take(const dataplane::Flow& flow, std::uint16_t port) {
     Owner& owner = used_[key(flow)];
     owner.port = port;
-    if (owner.flows++ == 0) owner.device = flow.client_device;
+    if (owner.flows++ == 0) owner.device = flow.at_client.device();
   }
   void release(const dataplane::Flow& flow) {
     const auto at = of(flow);
     if (--at->second.flows > 0) return;
-    returned_[{flow.server_segment, flow.protocol}].push_back(at->second.port);
+    returned_[{flow.at_server.segment(), flow.protocol}].push_back(at->second.port);
     used_.erase(at);
   }
   bool known(const dataplane::Flow& flow) { return of(flow) != used_.end(); }
   bool full(const dataplane::Flow& flow) const {
     return std::ranges::count_if(used_, [&](const auto& u) {
-             return std::get<0>(u.first) == flow.server_segment &&
+             return std::get<0>(u.first) == flow.at_server.segment() &&
                     std::get<1>(u.first) == flow.protocol;
            }) == share_.size();
   }
   bool over_limit(const dataplane::Flow& flow) const {
     return std::ranges::count_if(used_, [&](const auto& u) {
-             return u.second.device == flow.client_device;
+             return u.second.device == flow.at_client.device();
            }) >= most_;
   }
   std::size_t size() const { return used_.size(); }
@@ -67,7 +67,7 @@ class PortMappingsTwin {
     dataplane::DeviceSlot device = dataplane::kNoDevice;
   };
   static Key key(const dataplane::Flow& flow) {
-    return {flow.server_segment, flow.protocol, flow.client, flow.client_port};
+    return {flow.at_server.segment(), flow.protocol, flow.client, flow.at_client.port};
   }
   std::map<Key, Owner>::iterator of(const dataplane::Flow& flow) { return used_.find(key(flow)); }
 
@@ -88,13 +88,14 @@ class PortMappingsDuel {
     dataplane::Flow flow;
     constexpr IpProtocol kProtocols[] = {IpProtocol::kTcp, IpProtocol::kUdp, IpProtocol::kIcmp};
     flow.protocol = kProtocols[what / 5 % 3];
-    flow.server_segment = static_cast<dataplane::SegmentSlot>(3 + what / 15 % 2 * 4);
+    flow.at_server.live(dataplane::kNoDevice,
+                        static_cast<dataplane::SegmentSlot>(3 + what / 15 % 2 * 4));
     flow.client = IpAddress::v4(0x0a140000U + who % 8);
-    flow.client_device = who % 8 / 2 == 3 ? dataplane::kNoDevice : who % 8U / 2;
-    flow.client_port = which % 16;
+    flow.at_client.live(who % 8 / 2 == 3 ? dataplane::kNoDevice : who % 8U / 2, 0);
+    flow.at_client.port = which % 16;
     flow.flags = dataplane::kMapped;
     const auto refused =
-        product_.would_refuse(flow.server_segment, flow.protocol, flow.client_device);
+        product_.would_refuse(flow.at_server.segment(), flow.protocol, flow.at_client.device());
     const auto port = product_.take(flow);
     if (port) {
       SALLYPORT_CHECK(twin_.known(flow) || !refused);

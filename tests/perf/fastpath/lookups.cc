@@ -54,7 +54,7 @@ int failed(const Error& error) {
 }
 
 // Whoever was found has its record read.
-std::size_t read(const Flow* flow) { return flow != nullptr && flow->server_port != 0 ? 1 : 0; }
+std::size_t read(const Flow* flow) { return flow != nullptr && flow->at_server.port != 0 ? 1 : 0; }
 
 std::vector<Flow> flows_of(const Plant& plant, std::size_t count) {
   std::vector<Flow> out(count);
@@ -62,9 +62,9 @@ std::vector<Flow> flows_of(const Plant& plant, std::size_t count) {
     const Ends ends = ends_of(plant, i % plant.conduits);
     Flow& flow = out[i];
     flow.client = ends.client4;
-    flow.server = flow.stand_in = ends.server4;
-    flow.client_port = static_cast<std::uint16_t>(10'000 + i / plant.conduits);
-    flow.server_port = flow.stand_in_port = ends.port;
+    flow.server = ends.server4;
+    flow.at_client.port = static_cast<std::uint16_t>(10'000 + i / plant.conduits);
+    flow.stand_in_port = flow.at_server.port = ends.port;
     flow.protocol = ends.protocol;
   }
   std::ranges::shuffle(out, std::mt19937(1));
@@ -75,7 +75,7 @@ void ask_ours(const std::string& name, const std::vector<Flow>& flows) {
   FlowTable table(static_cast<std::uint32_t>(flows.size()), {1, 2}, Instant::from_ns(0));
   std::vector<FlowKey> keys;
   for (const Flow& flow : flows) {
-    SALLYPORT_CHECK(table.insert(flow) != nullptr);
+    SALLYPORT_CHECK(table.insert({flow, {}}) != nullptr);
     keys.push_back(flow.client_key());
   }
   std::ranges::shuffle(keys, std::mt19937(2));
@@ -101,7 +101,7 @@ void displace(const std::string& name, std::size_t count) {
   const std::vector<Flow> flows = flows_of({100, 300}, 2 * count);
   FlowTable table(static_cast<std::uint32_t>(count), {1, 2}, Instant::from_ns(0));
   std::size_t next = 0;
-  for (; next < count; ++next) SALLYPORT_CHECK(table.insert(flows[next]) != nullptr);
+  for (; next < count; ++next) SALLYPORT_CHECK(table.insert({flows[next], {}}) != nullptr);
   const auto silent_for = [](const Flow&) { return Duration(0); };
   std::mt19937 random(4);
   std::vector<double> out;
@@ -116,7 +116,7 @@ void displace(const std::string& name, std::size_t count) {
       const auto gone = table.gives_way(dataplane::kNoDevice, silent_for);
       SALLYPORT_CHECK(gone.has_value());
       table.erase(**gone);
-      SALLYPORT_CHECK(table.insert(flows[next]) != nullptr);
+      SALLYPORT_CHECK(table.insert({flows[next], {}}) != nullptr);
       spent += dataplane::cycles() - start;
     }
     SALLYPORT_CHECK(found == each * (kNewShare - 1));
@@ -130,7 +130,7 @@ Result<void> ask_rte_hash(const std::string& name, std::vector<Flow> flows) {
   std::vector<PackedKey> keys;
   for (Flow& flow : flows) {
     keys.push_back(PackedKey::of(flow.client_key()));
-    if (!table.add(keys.back(), &flow) || !table.add(PackedKey::of(flow.server_key()), &flow))
+    if (!table.add(keys.back(), &flow) || !table.add(PackedKey::of(flow.server_key({})), &flow))
       return fail(ErrorKind::kSystem, "no-figure", "rte_hash has no room");
   }
   std::ranges::shuffle(keys, std::mt19937(2));

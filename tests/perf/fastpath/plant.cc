@@ -61,7 +61,7 @@ Ends ends_of(const Plant& plant, std::size_t index) {
           static_cast<std::uint16_t>(kFirstPort + index)};
 }
 
-BuiltPlant::BuiltPlant(const Plant& plant) {
+BuiltPlant::BuiltPlant(const Plant& plant, const dataplane::Tables* before) {
   model::Gateway g;
   g.ports = {{"in", "net_pcap0", {}}, {"out", "net_null0", {}}};
   g.segments = {segment("field", "in", kField),
@@ -110,7 +110,7 @@ BuiltPlant::BuiltPlant(const Plant& plant) {
     std::abort();
   }
   auto bytes = std::make_shared<const std::vector<std::uint8_t>>(std::move(compiled->snapshot));
-  tables_ = dataplane::Tables::build(*wire::SnapshotView::verify(*bytes), bytes);
+  tables_ = dataplane::Tables::build(*wire::SnapshotView::verify(*bytes), bytes, before);
 }
 
 dataplane::PortSlot BuiltPlant::port(const char* name) const {

@@ -45,7 +45,8 @@ Ends ends_of(const Plant& plant, std::size_t index);
 
 class BuiltPlant {
  public:
-  explicit BuiltPlant(const Plant& plant);
+  // `before`: whose revision it follows.
+  explicit BuiltPlant(const Plant& plant, const dataplane::Tables* before = nullptr);
   const dataplane::Tables& tables() const { return *tables_; }
   dataplane::PortSlot port(const char* name) const;
   MacAddress gateway_mac(const char* segment) const;

@@ -107,8 +107,7 @@ struct Bench {
     SALLYPORT_CHECK(found == keys.size() || found == 0);
   }
   // What each flow of a table that is full of them costs after a swap.
-  void sweep(const Tables& next) const {
-    pipeline.set_tables(&next);
+  void sweep() const {
     begin_counting();
     while (pipeline.unfinished()) pipeline.housekeeping(now);
     end_counting();
@@ -222,11 +221,12 @@ int run_counted(const TrafficCase& c, std::string_view stage) {
   if (stage == "bind") bench.bind();
   if (stage == "find") bench.find();
   if (stage == kWhole) bench.whole();
-  if (stage == kSweep) {
+  if (stage == kSweep || stage == kSwapped) {
     Plant changed = c.plant;
     ++changed.revision;
-    const BuiltPlant next(changed);
-    bench.sweep(next.tables());
+    const BuiltPlant next(changed, &plant.tables());
+    pipeline.set_tables(&next.tables());
+    stage == kSweep ? bench.sweep() : bench.whole();
   }
   return 0;
 }

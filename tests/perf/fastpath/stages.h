@@ -17,6 +17,8 @@ inline constexpr const char* kTwoWorkers = "two-workers";
 inline constexpr const char* kMisplaced = "misplaced";
 // Of kEstablished: what each flow costs the sweep after a swap.
 inline constexpr const char* kSweep = "sweep";
+// ... and each flow's next packet on the whole path, if the sweep has not been by.
+inline constexpr const char* kSwapped = "swapped";
 
 // Counts `stage` over many packets: one of these, or "parse", "bind", "find" (hash and flow table)
 // alone. Under callgrind, in this process; what main() returns.

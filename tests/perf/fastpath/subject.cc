@@ -188,7 +188,8 @@ Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
   for (std::size_t i = 0; i < count; ++i) {
     Plant changed = s.traffic.plant;
     changed.revision = i + 2;
-    revisions.push_back(std::make_unique<BuiltPlant>(changed));
+    const BuiltPlant& before = revisions.empty() ? plant : *revisions.back();
+    revisions.push_back(std::make_unique<BuiltPlant>(changed, &before.tables()));
   }
   Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
   if (s.traffic.load == Load::kEstablished)

@@ -125,10 +125,10 @@ std::vector<std::uint16_t> mapped_ports(const TrafficCase& c) {
     const OpenFlow f = flow_of(c, i);
     dataplane::Flow flow;
     flow.client = f.ends.client4;
-    flow.client_port = f.source_port;
+    flow.at_client.port = f.source_port;
     flow.protocol = f.ends.protocol;
-    flow.client_device = static_cast<dataplane::DeviceSlot>(i % c.plant.devices);
-    flow.server_segment = 1;
+    flow.at_client.live(static_cast<dataplane::DeviceSlot>(i % c.plant.devices), 0);
+    flow.at_server.live(dataplane::kNoDevice, 1);
     out.push_back(mappings.take(flow).value());
   }
   return out;

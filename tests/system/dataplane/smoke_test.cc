@@ -1,6 +1,7 @@
 // The real sallyport-dataplane between real network namespaces, with this test in control's and
 // setup's place: ports on veth (af_packet, and AF_XDP on the uplink), TAPs for the host stacks, the
-// plant of tests/support/pipeline_world.h as policy. Needs root.
+// plant of tests/support/pipeline_world.h as policy. Needs root. One file, because most of it is
+// that place, which all of its tests share.
 //
 //   plc --- lan1 \                        / lan3 --- scada
 //                 [PREFIXports: dataplane]
@@ -184,16 +185,21 @@ class Plant : public ::testing::Test {
   }
 
   void apply() {
+    prepare(gateway_);
+    ASSERT_TRUE(call(os::encode_apply(++id_, revision_, wire::Phase::Commit)).has_value());
+  }
+  void prepare(const model::Gateway& gateway) {
     compile::CompileInput input;
     input.revision = ++revision_;
-    const auto compiled = compile::compile(gateway_, input);
+    if (const auto before = wire::SnapshotView::verify(snapshot_))
+      input.previous = compile::slots_of(*before);
+    const auto compiled = compile::compile(gateway, input);
     ASSERT_TRUE(compiled.has_value()) << compiled.error().front().message;
     snapshot_ = compiled->snapshot;
     const auto memory = os::make_sealed("snapshot", snapshot_);
     const std::array fds = {memory->get()};
     const auto prepared = call(os::encode_apply(++id_, revision_, wire::Phase::Prepare), fds);
     ASSERT_TRUE(prepared.has_value()) << prepared.error().context;
-    ASSERT_TRUE(call(os::encode_apply(++id_, revision_, wire::Phase::Commit)).has_value());
   }
 
   // What sallyport-setup would make: one namespace and TAP per segment.
@@ -292,6 +298,21 @@ TEST_F(Plant, CarriesWhatConduitsSayAndNothingElse) {
   const auto said = query("explain", {"in=office", "source=10.30.0.5", "destination=10.20.0.5",
                                       "protocol=tcp", "destination_port=502"});
   EXPECT_EQ(said["decision"], "allow") << said.dump(1);
+}
+
+TEST_F(Plant, WhatWasInForceIsAgainAfterARevisionIsAborted) {
+  apply();
+  attach_taps();
+  const auto pings = [&] { return ping("scada", "10.20.0.5"); };
+  ASSERT_TRUE(wait_until(pings)) << query("drops").dump(1);
+  for (int i = 0; i < 2; ++i) {
+    model::Gateway less = gateway_;
+    less.conduits.clear();
+    prepare(less);
+    EXPECT_FALSE(pings());
+    ASSERT_TRUE(call(os::encode_apply(++id_, revision_, wire::Phase::Abort)).has_value());
+    EXPECT_TRUE(pings()) << query("drops").dump(1);
+  }
 }
 
 TEST_F(Plant, ARogueWithAStolenIdentityIsNamedWithBothPorts) {

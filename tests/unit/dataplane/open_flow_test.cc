@@ -88,8 +88,15 @@ class OpenFlow : public ::testing::Test {
     for (std::size_t i = 0; i < 64; ++i)
       ASSERT_TRUE(same_bytes(rules[i], expected_rules[i])) << "rule " << i;
     const auto flows = one.flows().places(), expected_flows = other.flows().places();
-    for (std::size_t i = 1; i < flows.size(); ++i)
-      ASSERT_TRUE(same_bytes(flows[i], expected_flows[i])) << "flow " << i;
+    for (std::size_t i = 1; i < flows.size(); ++i) {
+      // The worlds' tables have marks of their own.
+      dataplane::Flow flow = flows[i], expected = expected_flows[i];
+      if (flow.live()) {
+        ASSERT_EQ(one.tables()->mark() - flow.checked, other.tables()->mark() - expected.checked);
+      }
+      flow.checked = expected.checked = 0;
+      ASSERT_TRUE(same_bytes(flow, expected)) << "flow " << i;
+    }
     compare(one.exits().drop_records().snapshot(), other.exits().drop_records().snapshot());
   }
   void compare(const std::vector<dataplane::DropRecord>& drops,
@@ -221,6 +228,34 @@ class OpenFlow : public ::testing::Test {
     return out;
   }
 
+  void swap(const model::Gateway& gateway) {
+    short_way_.apply(gateway);
+    stages_.apply(gateway);
+  }
+  // As it was, without something, or otherwise in something.
+  model::Gateway another() {
+    model::Gateway g = gateway_;
+    model::Conduit& conduit = g.conduits[draw(g.conduits.size())];
+    model::Device& device = g.devices[draw(g.devices.size())];
+    switch (draw(5)) {
+      case 0:
+        g.conduits.erase(g.conduits.begin() + (&conduit - g.conduits.data()));
+        break;
+      case 1:
+        if (conduit.service.protocol == IpProtocol::kTcp)
+          conduit.timeouts.seconds[of(TimeoutClass::kEstablished)] = 10;
+        break;
+      case 2:  // what it sends from is nobody's then
+        if (device.addresses.size() > 1) device.addresses.erase(device.addresses.begin());
+        break;
+      case 3:
+        device.mac = MacAddress({2, 0, 0, 9, 9, 9});
+        break;
+      default:
+        break;
+    }
+    return g;
+  }
   // Returns how many frames there were.
   std::uint64_t play(int rounds, std::size_t most) {
     for (Talk& talk : talks_) open(talk);
@@ -232,10 +267,7 @@ class OpenFlow : public ::testing::Test {
       both(port, frames);
       if (draw(4) == 0) wait(milliseconds(1 + draw(2000)));
       if (draw(40) == 0) open(talks_[draw(talks_.size())]);
-      if (draw(60) == 0) {
-        short_way_.apply(gateway_);
-        stages_.apply(gateway_);
-      }
+      if (draw(60) == 0) swap(another());
     }
     return given;
   }
@@ -266,15 +298,33 @@ TEST_F(OpenFlow, IsJudgedAsByTheStages) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed_);
   const std::uint64_t given = play(600, dataplane::Pipeline::kMaxBurst);
   EXPECT_EQ(stages_.sent_on(), 0U);
-  EXPECT_GT(short_way_.sent_on(), given / 2) << "of " << given;
+  EXPECT_GT(short_way_.sent_on(), given / 3) << "of " << given;
 }
 
 TEST_F(OpenFlow, IsDroppedAsByTheStages) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed_);
   one_by_one_ = true;
   const std::uint64_t given = play(6000, 1);
-  EXPECT_GT(short_way_.sent_on(), given / 2) << "of " << given;
+  EXPECT_GT(short_way_.sent_on(), given / 3) << "of " << given;
   EXPECT_GT(short_way_.pipeline().counters().drop_count(Drop::kTcpFlags), 0U);
+}
+
+// The first packet after a revision goes the short way, too, if its flow does.
+TEST_F(OpenFlow, IsHeldAgainstARevisionOnTheWay) {
+  for (Talk& talk : talks_) open(talk);
+  for (const bool without : {false, true}) {
+    model::Gateway next = gateway_;
+    if (without) std::erase_if(next.conduits, [](const auto& c) { return c.name == "scada-plc"; });
+    swap(next);
+    const std::uint64_t cut = short_way_.pipeline().counters().flows_cut;
+    const std::uint64_t before = short_way_.sent_on();
+    std::uint64_t left = 0;
+    for (const Talk& talk : talks_)
+      if (talk.as_left) left += both(host(talk.client).port, {packet(talk, true, kTcpAck)}).size();
+    EXPECT_GT(left, 5U);
+    EXPECT_EQ(short_way_.sent_on() - before, left);
+    EXPECT_EQ(short_way_.pipeline().counters().flows_cut > cut, without);
+  }
 }
 
 // An IPv4-mapped address is no IPv6 host's, and looks like an IPv4 flow's.

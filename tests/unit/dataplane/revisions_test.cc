@@ -1,0 +1,116 @@
+// What a flow keeps of the revision under which it was last held good.
+#include <gtest/gtest.h>
+
+#include "dataplane/flow/stand_ins.h"
+#include "tests/unit/dataplane/policy_fixture.h"
+
+namespace sallyport::testing {
+namespace {
+
+using namespace dataplane;  // NOLINT(google-build-using-namespace): one folder's tests
+
+model::Gateway with_port(std::uint16_t port) {
+  model::Gateway g = plant();
+  const auto conduit = std::ranges::find(g.conduits, "scada-plc", &model::Conduit::name);
+  conduit->service.text = "tcp/" + std::to_string(port);
+  conduit->service.ports = {port, port};
+  return g;
+}
+
+class Revisions : public ::testing::Test {
+ protected:
+  std::vector<Frame> syn(std::uint16_t to) {
+    return world_.receive("lan3", PacketBuilder({host("scada").mac, host("scada").v4, 40000},
+                                                {world_.segment_mac("office"), host("plc").v4, to})
+                                      .tcp(kTcpSyn));
+  }
+  PipelineWorld world_{with_port(502), 4096};
+};
+
+// Its rule has the same slot and means what it meant, but not what it meant when it let this in.
+TEST_F(Revisions, WhatOneAllowedThatWasTakenBackIsNotAllowedByTheOneBefore) {
+  world_.apply(with_port(503));
+  ASSERT_EQ(syn(503).size(), 1U);
+  world_.apply(with_port(502));
+  EXPECT_TRUE(syn(503).empty());
+  EXPECT_EQ(world_.verdict().drop, Drop::kRevoked);
+}
+
+TEST_F(Revisions, ARuleMeansWhatItMeantUntilItChanges) {
+  const auto built = [&](const Tables& like, const Tables* before) { return like.again(before); };
+  const Tables& first = world_.tables();
+  const RuleSlot changed = 0;
+  const auto same = built(first, &first);
+  EXPECT_GT(same->serial(), first.serial());
+  for (RuleSlot rule = 0; rule < first.view().rules().size(); ++rule)
+    EXPECT_EQ(same->still_means(rule, first.mark()), first.view().rules()[rule].valid() != 0);
+  EXPECT_FALSE(same->still_means(static_cast<RuleSlot>(first.view().rules().size()), first.mark()));
+
+  PipelineWorld other{with_port(503)};
+  const auto otherwise = built(other.tables(), same.get());
+  const auto back = built(first, otherwise.get());
+  EXPECT_FALSE(otherwise->still_means(changed, same->mark()));
+  EXPECT_TRUE(otherwise->still_means(changed, otherwise->mark()));
+  EXPECT_FALSE(back->still_means(changed, first.mark())) << "not known any more, so asked again";
+  EXPECT_FALSE(back->still_means(changed, otherwise->mark()));
+  EXPECT_TRUE(back->still_means(changed, back->mark()));
+  const auto unrelated = built(first, nullptr);
+  EXPECT_FALSE(unrelated->still_means(changed, back->mark()));
+}
+
+// A mark has 16 bits: none may be left behind, also when no time passes.
+TEST_F(Revisions, EachFlowIsLookedAtWhileAFewMoreCome) {
+  for (std::uint16_t port = 1; port <= 2000; ++port)
+    ASSERT_EQ(
+        world_
+            .receive("lan3", PacketBuilder({host("scada").mac, host("scada").v4, port},
+                                           {world_.segment_mac("office"), host("plc").v4, 502})
+                                 .tcp(kTcpSyn))
+            .size(),
+        1U);
+  constexpr int kSwaps = 20;
+  for (int i = 0; i < kSwaps; ++i) {
+    world_.apply(with_port(502));
+    world_.wait(Duration(1));
+  }
+  std::uint16_t behind = 0;
+  for (const Flow& flow : world_.pipeline().flows().places())
+    if (flow.live())
+      behind = std::max(behind, static_cast<std::uint16_t>(world_.tables().mark() - flow.checked));
+  EXPECT_LE(behind, 4096 / 512 + 1);
+  EXPECT_EQ(world_.pipeline().flows().size(), 2000U);
+}
+
+TEST(StandIns, ArePerAddressAndGoWithTheirLastFlow) {
+  StandIns book;
+  const auto flow_of = [](std::uint16_t number) {
+    Flow flow;
+    flow.stand_in = number & (StandIns::kPlaces - 1);
+    return flow;
+  };
+  EXPECT_EQ(book.hold(IpAddress()), 0);
+  EXPECT_EQ(book.of(flow_of(0)), IpAddress());
+  std::vector<std::uint16_t> numbers;
+  for (std::uint32_t i = 0; i < StandIns::kMost; ++i) {
+    const auto number = book.hold(IpAddress::v4(i + 1));
+    ASSERT_TRUE(number);
+    ASSERT_EQ(book.of(flow_of(*number)), IpAddress::v4(i + 1));
+    ASSERT_EQ(book.hold(IpAddress::v4(i + 1)), number) << "the same one";
+    numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  EXPECT_EQ(std::ranges::adjacent_find(numbers), numbers.end());
+  const IpAddress another = *IpAddress::parse("fd00::1");
+  EXPECT_FALSE(book.hold(another));
+  EXPECT_EQ(book.hold(IpAddress::v4(7)), book.hold(IpAddress::v4(7)));
+  const std::uint16_t seventh = *book.hold(IpAddress::v4(7));
+  for (int i = 0; i < 4; ++i) book.release(seventh);
+  EXPECT_FALSE(book.hold(another)) << "one flow still has it";
+  book.release(seventh);
+  EXPECT_EQ(book.hold(another), seventh);
+  EXPECT_EQ(book.of(flow_of(seventh)), another);
+  EXPECT_FALSE(book.hold(IpAddress::v4(7)));
+}
+
+}  // namespace
+}  // namespace sallyport::testing
