@@ -343,6 +343,17 @@ TEST_F(OpenFlow, IsNotThatOfAnotherVersion) {
   EXPECT_TRUE(both(port, {frame}).empty());
 }
 
+// Who is no device has no link to be compared with, not one of zeros.
+TEST_F(OpenFlow, IsNobodysWithoutAMac) {
+  for (Talk& talk : talks_) {
+    if (std::string_view(talk.server) != "far") continue;
+    open(talk);
+    Bytes frame = packet(talk, false, kTcpAck);
+    std::fill_n(frame.begin(), 12, std::uint8_t{0});
+    for (const std::string& port : kPorts) EXPECT_TRUE(both(port, {frame}).empty()) << port;
+  }
+}
+
 TEST(SegmentInfo, KnowsItsPortsAndTags) {
   dataplane::SegmentInfo uplink;
   EXPECT_FALSE(uplink.has_member(0, 0));

@@ -112,5 +112,28 @@ TEST(StandIns, ArePerAddressAndGoWithTheirLastFlow) {
   EXPECT_FALSE(book.hold(IpAddress::v4(7)));
 }
 
+// One number goes round among more flows than there are numbers; and who finds none is refused.
+TEST(StandIns, GoWithTheFlowsOfATable) {
+  FlowTable table(2 * StandIns::kPlaces, {0xfeed, 0xbeef}, Instant::from_ns(0));
+  Opening opening;
+  const auto open = [&](std::uint32_t stand_in) {
+    opening.stand_in = IpAddress::v4(0x0a000000 + stand_in);
+    opening.flow.client = IpAddress::v4(opening.flow.client.v4_value() + 1);
+    return table.insert(opening);
+  };
+  opening.flow.client = IpAddress::v4(0x0b000000);
+  opening.flow.server = IpAddress::v4(0x0c000000);
+  for (std::uint32_t i = 0; i < 2 * StandIns::kPlaces; ++i) {
+    Flow* const flow = open(i);
+    ASSERT_NE(flow, nullptr) << i;
+    EXPECT_EQ(table.stand_in(*flow), opening.stand_in);
+    EXPECT_EQ(table.insert(opening), nullptr) << "it is there";
+    table.erase(*flow);
+  }
+  for (std::uint32_t i = 0; i < StandIns::kMost; ++i) ASSERT_NE(open(i), nullptr) << i;
+  EXPECT_EQ(open(StandIns::kMost), nullptr);
+  EXPECT_NE(open(7), nullptr);
+}
+
 }  // namespace
 }  // namespace sallyport::testing
