@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <span>
+#include <utility>
 
 #include "tests/perf/counted/counted.h"
 #include "tests/perf/fastpath/cases.h"
@@ -24,6 +25,7 @@
 #include "tests/perf/fastpath/two_workers.h"
 #include "tests/perf/timing/idle_figures.h"
 #include "tests/perf/timing/latency_figures.h"
+#include "tests/perf/timing/pairs.h"
 #include "tests/perf/timing/tap_figures.h"
 #include "tests/perf/timing/two_workers_figures.h"
 #include "tests/support/process.h"
@@ -32,6 +34,8 @@ namespace {
 
 using namespace sallyport;
 using bench::Case;
+using bench::case_of;
+using bench::Comparison;
 using bench::Figure;
 using bench::Rounds;
 
@@ -41,33 +45,42 @@ constexpr const char* kTwoWorkersPlay = "established-ipv4-64b-4k";
 
 struct Options {
   bool list = false, quick = false;
-  std::string json, report, only, child, capture, stage, instructions, write_instructions;
+  std::string json, report, only, child, capture, beside, stage, instructions, write_instructions;
   double seconds = 1;
   int rounds() const { return quick ? 1 : 5; }
+  Case of(std::string_view name) const {
+    return quick ? bench::shortened(case_of(name)) : case_of(name);
+  }
 };
 
-const Case& case_of(std::string_view name) {
-  return *std::ranges::find(bench::cases(), name, &Case::name);
-}
 std::uint32_t memory_for(const Case& c) { return c.traffic.packets > 100'000 ? 2048 : 512; }
 
 struct Peer {
   const bench::Contender* who;
   std::string obstacle;
-  std::vector<double> rates;  // millions a second
+  std::vector<double> rates;        // millions a second
+  std::vector<std::size_t> beside;  // which round of ours each was played next to
 
-  void play(const bench::Match& match) {
-    if (!obstacle.empty()) return;
-    if (const auto rate = who->play(match))
+  bool plays() const { return obstacle.empty(); }
+  void play(const bench::Match& match, std::size_t neighbour) {
+    if (const auto rate = who->play(match)) {
       rates.push_back(*rate / 1e6);
-    else
+      beside.push_back(neighbour);
+    } else {
       obstacle = rate.error().context;
+    }
   }
-  void tell(Figure& figure) const {
+  void tell(Figure& figure, const Rounds& rounds) const {
     if (!obstacle.empty()) figure.note += fmt::format("; {} did not play: {}", who->name, obstacle);
-    if (rates.empty()) return;
-    const Figure own = Figure::of("", "Mpps", rates, 0, false);
-    figure.peers.push_back({who->name, own.median, figure.median / own.median});
+    std::vector<double> ours, theirs;
+    for (std::size_t i = 0; i < rates.size(); ++i) {
+      if (beside[i] >= rounds.played.size()) continue;  // a round that failed
+      ours.push_back(rounds.played[beside[i]].packets_per_second() / 1e6);
+      theirs.push_back(rates[i]);
+    }
+    if (ours.empty()) return;
+    const Figure own = Figure::of("", "Mpps", theirs, 0, false);
+    figure.peers.push_back(bench::paired_peer(who->name, ours, theirs));
     figure.note += fmt::format("; {} {:.2f} to {:.2f}", who->name, own.min, own.max);
   }
 };
@@ -80,43 +93,85 @@ class Contest {
         program_(std::filesystem::read_symlink("/proc/self/exe")),
         folder_(folder) {}
 
+  // Whatever peer plays does so right after a round of ours or right before one: O P P O P P O.
   std::vector<Figure> hold(const Case& c) {
     const bench::BuiltPlant plant(c.traffic.plant);
-    const std::string capture = folder_ + "/capture.pcap";
-    bench::write_capture(capture, bench::frames_of(c.traffic, plant));
+    const std::string capture = written(c, plant, "capture");
     const bench::Match match{c.traffic, plant, folder_, capture, memory_for(c), options_.seconds};
-    Rounds& rounds = played_[c.name];
-    std::vector<Peer> peers = peers_of(c);
-    for (int r = 0; r < options_.rounds() && rounds.failure.empty(); ++r) {
-      const auto round =
-          bench::play_sallyport(program_, {"--child", c.name, "--capture", capture, "--seconds",
-                                           fmt::format("{}", options_.seconds),
-                                           options_.quick ? "--quick" : "--no-quick"});
+    Rounds rounds;
+    const auto own = [&] {
+      if (!rounds.failure.empty()) return;
+      const auto round = bench::play_sallyport(program_, arguments(c.name, {"--capture", capture}));
       if (round)
         rounds.played.push_back(*round);
       else
         rounds.failure = round.error().context;
-      for (Peer& peer : peers) peer.play(match);
+    };
+    std::vector<Peer> peers = peers_of(c);
+    std::size_t since = 0;  // our last round
+    for (int r = 0; r < options_.rounds(); ++r) {
+      own();
+      since = 0;
+      for (Peer& peer : peers) {
+        if (!peer.plays()) continue;
+        if (since == 2) {
+          own();
+          since = 0;
+        }
+        peer.play(match, rounds.played.size() - 1 + since++);
+      }
     }
+    if (since == 2) own();
     std::vector<Figure> out = bench::figures_of(c, rounds);
-    for (const Peer& peer : peers) peer.tell(out.front());
+    for (const Peer& peer : peers) peer.tell(out.front(), rounds);
     return out;
   }
-  std::vector<Figure> compare() const { return bench::comparisons(played_); }
+
+  // Two cases in one process, in turns.
+  Figure set_against(const Comparison& comparison) {
+    std::vector<std::string> words;
+    for (const auto& [option, name] :
+         {std::pair{"--capture", comparison.one}, {"--capture-beside", comparison.other}}) {
+      const Case c = options_.of(name);
+      words.insert(words.end(),
+                   {option, written(c, bench::BuiltPlant(c.traffic.plant), option + 2)});
+    }
+    std::vector<std::string> printed;
+    for (int r = 0; r < options_.rounds(); ++r)
+      printed.push_back(play(arguments(comparison.name, words)));
+    return bench::figure_of(comparison, printed);
+  }
 
  private:
   // Those that play a capture again and again; a quick run asks them in its first case only.
   std::vector<Peer> peers_of(const Case& c) {
     std::vector<Peer> out;
-    if (c.trial != bench::Trial::kSteady || (options_.quick && played_.size() > 1)) return out;
+    const bool asked = std::exchange(asked_, true);
+    if (c.trial != bench::Trial::kSteady || (options_.quick && asked)) return out;
     for (const bench::Contender& contender : bench::contenders())
-      out.push_back({&contender, contender.obstacle(c.traffic), {}});
+      out.push_back({&contender, contender.obstacle(c.traffic), {}, {}});
     return out;
+  }
+  std::string written(const Case& c, const bench::BuiltPlant& plant, const char* name) const {
+    std::string out = fmt::format("{}/{}.pcap", folder_, name);
+    bench::write_capture(out, bench::frames_of(c.traffic, plant));
+    return out;
+  }
+  std::vector<std::string> arguments(const char* child, std::vector<std::string> more) const {
+    std::vector<std::string> out = {"--child", child, "--seconds",
+                                    fmt::format("{}", options_.seconds),
+                                    options_.quick ? "--quick" : "--no-quick"};
+    std::ranges::move(more, std::back_inserter(out));
+    return out;
+  }
+  std::string play(std::vector<std::string> words) const {
+    words.insert(words.begin(), program_);
+    return testing::run(words).output;
   }
 
   const Options& options_;
   std::string program_, folder_;
-  std::map<std::string, Rounds> played_;
+  bool asked_ = false;
 };
 
 // Instructions of each stage, compared with the baseline or written as one.
@@ -203,7 +258,8 @@ int measure(const Options& options, const std::vector<Case>& chosen, const std::
   };
   Contest contest(options, folder);
   for (const Case& c : chosen) add(contest.hold(c));
-  add(contest.compare());
+  for (const Comparison& comparison : bench::comparisons())
+    if (wanted(options, std::array{comparison.name})) add({contest.set_against(comparison)});
   if (wanted(options, bench::kLookupNames))
     add(bench::lookup_figures(child(options, bench::kLookups)));
   if (wanted(options, bench::kLatencyNames))
@@ -246,6 +302,7 @@ int main(int argc, char** argv) {
                  "count them and write the baseline");
   app.add_option("--child", options.child)->group("");
   app.add_option("--capture", options.capture)->group("");
+  app.add_option("--capture-beside", options.beside)->group("");
   app.add_option("--stage", options.stage)->group("");
   CLI11_PARSE(app, argc, argv);
   if (options.quick) options.seconds = std::min(options.seconds, kQuickSeconds);
@@ -261,14 +318,24 @@ int main(int argc, char** argv) {
   if (options.child == bench::kTapStream) return bench::run_tap_stream(options.seconds);
   std::vector<Case> chosen;
   std::uint32_t memory = bench::kRingRigMemoryMb;
-  for (Case c : bench::cases()) {
-    if (options.quick) c = bench::shortened(c);
+  const auto subject_of = [&](const char* name, const std::string& capture) {
+    const Case c = options.of(name);
+    return bench::Subject{c.traffic, c.trial, capture, options.seconds, memory_for(c)};
+  };
+  for (const Comparison& pair : bench::comparisons()) {
+    if (options.list) fmt::print("{}\n", pair.name);
+    if (options.child == pair.name)
+      return bench::run_pair(subject_of(pair.one, options.capture),
+                             subject_of(pair.other, options.beside));
+    if (wanted(options, std::array{pair.name}))
+      memory = std::max(memory, memory_for(options.of(pair.one)));
+  }
+  for (const Case& usual : bench::cases()) {
+    const Case c = options.of(usual.name);
     if (options.list) fmt::print("{}\n", c.name);
     if (options.child == c.name && !options.stage.empty())
       return bench::run_counted(bench::counted(c).traffic, options.stage);
-    if (options.child == c.name)
-      return bench::run_subject(
-          {c.traffic, c.trial, options.capture, options.seconds, memory_for(c)});
+    if (options.child == c.name) return bench::run_subject(subject_of(c.name, options.capture));
     if (std::string_view(c.name).find(options.only) == std::string_view::npos) continue;
     chosen.push_back(c);
     memory = std::max(memory, memory_for(c));

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/flow/flow_table.h"
+#include "tests/perf/timing/pairs.h"
+#include "tests/perf/timing/rounds.h"
 
 namespace sallyport::bench {
 namespace {
@@ -68,26 +71,36 @@ Figure figure(std::string name, const char* unit, const Rounds& rounds, Value va
 }
 
 double mpps(const Round& r) { return r.packets_per_second() / 1e6; }
-double kept(const Round& r) { return r.packets_per_second() / r.unburdened; }
 double lost(const Round& r) { return r.packets - r.forwarded; }
+
+// By the same traffic without what burdens it, turn by turn.
+Figure kept(const Case& c, const char* unit, const Rounds& rounds, std::size_t phases = 1) {
+  std::vector<std::vector<double>> pairs;
+  for (const Round& r : rounds.played) pairs.push_back(r.pairs);
+  Figure out = paired_figure(c.name, unit, pairs, c.target, phases);
+  out.note = rounds.played.empty()
+                 ? rounds.failure
+                 : fmt::format("{}; {}; {:.2f} Mpps, {:.2f} without", out.note,
+                               path_note(rounds.played.back()), mpps(rounds.played.back()),
+                               rounds.played.back().unburdened / 1e6);
+  return out;
+}
 
 std::vector<Figure> full_table(const Case& c, const Rounds& rounds) {
   std::vector<Figure> out = {
-      figure(c.name, "of not full", rounds, kept, c.target),
+      kept(c, "of not full", rounds),
       figure(
           fmt::format("{}-new-flows", c.name), "of those offered", rounds,
           [](const Round& r) { return r.made / (r.packets / kNewShare); }, 1)};
   if (rounds.played.empty()) return out;
   const Round& r = rounds.played.back();
-  out[0].note +=
-      fmt::format("; {:.2f} Mpps, {:.2f} while there was room", mpps(r), r.unburdened / 1e6);
   out[1].note = fmt::format("{:.0f} came in, {:.0f} gave way", r.made, r.displaced);
   return out;
 }
 
 std::vector<Figure> snapshot_swap(const Case& c, const Rounds& rounds) {
   std::vector<Figure> out = {
-      figure(c.name, "of none", rounds, kept, c.target),
+      kept(c, "of none", rounds, kTurnsOfSwap),
       figure(fmt::format("{}-lost", c.name), "packets", rounds, lost, 0, true)};
   if (rounds.played.empty()) return out;
   out[0].note += fmt::format("; {:.0f} swaps a second, one conduit in {} anew in each",
@@ -96,19 +109,12 @@ std::vector<Figure> snapshot_swap(const Case& c, const Rounds& rounds) {
   return out;
 }
 
-// The one's rounds by the other's, in the order in which they were played.
-Figure ratio(const char* name, const std::string& one, const std::string& other, double target,
-             const std::map<std::string, Rounds>& played) {
-  const std::vector<Round>& a = played.at(one).played;
-  const std::vector<Round>& b = played.at(other).played;
-  std::vector<double> out;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-    out.push_back(a[i].packets_per_second() / b[i].packets_per_second());
-  if (out.empty()) out.push_back(0);
-  Figure figure = Figure::of(name, "ratio", out, target, false);
-  figure.note = fmt::format("{} to {}", one, other);
-  return figure;
-}
+constexpr Comparison kComparisons[] = {
+    {"ipv6-to-ipv4", "established-ipv6-4k", "established-ipv4-64b-4k", 0.9},
+    {"10000-conduits-to-10-established", "established-10000-conduits", "established-10-conduits",
+     0.95},
+    {"10000-conduits-to-10-new-flows", "new-flows-10000-conduits", "new-flows-10-conduits", 0.8},
+};
 
 }  // namespace
 
@@ -142,23 +148,22 @@ std::vector<Figure> figures_of(const Case& c, const Rounds& rounds) {
   return {};
 }
 
-std::vector<Figure> comparisons(const std::map<std::string, Rounds>& played) {
-  struct Comparison {
-    const char* name;
-    const char* one;
-    const char* other;
-    double target;
-  };
-  constexpr Comparison kComparisons[] = {
-      {"ipv6-to-ipv4", "established-ipv6-4k", "established-ipv4-64b-4k", 0.9},
-      {"10000-conduits-to-10-established", "established-10000-conduits", "established-10-conduits",
-       0.95},
-      {"10000-conduits-to-10-new-flows", "new-flows-10000-conduits", "new-flows-10-conduits", 0.8},
-  };
-  std::vector<Figure> out;
-  for (const auto& [name, one, other, target] : kComparisons)
-    if (played.contains(one) && played.contains(other))
-      out.push_back(ratio(name, one, other, target, played));
+std::span<const Comparison> comparisons() { return kComparisons; }
+
+const Case& case_of(std::string_view name) {
+  return *std::ranges::find(cases(), name, &Case::name);
+}
+
+Figure figure_of(const Comparison& comparison, const std::vector<std::string>& printed) {
+  std::vector<std::vector<double>> pairs;
+  for (const std::string& round : printed) {
+    pairs.push_back(pairs_in(round));
+    if (!pairs.back().empty()) continue;
+    return missing_figures(std::array{comparison.name}, "ratio",
+                           {ErrorKind::kSystem, "no-figure", round})[0];
+  }
+  Figure out = paired_figure(comparison.name, "ratio", pairs, comparison.target);
+  out.note = fmt::format("{} to {}; {}", comparison.one, comparison.other, out.note);
   return out;
 }
 

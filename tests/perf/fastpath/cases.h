@@ -1,9 +1,9 @@
 // The cases of the fast-path bench, and what the rounds of one come to. Names are stable.
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/perf/fastpath/subject.h"
@@ -33,8 +33,17 @@ struct Rounds {
 // At least one figure, the first named as the case.
 std::vector<Figure> figures_of(const Case& c, const Rounds& rounds);
 
-// Figures that set one case against another, of those that were played.
-std::vector<Figure> comparisons(const std::map<std::string, Rounds>& played);
+// Two cases that are set against each other, played alike in one process, in short turns.
+struct Comparison {
+  const char* name;
+  const char* one;
+  const char* other;
+  double target;  // of the one's rate by the other's
+};
+std::span<const Comparison> comparisons();
+// Of what the rounds printed (run_pair()).
+Figure figure_of(const Comparison& comparison, const std::vector<std::string>& printed);
+const Case& case_of(std::string_view name);
 
 // Bytes of a table of 2^20 flows, index and all, by flow; both directions.
 Figure memory_per_flow();

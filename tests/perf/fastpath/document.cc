@@ -7,17 +7,26 @@ namespace {
 
 constexpr const char* kHow =
     R"(One worker, fed by DPDK's `net_pcap` with `infinite_rx=1` and draining to `net_null`; the real pipeline on a real
-snapshot; a process for each round, the peers' between ours. Frames have 64 bytes without FCS (IPv6 TCP: 74). Flows are
-opened before, by handshakes through the same pipeline; a capture holds packets from the client, in random order. Min and
-max are of the rounds. The machine is shared: compare ratios.
+snapshot; a process for each round. Frames have 64 bytes without FCS (IPv6 TCP: 74). Flows are opened before, by handshakes
+through the same pipeline; a capture holds packets from the client, in random order. Min and max are of the rounds.
+
+The machine is shared, and its speed changes by more than half within a minute: compare ratios, and those are of neighbours in
+time. A peer plays right before or right after a round of ours (ours, peer, peer, ours), and what is given of it is the median of
+the ratios of such pairs, not the ratio of the medians. What the gateway is compared with itself in (`full-table`, `snapshot-swap-*`,
+`ipv6-to-ipv4`, `10000-conduits-to-10-*`, `two-workers-to-one`) runs in one process in turns of 10 to 50 milliseconds, A B, B A,
+A B: each turn by the one beside it, each round the median of its pairs. A gateway's clock stands still while the other one has its
+turn. The note says how many pairs there were and how far the middle half of them lies apart.
 
 * `established-*`, `deny-*`: the same capture again and again. A flow's packets come one to a round of the capture.
 * `new-flows*`: once through a capture in which every packet opens a flow of its own, from an empty table.
-* `full-table`: once through a capture of 15 packets of 4,096 open flows to one that opens a flow, with a table that has
-  room, and then with one whose every place is taken (by those flows, by flows silent for 200 s, by 16,384 half-open
-  ones): the second rate by the first. `full-table-new-flows`: how many of the flows that were opened came in.
+* `full-table`: once through a capture of 15 packets of 4,096 open flows to one that opens a flow, with a table whose every place is
+  taken (by those flows, by flows silent for 200 s, by 16,384 half-open ones), and in turns with it once through with a table that
+  has room: the first rate by the second. `full-table-new-flows`: how many of the flows that were opened came in.
 * `snapshot-swap-*`: the capture while ten revisions a second come into force, in each of which another hundredth of the
-  conduits means something else; by the rate before and after. `-lost`: packets that did not come out meanwhile.
+  conduits means something else, for three times as long as other cases; by the rate of a gateway beside it that has no revisions. From
+  one revision to the next there are nine turns, the first of which is the dearest: pairs are compared with those of the same
+  place after a revision, and their medians added up by the time that they stand for. `-lost`: packets that did not come out meanwhile.
+* `ipv6-to-ipv4`, `10000-conduits-to-10-*`: two of the cases above in one process, each with its capture and its gateway.
 * `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
 * `added-latency-50-load-*`: in one process, two pairs of DPDK's `net_ring` ports; the worker itself (`dataplane/app/worker.h`) on one core
   polls one port of each, and on another core a thread sends packets of 4,096 open flows into the first pair and receives them from the
@@ -30,7 +39,7 @@ max are of the rounds. The machine is shared: compare ratios.
   `-lost`: sent and not back 50 ms after the last.
 * `two-workers-established`: two workers' threads (`dataplane/app/workers.h`) on two cores, each fed by a `net_pcap` and draining to a `net_null` of its
   own; the packets of `established-ipv4-64b-4k`, each read by its owner; what both carry together. `two-workers-to-one`: by what the first one
-  carried in the same process before the second one started.
+  carries in the turns in which the other one's port is silent.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other

@@ -2,67 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
-#include <cstdio>
-#include <numeric>
+#include <utility>
 
-#include "dataplane/dpdk/cycles.h"
-#include "dataplane/dpdk/eal.h"
-#include "dataplane/poller.h"
 #include "policy/base/check.h"
 #include "policy/os/clock.h"
+#include "tests/perf/timing/pairs.h"
+#include "tests/perf/timing/rounds.h"
 
 namespace sallyport::bench {
 namespace {
 
-using dataplane::EthPort;
 using dataplane::PacketPool;
 using dataplane::Pipeline;
-using dataplane::Poller;
 
-constexpr std::uint32_t kSpare = 8191;
+constexpr const char* kLine = "round ";
 constexpr double kWarmUp = 0.3;
+// Of two in turns: how long one plays, or into how many parts a capture is cut. Long beside what
+// the other's memory in the caches costs it, short beside how fast the machine's speed changes.
+constexpr double kTurn = 0.02;
+constexpr std::size_t kTurnsOfCapture = 16;
+constexpr double kLonger = 3;  // than other cases, those with swaps
 // Of kFull: what stands in the table beside the active flows.
 constexpr std::size_t kHalfOpen = 16'384;
-constexpr Duration kIdleFor = std::chrono::seconds(200);
-
-int failed(const Error& error) {
-  std::fprintf(stderr, "%s: %s\n", error.code.c_str(), error.context.c_str());
-  return 1;
-}
-
-// Memory and ports of a round.
-struct Rig {
-  PacketPool pool;
-  PacketPool datagrams;
-  std::unique_ptr<EthPort> in, out;
-};
-Result<Rig> rig_of(const Subject& subject) {
-  dataplane::EalOptions eal;
-  eal.memory_mb = subject.memory_mb;
-  if (auto started = dataplane::start_eal(eal); !started)
-    return std::unexpected(std::move(started).error());
-  auto pool = dataplane::make_packet_pool(
-      static_cast<std::uint32_t>(subject.traffic.packets) + kSpare, kSmallRoom);
-  if (!pool) return std::unexpected(std::move(pool).error());
-  auto datagrams = dataplane::make_datagram_pool();
-  if (!datagrams) return std::unexpected(std::move(datagrams).error());
-  auto in =
-      EthPort::open(fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", subject.capture), *pool);
-  if (!in) return std::unexpected(std::move(in).error());
-  auto out = EthPort::open("net_null0,no-rx=1", *pool);
-  if (!out) return std::unexpected(std::move(out).error());
-  return Rig{*pool, *datagrams, std::move(*in), std::move(*out)};
-}
-
-dataplane::PipelineOptions options_of(std::size_t flows, Instant now) {
-  dataplane::PipelineOptions options;
-  options.flows = static_cast<std::uint32_t>(flows);
-  options.hash_secret = kBenchSecret;
-  options.now = now;
-  return options;
-}
 
 // Through the packet path, as they would come: to have them come from a port would only add ports.
 void feed(const BuiltPlant& plant, PacketPool& pool, Pipeline& pipeline, const char* port,
@@ -86,104 +51,66 @@ void open_mapped(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool
     open_flow(plant, pool, pipeline, mapped_opening(c, plant, i, ports[i]), "in", now);
 }
 
-// A packet path between the rig's ports.
-class Gateway {
- public:
-  Gateway(Rig& rig, const TrafficCase& traffic, const BuiltPlant& plant, std::size_t flows)
-      : traffic_(traffic),
-        pipeline_(options_of(flows, os::steady_now() - kIdleFor), rig.pool, rig.datagrams, events_),
-        poller_(pipeline_,
-                {{plant.port("in"), &rig.in->queue(0)}, {plant.port("out"), &rig.out->queue(0)}}) {
-    pipeline_.set_tables(&plant.tables());
-    pipeline_.exits().attach_port(plant.port("in"), rig.in->queue(0));
-    pipeline_.exits().attach_port(plant.port("out"), rig.out->queue(0));
-  }
-  Pipeline& pipeline() { return pipeline_; }
-
-  // Housekeeping has seen every flow: that all were opened at once is not what is measured.
-  void settle() {
-    for (std::size_t i = 0; i < 2 * pipeline_.flows().capacity() / 256; ++i)
-      pipeline_.housekeeping(os::steady_now());
-  }
-  // Polls while `on` says so; the cycles that it took.
-  template <class While>
-  std::uint64_t poll(const While& on) {
-    const std::uint64_t start = dataplane::cycles();
-    std::uint64_t now = start;
-    while (on(now - start)) {
-      poller_.poll(os::steady_now());
-      now = dataplane::cycles();
-    }
-    return now - start;
-  }
-  std::uint64_t play(double seconds) {
-    const double cycles = seconds * dataplane::cycles_per_second();
-    return poll([&](std::uint64_t since) { return static_cast<double>(since) < cycles; });
-  }
-  std::uint64_t play_once() {
-    const std::uint64_t end = pipeline_.counters().received + traffic_.packets;
-    return poll([&](std::uint64_t) { return pipeline_.counters().received < end; });
-  }
-
- private:
-  const TrafficCase& traffic_;
-  dataplane::Events events_;
-  Pipeline pipeline_;
-  Poller poller_;
-};
-
-// Runs `play` and counts.
-template <class Play>
-Round measured(Gateway& gateway, const Play& play) {
-  const auto dropped = [](const dataplane::Counters& counters) {
-    return std::accumulate(counters.drops.begin(), counters.drops.end(), std::uint64_t{0});
-  };
-  const dataplane::Counters before = gateway.pipeline().counters();
-  Round out;
-  out.cycles = static_cast<double>(play());
-  out.hertz = dataplane::cycles_per_second();
-  const dataplane::Counters& after = gateway.pipeline().counters();
-  out.packets = static_cast<double>(after.received - before.received);
-  out.forwarded = static_cast<double>(after.forwarded - before.forwarded);
-  out.dropped = static_cast<double>(dropped(after) - dropped(before));
-  out.flows = gateway.pipeline().flows().size();
-  out.made = static_cast<double>(after.flows_made - before.flows_made);
-  out.displaced = static_cast<double>(after.flows_displaced - before.flows_displaced);
+std::size_t flows_for(const TrafficCase& c) {
+  return std::bit_ceil(std::max(c.packets, kFewFlows));
+}
+// With the flows of its capture open, if it has any.
+std::unique_ptr<Gateway> gateway_of(Rig& rig, PortPair& ports, const TrafficCase& c,
+                                    const BuiltPlant& plant) {
+  auto out = std::make_unique<Gateway>(rig, ports, plant, flows_for(c));
+  if (c.load == Load::kEstablished || c.load == Load::kMapped)
+    open_flows(c, plant, rig.pool, out->pipeline(), os::steady_now());
   return out;
 }
 
 Round steady(Rig& rig, const Subject& s, const BuiltPlant& plant) {
-  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
-  if (s.traffic.load == Load::kEstablished || s.traffic.load == Load::kMapped)
-    open_flows(s.traffic, plant, rig.pool, gateway.pipeline(), os::steady_now());
-  gateway.play(kWarmUp);
-  return measured(gateway, [&] { return gateway.play(s.seconds); });
+  const auto gateway = gateway_of(rig, rig.ports[0], s.traffic, plant);
+  gateway->play(kWarmUp);
+  return gateway->play(s.seconds);
 }
 
 Round once(Rig& rig, const Subject& s, const BuiltPlant& plant) {
-  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
-  return measured(gateway, [&] { return gateway.play_once(); });
+  return gateway_of(rig, rig.ports[0], s.traffic, plant)->play_packets(s.traffic.packets);
 }
 
-Round pass(Rig& rig, const Subject& s, const BuiltPlant& plant, std::size_t flows) {
-  Gateway gateway(rig, s.traffic, plant, s.traffic.table);
-  fill_table(s.traffic, plant, rig.pool, gateway.pipeline(), flows, os::steady_now());
-  gateway.settle();
-  SALLYPORT_CHECK(gateway.pipeline().flows().size() == flows);
-  return measured(gateway, [&] { return gateway.play_once(); });
+// A turn of `gateway`, told apart from the others by what was counted in all.
+template <class Play>
+auto turn_of(Round& total, Play play) {
+  return [&total, play = std::move(play)] {
+    const Round turn = play();
+    total += turn;
+    return turn.packets_per_second();
+  };
 }
 
+// Both share the capture and go through it twice: what one plays of it the first time is the
+// other's the second time.
 Round full(Rig& rig, const Subject& s, const BuiltPlant& plant) {
-  pass(rig, s, plant, kActiveFlows);  // warms up the ports' memory
-  const double unburdened = pass(rig, s, plant, kActiveFlows).packets_per_second();
-  Round out = pass(rig, s, plant, s.traffic.table);
-  out.unburdened = unburdened;
+  const auto table = [&](std::size_t flows) {
+    auto out = std::make_unique<Gateway>(rig, rig.ports[0], plant, s.traffic.table);
+    fill_table(s.traffic, plant, rig.pool, out->pipeline(), flows, os::steady_now());
+    out->settle();
+    SALLYPORT_CHECK(out->pipeline().flows().size() == flows);
+    return out;
+  };
+  table(kActiveFlows)->play_packets(s.traffic.packets);  // warms up the ports' memory
+  const auto roomy = table(kActiveFlows), taken = table(s.traffic.table);
+  const std::size_t part = s.traffic.packets / kTurnsOfCapture;
+  Round out, unburdened;
+  for (const bool first : {true, false}) {
+    const auto pairs = in_turns(kTurnsOfCapture / 2, first,
+                                turn_of(out, [&] { return taken->play_packets(part); }),
+                                turn_of(unburdened, [&] { return roomy->play_packets(part); }));
+    out.pairs.insert(out.pairs.end(), pairs.begin(), pairs.end());
+  }
+  out.unburdened = unburdened.packets_per_second();
   return out;
 }
 
-// Half of the unburdened time before, half after: what drifts meanwhile counts for neither.
+// One of two gateways has a swap in every kTurnsOfSwap-th of its turns, the other has none. What a
+// swap costs is small and the machine's moods are not: so there are many.
 Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
-  const auto count = static_cast<std::size_t>(std::ceil(s.seconds * kSwapsPerSecond));
+  const auto count = static_cast<std::size_t>(std::ceil(kLonger * s.seconds * kSwapsPerSecond));
   std::vector<std::unique_ptr<BuiltPlant>> revisions;
   for (std::size_t i = 0; i < count; ++i) {
     Plant changed = s.traffic.plant;
@@ -191,23 +118,41 @@ Round swaps(Rig& rig, const Subject& s, const BuiltPlant& plant) {
     const BuiltPlant& before = revisions.empty() ? plant : *revisions.back();
     revisions.push_back(std::make_unique<BuiltPlant>(changed, &before.tables()));
   }
-  Gateway gateway(rig, s.traffic, plant, std::bit_ceil(std::max(s.traffic.packets, kFewFlows)));
-  if (s.traffic.load == Load::kEstablished)
-    open_flows(s.traffic, plant, rig.pool, gateway.pipeline(), os::steady_now());
-  gateway.play(kWarmUp);
-  const auto calm = [&] { return measured(gateway, [&] { return gateway.play(s.seconds / 2); }); };
-  const Round before = calm();
-  Round out = measured(gateway, [&] {
-    std::uint64_t cycles = 0;
-    for (const auto& revision : revisions) {
-      gateway.pipeline().set_tables(&revision->tables());
-      cycles += gateway.play(1 / kSwapsPerSecond);
-    }
-    return cycles;
-  });
-  const Round after = calm();
-  out.unburdened = (before.packets + after.packets) / (before.cycles + after.cycles) * out.hertz;
+  const auto calm = gateway_of(rig, rig.ports[0], s.traffic, plant);
+  const auto swapping = gateway_of(rig, rig.ports[0], s.traffic, plant);
+  for (Gateway* each : {calm.get(), swapping.get()}) each->play(kWarmUp);
+  constexpr double kOfSwap = 1 / kSwapsPerSecond / kTurnsOfSwap;
+  Round out, unburdened;
+  std::size_t turn = 0;
+  const auto next = [&] {
+    if (turn % kTurnsOfSwap == 0)
+      swapping->pipeline().set_tables(&revisions[turn / kTurnsOfSwap]->tables());
+    ++turn;
+    return swapping->play(kOfSwap);
+  };
+  out.pairs = in_turns(count * kTurnsOfSwap, true, turn_of(out, next),
+                       turn_of(unburdened, [&] { return calm->play(kOfSwap); }));
+  out.unburdened = unburdened.packets_per_second();
   return out;
+}
+
+// Until every packet of a capture was played, or for a while; both alike.
+std::vector<double> pairs_of(const Subject& one, Gateway& of_one, const Subject& other,
+                             Gateway& of_other) {
+  if (one.trial == Trial::kOnce) {
+    const auto part = [](Gateway& gateway, const Subject& s) {
+      return [&] {
+        return gateway.play_packets(s.traffic.packets / kTurnsOfCapture).packets_per_second();
+      };
+    };
+    return in_turns(kTurnsOfCapture, true, part(of_one, one), part(of_other, other));
+  }
+  const auto turn = [](Gateway& gateway) {
+    return [&] { return gateway.play(kTurn).packets_per_second(); };
+  };
+  for (Gateway* each : {&of_one, &of_other}) each->play(kWarmUp);
+  return in_turns(static_cast<std::size_t>(std::ceil(one.seconds / kTurn)), true, turn(of_one),
+                  turn(of_other));
 }
 
 }  // namespace
@@ -223,7 +168,7 @@ void fill_table(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
                 std::size_t flows, Instant now) {
   const std::size_t idle = flows > kActiveFlows + kHalfOpen ? flows - kHalfOpen : kActiveFlows;
   for (std::size_t i = kActiveFlows; i < idle; ++i)
-    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now - kIdleFor);
+    open_flow(plant, pool, pipeline, opening_of(c, plant, i), "out", now - Gateway::kAge);
   for (std::size_t i = idle; i < flows; ++i)
     feed(plant, pool, pipeline, "in", opening_of(c, plant, i).syn, now);
   for (std::size_t i = 0; i < kActiveFlows; ++i)
@@ -231,23 +176,34 @@ void fill_table(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool,
 }
 
 int run_subject(const Subject& subject) {
-  auto rig = rig_of(subject);
-  if (!rig) return failed(rig.error());
+  auto rig = make_rig(std::array{subject.capture}, subject.traffic.packets, subject.memory_mb);
+  if (!rig) return failed_round(rig.error());
   const BuiltPlant plant(subject.traffic.plant);
   using Play = Round (*)(Rig&, const Subject&, const BuiltPlant&);
   constexpr std::array<Play, 4> kPlays = {steady, once, full, swaps};
   const Round r = kPlays[static_cast<std::size_t>(subject.trial)](*rig, subject, plant);
-  fmt::print("round {} {} {} {} {} {} {} {} {}\n", r.packets, r.cycles, r.hertz, r.forwarded,
-             r.dropped, r.flows, r.made, r.displaced, r.unburdened);
+  fmt::print("{}{} {} {} {} {} {} {} {} {}\n{}", kLine, r.packets, r.cycles, r.hertz, r.forwarded,
+             r.dropped, r.flows, r.made, r.displaced, r.unburdened, line_of_pairs(r.pairs));
+  return 0;
+}
+
+int run_pair(const Subject& one, const Subject& other) {
+  auto rig = make_rig(std::array{one.capture, other.capture},
+                      one.traffic.packets + other.traffic.packets, one.memory_mb);
+  if (!rig) return failed_round(rig.error());
+  const BuiltPlant plant(one.traffic.plant), others(other.traffic.plant);
+  const auto of_one = gateway_of(*rig, rig->ports[0], one.traffic, plant);
+  const auto of_other = gateway_of(*rig, rig->ports[1], other.traffic, others);
+  fmt::print("{}", line_of_pairs(pairs_of(one, *of_one, other, *of_other)));
   return 0;
 }
 
 bool read_round(const std::string& output, Round& out) {
-  const std::size_t at = output.find("round ");
-  return at != output.npos &&
-         std::sscanf(output.c_str() + at, "round %lf %lf %lf %lf %lf %lf %lf %lf %lf", &out.packets,
-                     &out.cycles, &out.hertz, &out.forwarded, &out.dropped, &out.flows, &out.made,
-                     &out.displaced, &out.unburdened) == 9;
+  const auto numbers = numbers_after(output, kLine);
+  if (numbers.size() != 9) return false;
+  out = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+         numbers[5], numbers[6], numbers[7], numbers[8], pairs_in(output)};
+  return true;
 }
 
 }  // namespace sallyport::bench

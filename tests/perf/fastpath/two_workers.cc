@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <optional>
@@ -14,7 +16,9 @@
 #include "dataplane/app/workers.h"
 #include "dataplane/stages/parse.h"
 #include "policy/os/clock.h"
+#include "tests/perf/fastpath/cores.h"
 #include "tests/perf/fastpath/subject.h"
+#include "tests/perf/timing/pairs.h"
 #include "tests/perf/timing/rounds.h"
 #include "tests/perf/timing/two_workers_figures.h"
 
@@ -25,6 +29,9 @@ using namespace dataplane;
 
 constexpr std::uint32_t kMemoryMb = 512;
 constexpr double kWarmUp = 0.3;
+constexpr double kTurn = 0.05;
+// Longer than a worker sleeps that has just got its traffic back.
+constexpr double kSettle = 0.002;
 
 // What is waited for is that time passes.
 void pause(double seconds) {
@@ -35,6 +42,23 @@ void pause(double seconds) {
 
 struct Count {
   double received, forwarded, at;
+};
+
+// A port whose traffic can be turned off: then its worker idles, as one does without packets.
+class Valve final : public PortDriver {
+ public:
+  explicit Valve(PortDriver& behind) : behind_(behind) {}
+  void open(bool open) noexcept { open_.store(open, std::memory_order_relaxed); }
+  std::size_t transmit(std::span<Packet> burst) noexcept override {
+    return behind_.transmit(burst);
+  }
+  std::size_t receive(std::span<Packet> burst) noexcept override {
+    return open_.load(std::memory_order_relaxed) ? behind_.receive(burst) : 0;
+  }
+
+ private:
+  PortDriver& behind_;
+  std::atomic<bool> open_ = false;
 };
 
 class Beside {
@@ -56,8 +80,8 @@ class Beside {
       frames[owner].push_back(std::move(frame));
     }
     for (const WorkerSlot i : all_of(2)) SALLYPORT_TRY_VOID(out->open_ports(i, frames[i]));
-    out->attach("in", out->in_);
-    out->attach("out", out->out_);
+    out->attach("in", *out->valves_[0], *out->valves_[1]);
+    out->attach("out", out->out_[0]->queue(0), out->out_[1]->queue(0));
     out->taps_.emplace(out->workers_->pools()[0]);
     out->workers_->prepare(*out->taps_);
     for (const WorkerSlot i : all_of(2)) out->workers_->pipeline(i).set_tables(&plant.tables());
@@ -65,14 +89,27 @@ class Beside {
     return out;
   }
 
-  TwoWorkersRound play(double seconds) {
+  // The first one alone and both, in turns, for `seconds` each.
+  TwoWorkersRound play(Cores cores, double seconds) {
+    for (const WorkerSlot i : all_of(2)) {
+      stay_on(i == 0 ? cores.gateway : cores.prober);
+      workers_->worker(i).start();
+    }
     TwoWorkersRound r;
-    workers_->worker(0).start();
-    pause(kWarmUp);
-    r.alone = measured(std::array<WorkerSlot, 1>{0}, seconds, r.not_forwarded)[0];
-    workers_->worker(1).start();
-    pause(kWarmUp);
-    const auto both = measured(std::array<WorkerSlot, 2>{0, 1}, seconds, r.not_forwarded);
+    valves_[0]->open(true);
+    turn(true, kWarmUp, r);
+    r = {};
+    const auto turns = static_cast<std::size_t>(std::ceil(seconds / kTurn));
+    Both alone{}, both{};
+    const auto play = [&](bool second, Both& sum) {
+      return [&, second] {
+        const Both rates = turn(second, kTurn, r);
+        for (const WorkerSlot i : all_of(2)) sum[i] += rates[i] / static_cast<double>(turns);
+        return rates[0] + rates[1];
+      };
+    };
+    r.pairs = in_turns(turns, true, play(true, both), play(false, alone));
+    r.alone = alone[0];
     r.first = both[0];
     r.second = both[1];
     return r;
@@ -91,10 +128,11 @@ class Beside {
     SALLYPORT_TRY(in_[i],
                   EthPort::open(fmt::format("net_pcap{},rx_pcap={},infinite_rx=1", i, path), pool));
     SALLYPORT_TRY(out_[i], EthPort::open(fmt::format("net_null{},no-rx=1", i), pool));
+    valves_[i] = std::make_unique<Valve>(in_[i]->queue(0));
     return {};
   }
-  void attach(const char* port, const std::array<std::unique_ptr<EthPort>, 2>& ends) {
-    const std::array<PortDriver*, 2> drivers{&ends[0]->queue(0), &ends[1]->queue(0)};
+  void attach(const char* port, PortDriver& first, PortDriver& second) {
+    const std::array<PortDriver*, 2> drivers{&first, &second};
     workers_->attach(plant_.port(port), drivers, drivers);
   }
   Count count(WorkerSlot worker) {
@@ -106,18 +144,19 @@ class Beside {
     });
     return out;
   }
-  // Packets/s of each of them.
-  template <std::size_t n>
-  std::array<double, n> measured(const std::array<WorkerSlot, n>& who, double seconds,
-                                 double& not_forwarded) {
-    std::array<Count, n> before;
-    for (std::size_t i = 0; i < n; ++i) before[i] = count(who[i]);
+  using Both = std::array<double, 2>;
+  // Packets/s of each of them; the second one has traffic if `second`.
+  Both turn(bool second, double seconds, TwoWorkersRound& r) {
+    valves_[1]->open(second);
+    pause(kSettle);
+    std::array<Count, 2> before;
+    for (const WorkerSlot i : all_of(2)) before[i] = count(i);
     pause(seconds);
-    std::array<double, n> out;
-    for (std::size_t i = 0; i < n; ++i) {
-      const Count after = count(who[i]);
+    Both out;
+    for (const WorkerSlot i : all_of(2)) {
+      const Count after = count(i);
       const double received = after.received - before[i].received;
-      not_forwarded += received - (after.forwarded - before[i].forwarded);
+      r.not_forwarded += received - (after.forwarded - before[i].forwarded);
       out[i] = received / (after.at - before[i].at);
     }
     return out;
@@ -126,7 +165,8 @@ class Beside {
   const BuiltPlant& plant_;
   std::array<os::UniqueFd, 2> captures_;
   std::array<std::unique_ptr<EthPort>, 2> in_, out_;
-  std::optional<TapThread> taps_;  // without its thread: there are no host stacks
+  std::array<std::unique_ptr<Valve>, 2> valves_;  // before the ports `in`
+  std::optional<TapThread> taps_;                 // without its thread: there are no host stacks
   std::unique_ptr<Workers> workers_;
 };
 
@@ -153,12 +193,12 @@ void open_flows_of_two(const TrafficCase& c, const BuiltPlant& plant, Workers& w
 }
 
 int run_two_workers(const TrafficCase& c, double seconds) {
-  if (std::thread::hardware_concurrency() < 2)
-    return failed_round({ErrorKind::kSystem, "no-figure", "two workers need two cores"});
+  const auto cores = two_cores();
+  if (!cores) return failed_round({ErrorKind::kSystem, "no-figure", "two workers need two cores"});
   const BuiltPlant plant(c.plant);
   auto beside = Beside::make(c, plant);
   if (!beside) return failed_round(beside.error());
-  fmt::print("{}", line_of((*beside)->play(seconds)));
+  fmt::print("{}", line_of((*beside)->play(*cores, seconds)));
   return 0;
 }
 

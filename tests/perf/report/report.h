@@ -9,7 +9,7 @@ namespace sallyport::bench {
 struct Peer {
   std::string name;
   double median = 0;
-  double ratio = 0;  // of the case's median to this
+  double ratio = 0;  // of the case's median to this, or the median of ratios pair by pair
 };
 
 struct Figure {

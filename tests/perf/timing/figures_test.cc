@@ -119,7 +119,8 @@ TEST(IdleFigures, WhatIsGoodForPolledPortsIsNotForThoseThatWake) {
     EXPECT_EQ(out.at(i).name, kIdleInterruptNames[i]);
     EXPECT_FALSE(out.at(i).met) << out.at(i).name;
   }
-  for (const Figure& figure : idle_figures(kWoken, {line_of(IdleRound{2, 100, 90, 200, 100, 0})}))
+  for (const Figure& figure :
+       idle_figures(kWoken, {line_of(IdleRound{2, 100, 90, 200, 100, 0})}))
     EXPECT_TRUE(figure.met) << figure.name;
 }
 
@@ -146,9 +147,9 @@ TEST(TapFigures, AreMissedWithTheReasonIfARoundFailed) {
 }
 
 TEST(TwoWorkersFigures, AreWhatBothCarryAndThatByWhatOneDid) {
-  const auto out = two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 0}),
-                                        line_of(TwoWorkersRound{2e6, 1e6, 2e6, 0}),
-                                        line_of(TwoWorkersRound{1e6, 1e6, 1e6, 0})});
+  const auto out = two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 0, {1.8, 1.9, 2}}),
+                                        line_of(TwoWorkersRound{2e6, 1e6, 2e6, 0, {1.5, 1.5, 9}}),
+                                        line_of(TwoWorkersRound{1e6, 1e6, 1e6, 0, {2}})});
   ASSERT_EQ(out.size(), kTwoWorkersNames.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     EXPECT_EQ(out[i].name, kTwoWorkersNames[i]);
@@ -158,13 +159,14 @@ TEST(TwoWorkersFigures, AreWhatBothCarryAndThatByWhatOneDid) {
   EXPECT_DOUBLE_EQ(out[0].max, 3);
   EXPECT_DOUBLE_EQ(out[1].median, 1.9);
   EXPECT_DOUBLE_EQ(out[1].min, 1.5);
+  EXPECT_DOUBLE_EQ(out[1].max, 2);
 }
 
 TEST(TwoWorkersFigures, AreMissedIfAPacketDidNotLeaveOrARoundFailed) {
-  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 1})}).at(0).met);
+  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{1e6, 9e5, 1e6, 1, {1.9}})}).at(0).met);
   for (const Figure& figure : two_workers_figures({"two-workers-round 1 2 3"}))
     EXPECT_FALSE(figure.met);
-  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{0, 1, 1, 0})}).at(1).met);
+  EXPECT_FALSE(two_workers_figures({line_of(TwoWorkersRound{1, 1, 1, 0, {}})}).at(1).met);
 }
 
 }  // namespace

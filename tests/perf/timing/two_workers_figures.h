@@ -16,10 +16,11 @@ inline constexpr auto kTwoWorkersNames =
     std::to_array({"two-workers-established", "two-workers-to-one"});
 
 struct TwoWorkersRound {
-  double alone = 0;  // packets/s of the first worker before the second one started
-  double first = 0;  // of each while both ran
+  double alone = 0;  // packets/s of the first worker while the second one had no traffic
+  double first = 0;  // of each while both had
   double second = 0;
-  double not_forwarded = 0;  // packets that came in meanwhile and did not leave
+  double not_forwarded = 0;   // packets that came in meanwhile and did not leave
+  std::vector<double> pairs;  // both by the first one alone, turn by turn (pairs.h)
 };
 std::string line_of(const TwoWorkersRound& round);
 
