@@ -42,11 +42,16 @@ turn. The note says how many pairs there were and how far the middle half of the
   carries in the turns in which the other one's port is silent.
 * `idle-polled-*`: the same worker and ports without traffic: processor time of the worker's thread by time passed; then single packets, each
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
+  What the machine takes of it by itself is its peer `sleep-and-look`: a thread on the worker's core that sleeps as long as the worker's longest
+  pause, again and again, and looks at a word in memory. It is asked in the middle of each pause between two packets, in the same way:
+  written by the prober, which spins until the answer is there. Nothing is taken off for it.
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other
   ends are ports of DPDK's vhost driver in the same process. The driver and what the worker does are those of a virtio NIC on PCI; the
-  interrupt is an eventfd that the other end writes.
+  interrupt is an eventfd that the other end writes. Its peer `eventfd-wake` is a thread on the worker's core that is asleep in `epoll_wait` on an
+  eventfd; from the `write` of the prober, between its packets, until the answer is in the memory that the prober spins on.
 * `idle-two-workers-*`: the same ports, one read by each of two workers that sleep, on 64 open flows; the processor time is the busier one's. Each
-  packet crosses once, to its owner or from its owner to the one with the port that it leaves by; the crossing wakes.
+  packet crosses once, to its owner or from its owner to the one with the port that it leaves by; the crossing wakes. Both are on
+  one core, because the prober has the other: `eventfd-wake-twice` is a chain of two such threads there, of which the first wakes the second.
 * `tap-*`: one TCP stream over IPv4 between a segment's host stack and a device, each a kernel's stack in a network namespace, with the real
   TAP thread, pipeline and worker between them; payload that arrived, after 0.3 s. The gateway's port is the device's card: a second TAP thread, which
   takes and gives frames of a wire and cuts and merges them for the device's kernel, as a card does. `tap-pump` is a thread that copies frames

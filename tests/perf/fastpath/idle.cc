@@ -11,10 +11,12 @@
 #include <memory>
 #include <optional>
 
+#include "dataplane/app/pause.h"
 #include "dataplane/dpdk/cycles.h"
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
 #include "tests/perf/dpdk/vhost_wire.h"
+#include "tests/perf/fastpath/bare_wake.h"
 #include "tests/perf/fastpath/cores.h"
 #include "tests/perf/fastpath/socket_folder.h"
 #include "tests/perf/fastpath/subject.h"
@@ -61,12 +63,17 @@ void pause(time_t seconds) {
   ::ppoll(nullptr, 0, &time, nullptr);
 }
 
-// Packets that meet a gateway that sleeps.
-void measure_single(Prober& prober, std::size_t packets, IdleRound& r) {
-  const Passage single = prober.one_by_one(packets);
-  const double cycles_per_us = dataplane::cycles_per_second() / 1e6;
-  r.p50 = static_cast<double>(single.cycles.quantile(0.5)) / cycles_per_us;
-  r.p99 = static_cast<double>(single.cycles.quantile(0.99)) / cycles_per_us;
+double microseconds(const Histogram& cycles, double share) {
+  return static_cast<double>(cycles.quantile(share)) / (dataplane::cycles_per_second() / 1e6);
+}
+
+// Packets that meet a gateway that sleeps, and between them a thread that does nothing else.
+void measure_single(Prober& prober, BareWake& bare, std::size_t packets, IdleRound& r) {
+  const Passage single = prober.one_by_one(packets, [&] { bare.ask(); });
+  r.p50 = microseconds(single.cycles, 0.5);
+  r.p99 = microseconds(single.cycles, 0.99);
+  r.bare_p50 = microseconds(bare.cycles(), 0.5);
+  r.bare_p99 = microseconds(bare.cycles(), 0.99);
   r.sent = static_cast<double>(single.sent);
   r.lost = static_cast<double>(single.lost());
 }
@@ -91,7 +98,7 @@ class Two {
     options.flows = kFewFlows;
     options.hash_secret = kBenchSecret;
     options.now = os::steady_now();
-    std::unique_ptr<Two> out(new Two);
+    std::unique_ptr<Two> out(new Two(*cores));
     SALLYPORT_TRY(out->workers_, dataplane::Workers::make(2, options));
     const SocketFolder folder;
     SALLYPORT_TRY(out->in_, make_vhost_wire("in", folder.path(), out->workers_->pools()[0]));
@@ -126,9 +133,11 @@ class Two {
     return {workers_->pools()[0], in_->host->queue(0), out_->host->queue(0), frames_};
   }
   dataplane::Workers& workers() { return *workers_; }
+  Cores cores() const { return cores_; }
 
  private:
-  Two() : frames_(frames_of(kTwoTraffic, plant_)) {}
+  explicit Two(Cores cores) : cores_(cores), frames_(frames_of(kTwoTraffic, plant_)) {}
+  Cores cores_;
   BuiltPlant plant_{kTwoTraffic.plant};
   std::vector<FrameBytes> frames_;
   std::optional<ProcessWire> in_, out_;
@@ -160,7 +169,8 @@ int run_idle_of_two(bool quick) {
     r.turns = std::max(r.turns, (after.turns - before[i].turns) / passed);
   }
   Prober prober = (*two)->prober();
-  measure_single(prober, extent.packets, r);
+  const auto bare = std::make_unique<BareWake>(std::size_t{2}, (*two)->cores().gateway);
+  measure_single(prober, *bare, extent.packets, r);
   fmt::print("{}", line_of(r));
   return 0;
 }
@@ -180,7 +190,11 @@ int run_idle(Wires wires, bool quick) {
     const Spent after = spent_by(worker);
     r.cpu = (after.cpu - before.cpu) / (after.wall - before.wall) * 100;
     r.turns = (after.turns - before.turns) / (after.wall - before.wall);
-    measure_single(prober, extent.packets, r);
+    const int core = (*rig)->cores().gateway;
+    const auto bare = wires == Wires::kVhost
+                          ? std::make_unique<BareWake>(std::size_t{1}, core)
+                          : std::make_unique<BareWake>(dataplane::kLongestPause, core);
+    measure_single(prober, *bare, extent.packets, r);
   });
   if (woken != (wires == Wires::kVhost))
     return failed_round(

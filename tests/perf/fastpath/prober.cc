@@ -118,13 +118,16 @@ Passage Prober::flood(double seconds) {
   return out;
 }
 
-Passage Prober::one_by_one(std::size_t count) {
+Passage Prober::one_by_one(std::size_t count, const std::function<void()>& halfway) {
   Passage out;
   std::mt19937_64 random(1);
   std::uniform_int_distribution<std::int64_t> span(kShortestPause.count(), kLongestPause.count());
   began_ = dataplane::cycles();
   for (std::size_t i = 0; i < count; ++i) {
-    pause(Duration(span(random)));
+    const Duration half(span(random) / 2);
+    pause(half);
+    halfway();
+    pause(half);
     send(1, out);
     await(out);
   }

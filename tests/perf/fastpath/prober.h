@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "dataplane/dpdk/port.h"
@@ -39,8 +40,8 @@ class Prober {
   // As many as the wire takes. What comes back in `seconds` is what the gateway manages.
   Passage flood(double seconds);
   // `count` packets, each after a pause of kShortestPause to kLongestPause in which this thread
-  // sleeps too.
-  Passage one_by_one(std::size_t count);
+  // sleeps too; but for `halfway`, which it does in the middle of each pause.
+  Passage one_by_one(std::size_t count, const std::function<void()>& halfway);
   static constexpr Duration kShortestPause = std::chrono::milliseconds(100);
   static constexpr Duration kLongestPause = std::chrono::milliseconds(200);
 

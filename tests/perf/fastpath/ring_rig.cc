@@ -7,7 +7,6 @@
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
 #include "tests/perf/dpdk/vhost_wire.h"
-#include "tests/perf/fastpath/cores.h"
 #include "tests/perf/fastpath/socket_folder.h"
 #include "tests/perf/fastpath/subject.h"
 
@@ -102,6 +101,8 @@ Result<std::unique_ptr<RingRig>> RingRig::make(Wires wires) {
 
 RingRig::RingRig(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 RingRig::~RingRig() = default;
+
+Cores RingRig::cores() const { return parts_->cores; }
 
 void RingRig::beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work) {
   Parts& p = *parts_;

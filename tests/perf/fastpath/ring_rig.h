@@ -11,6 +11,7 @@
 
 #include "dataplane/app/worker.h"
 #include "tests/perf/dpdk/ring_wire.h"
+#include "tests/perf/fastpath/cores.h"
 #include "tests/perf/fastpath/prober.h"
 
 namespace sallyport::bench {
@@ -27,6 +28,7 @@ class RingRig {
   // or no hugepages for what needs them.
   static Result<std::unique_ptr<RingRig>> make(Wires wires = Wires::kRings);
   ~RingRig();
+  Cores cores() const;
 
   // Runs `work` in this thread while the worker runs on its core.
   void beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work);
