@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/app/queries.h"
+#include "dataplane/app/short_slice.h"
 #include "dataplane/app/walls.h"
 #include "policy/os/clock.h"
 #include "policy/os/log.h"
@@ -65,6 +66,7 @@ Result<void> Daemon::configure(const wire::Configure& request) {
   }
   // From here a failure leaves half-open ports behind: the caller ends the process.
   SALLYPORT_TRY_VOID(open_ports(wanted));
+  take_short_slices();
   SALLYPORT_TRY_VOID(close_walls());
   ports_ = std::move(wanted);
   SALLYPORT_TRY_VOID(taps_->start());

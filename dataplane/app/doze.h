@@ -3,7 +3,8 @@
 // one; with a port among them that can only be polled the worker pauses instead (app/pause.h).
 //
 // The order that loses no frame: begin(), look once more at everything, wait() if there was
-// nothing, end(). What comes before begin() is met by that look, what comes after it ends the wait.
+// nothing, look at what came, end(). What comes before begin() is met by the first look, what comes
+// after it ends the wait; end() can wait until that is on its way.
 //
 // A port may promise and not keep it: DPDK 22.11 takes MSI-X for what has none, and the interrupt
 // never comes. So who sleeps to the end and then finds frames says so (overslept()); a port that

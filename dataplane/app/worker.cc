@@ -75,14 +75,17 @@ void Worker::run() {
   prctl(PR_SET_NAME, name_.c_str());
   prctl(PR_SET_TIMERSLACK, 1);
   std::uint32_t idle = 0;
-  Instant busy = os::steady_now();
-  while (!stop_.load(std::memory_order_relaxed)) {
-    const Instant now = os::steady_now();
+  Instant now = os::steady_now(), busy = now;
+  const auto look = [&] {
+    now = os::steady_now();
     ++idle;
-    if (turn(now) > 0) {
-      idle = 0;
-      busy = now;
-    }
+    if (turn(now) == 0) return false;
+    idle = 0;
+    busy = now;
+    return true;
+  };
+  while (!stop_.load(std::memory_order_relaxed)) {
+    look();
     if (const auto* work = request_.load(std::memory_order_acquire)) {
       (*work)(pipeline_);
       request_.store(nullptr, std::memory_order_release);
@@ -96,12 +99,11 @@ void Worker::run() {
       continue;
     }
     doze_.begin(poller_.loads());
-    if (turn(os::steady_now()) > 0) {
-      idle = 0;  // it came before anybody would have told
-    } else if (!asked() && !stop_.load(std::memory_order_relaxed) && !doze_.wait() &&
-               turn(os::steady_now()) > 0) {
-      idle = 0;
-      doze_.overslept(poller_.loads());
+    // Something may have come before anybody would have told.
+    if (!look() && !asked() && !stop_.load(std::memory_order_relaxed)) {
+      const bool told = doze_.wait();
+      // What it was woken for goes on its way before end(), which takes a system call.
+      if (look() && !told) doze_.overslept(poller_.loads());
     }
     doze_.end();
   }

@@ -1,6 +1,7 @@
 // What the machine alone takes until a thread that was idle answers: the peers of a first packet.
 // Threads that do nothing else, on the gateway's core, asked by the prober's thread, which spins
-// until the answer is there, as it does for a packet.
+// until the answer is there, as it does for a packet. Their slices are those of the thread that
+// makes them (app/short_slice.h).
 //
 // Thread: the prober's. No allocation after make().
 #pragma once

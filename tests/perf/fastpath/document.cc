@@ -44,7 +44,7 @@ turn. The note says how many pairs there were and how far the middle half of the
   after 100 to 200 ms without one (by then the worker's pauses are as long as they get), from just before it is sent until it is back.
   What the machine takes of it by itself is its peer `sleep-and-look`: a thread on the worker's core that sleeps as long as the worker's longest
   pause, again and again, and looks at a word in memory. It is asked in the middle of each pause between two packets, in the same way:
-  written by the prober, which spins until the answer is there. Nothing is taken off for it.
+  written by the prober, which spins until the answer is there. Nothing is taken off for it. It has the worker's short slice (`dataplane/app/short_slice.h`).
 * `idle-interrupt-*`: the same with ports whose RX interrupts wake the worker: DPDK's virtio driver on vhost-user sockets, whose other
   ends are ports of DPDK's vhost driver in the same process. The driver and what the worker does are those of a virtio NIC on PCI; the
   interrupt is an eventfd that the other end writes. Its peer `eventfd-wake` is a thread on the worker's core that is asleep in `epoll_wait` on an

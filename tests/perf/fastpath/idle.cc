@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "dataplane/app/pause.h"
+#include "dataplane/app/short_slice.h"
 #include "dataplane/dpdk/cycles.h"
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
@@ -110,7 +111,8 @@ class Two {
     for (const dataplane::WorkerSlot i : dataplane::all_of(2))
       out->workers_->pipeline(i).set_tables(&out->plant_.tables());
     open_flows_of_two(kTwoTraffic, out->plant_, *out->workers_);
-    stay_on(cores->gateway);  // both: the prober does not sleep while it waits
+    dataplane::take_short_slices();  // as the gateway's process does
+    stay_on(cores->gateway);         // both: the prober does not sleep while it waits
     out->workers_->start();
     stay_on(cores->prober);
     return out;

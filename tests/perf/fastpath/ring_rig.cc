@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "dataplane/app/short_slice.h"
 #include "dataplane/dpdk/eal.h"
 #include "policy/os/clock.h"
 #include "tests/perf/dpdk/vhost_wire.h"
@@ -94,6 +95,7 @@ Result<std::unique_ptr<RingRig>> RingRig::make(Wires wires) {
   };
   SALLYPORT_TRY(ProcessWire in, wire("in"));
   SALLYPORT_TRY(ProcessWire out, wire("out"));
+  dataplane::take_short_slices();  // as the gateway's process does
   stay_on(cores->prober);
   return std::unique_ptr<RingRig>(new RingRig(std::make_unique<Parts>(
       kRingTraffic, *cores, pool, datagrams, std::move(in), std::move(out))));

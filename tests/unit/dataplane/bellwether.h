@@ -41,7 +41,10 @@ class Bellwether final : public dataplane::PortDriver {
     }
     armed_ = true;
   }
-  void disarm() noexcept override { armed_ = false; }
+  void disarm() noexcept override {
+    if (taken_ < sent_.load()) ++kept_waiting_;
+    armed_ = false;
+  }
   void distrust() noexcept override { distrusted_ = true; }
 
   void arrive() {
@@ -54,6 +57,8 @@ class Bellwether final : public dataplane::PortDriver {
   bool armed() const { return armed_; }
   bool distrusted() const { return distrusted_; }
   std::uint64_t received() const { return received_; }
+  // How often it was disarmed while a frame waited.
+  std::uint64_t kept_waiting() const { return kept_waiting_; }
   // By it, onto the wire.
   std::uint64_t left() const { return left_; }
 
@@ -61,7 +66,7 @@ class Bellwether final : public dataplane::PortDriver {
   os::UniqueFd fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
   std::uint64_t taken_ = 0, slipping_ = 0;
   std::vector<std::uint8_t> frame_;
-  std::atomic<std::uint64_t> sent_ = 0, received_ = 0, left_ = 0;
+  std::atomic<std::uint64_t> sent_ = 0, received_ = 0, left_ = 0, kept_waiting_ = 0;
   std::atomic<bool> armed_ = false;
   bool distrusted_ = false;
 };
