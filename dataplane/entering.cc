@@ -2,20 +2,16 @@
 // has nothing else to do with is sent on at once. The rest goes through the stages (pipeline.cc).
 #include "dataplane/pipeline.h"
 #include "dataplane/stages/bind.h"
-#include "dataplane/stages/fields.h"
+#include "dataplane/stages/classify.h"
+#include "policy/decide/plausible.h"
 
 namespace sallyport::dataplane {
-
-// Of a frame that some parser took.
-bool Pipeline::is_stranger(const auto& packet) const noexcept {
-  return tables_->is_stranger(packet.meta().port, mac_at(packet.bytes(), kMacSize));
-}
 
 // --- in ----------------------------------------------------------------------------------------
 
 void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept {
   for (Packet& packet : burst) packet.prefetch();
-  strangers_.begin_burst(port);
+  intruders_.begin_burst(port);
   if (crew_) hear(now);
   counters_.received += burst.size();
   for (Packet& packet : burst) packet.meta().port = port;
@@ -28,7 +24,7 @@ void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noex
   packet.meta().origin = Origin::kHostStack;
   ++counters_.from_host;
   ++counters_.received;
-  strangers_.begin_burst(kNoPort);
+  intruders_.begin_burst(kNoPort);
   if (crew_) hear(now);
   enter(std::span(&packet, 1), now);
   flow_packets(now);
@@ -48,14 +44,15 @@ template <class Next>
 
 void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
   const bool watched = exits_.observer() != nullptr || tables_ == nullptr;
-  const bool strangers = strangers_.expected();
+  const bool intruders = intruders_.expected();
   std::size_t count = waiting_count_;
   SALLYPORT_CHECK(burst.size() <= kMaxBurst - count);
   for (Packet& packet : burst) {
     Waiting& waiting = waiting_.data()[count];
     PlainFrame& frame = waiting.frame;
     if (!watched && packet.meta().is_from_wire() && parse_plain(packet.bytes(), frame)) [[likely]] {
-      if (Dhcp::might_concern(frame.key) || (strangers && is_stranger(packet))) [[unlikely]] {
+      if (intruders && turned_away(packet, frame, now)) continue;
+      if (Dhcp::might_concern(frame.key)) [[unlikely]] {
         described(packet, frame, now,
                   [&](ParsedPacket&& parsed) { by_sender(std::move(parsed), nullptr, now); });
         continue;
@@ -70,14 +67,21 @@ void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
   waiting_count_ = count;
 }
 
+bool Pipeline::turned_away(Packet& packet, const PlainFrame& frame, Instant now) noexcept {
+  const auto refused = Bind::refuses(packet.bytes(), frame, packet.meta().port, *tables_);
+  if (!refused) return false;
+  intruders_.note(refused->reason);
+  exits_.turn_away(std::move(packet), frame, *refused, now);
+  return true;
+}
+
 // By the general parser; false if it is not a flow's.
 bool Pipeline::enter_described(Packet& packet, PlainFrame& frame, Instant now) noexcept {
   auto parsed = parse(std::move(packet), now);
   if (!parsed) return false;
   const Headers& h = parsed->headers();
   const FlowKey key = key_of(h);
-  if ((h.message != Message::kTcp && h.message != Message::kUdp) || Dhcp::might_concern(key) ||
-      (strangers_.expected() && is_stranger(*parsed))) {
+  if ((h.message != Message::kTcp && h.message != Message::kUdp) || Dhcp::might_concern(key)) {
     by_sender(*std::move(parsed), nullptr, now);
     return false;
   }
@@ -116,11 +120,50 @@ void Pipeline::flow_packets(Instant now) noexcept {
     const FlowMatch match = flows_.find(frame.key, waiting.looking);
     if (frame.described) [[unlikely]] {
       looked_up(Parse::again(std::move(packet)), match, now);
-    } else if (!match || !open_flow_.send_on(packet, frame, match, same)) {
+    } else if (!match) {
+      begins(packet, frame, now);
+    } else if (!open_flow_.send_on(packet, frame, match, same)) {
       described(packet, frame, now,
                 [&](ParsedPacket&& parsed) { looked_up(std::move(parsed), match, now); });
     }
   }
+}
+
+// --- no flow ------------------------------------------------------------------------------------
+
+// TCP or UDP, and no matter of the address service. Its headers are written down if it may open a
+// flow.
+void Pipeline::begins(Packet& packet, const PlainFrame& frame, Instant now) noexcept {
+  const FlowKey& key = frame.key;
+  const auto sender = Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_);
+  if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
+  if (crew_)
+    if (const WorkerSlot owner = crew_->owners().of(key, *tables_); owner != crew_->self())
+      return hand_over(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), owner,
+                       came_over_, now);
+  Refused denied{sender->device, sender->segment, Drop::kDefaultDeny};
+  if (const auto never = decide::starts_no_flow(key.source, key.destination)) [[unlikely]] {
+    denied.reason = *never;
+    return exits_.turn_away(std::move(packet), frame, denied, now);
+  }
+  const decide::Verdict verdict =
+      judge({sender->segment, decide::Origin::kWire, sender->device, sender->place},
+            {key.source, key.destination, static_cast<std::uint8_t>(key.protocol), key.source_port,
+             key.destination_port},
+            *tables_, names_.names(), now);
+  if (!verdict.decision.allowed()) {
+    denied.reason = verdict.reason;
+    return exits_.turn_away(std::move(packet), frame, denied, now);
+  }
+  volumes_.came(sender->segment, packet.bytes().size());
+  first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), verdict, now);
+}
+
+void Pipeline::flowless(Packet& packet, const PlainFrame& frame, Instant now) noexcept {
+  described(packet, frame, now, [&](ParsedPacket&& parsed) {
+    const FlowMatch none;
+    by_sender(std::move(parsed), &none, now);
+  });
 }
 
 }  // namespace sallyport::dataplane

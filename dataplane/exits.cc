@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "dataplane/stages/bind.h"
 #include "dataplane/stages/enforce_policy.h"
+#include "dataplane/stages/fields.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/pieces.h"
 
@@ -32,11 +34,11 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
   ++counters_.drop(gone.reason);
   volumes_.dropped(meta.segment);
   const Headers& h = meta.headers;
-  DropKey key;
+  DropKey::Of key;
   key.segment = meta.segment;
   key.port = meta.port;
   key.device = meta.device;
-  key.mac = h.source_mac;
+  key.mac = mac_word(h.source_mac);
   key.reason = gone.reason;
   // Addresses are known only where the parser got that far.
   if (h.l4 != 0 || h.message == Message::kArp) {
@@ -47,9 +49,31 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
   const auto example = [&] {
     return DropExample{h.source, h.source_port, h.vlan, h.tcp_flags, revision_};
   };
-  records_.record(key, example, now);
+  records_.record(DropKey(key), example, now);
   if (observer_ != nullptr) observer_->ended(gone.packet, gone.reason);
   gone_.take(std::move(gone.packet));
+}
+
+void Exits::turn_away(Packet&& packet, const PlainFrame& plain, Refused refused,
+                      Instant now) noexcept {
+  const ConstBytes frame = packet.bytes();
+  volumes_.came(refused.segment, frame.size());
+  ++counters_.drop(refused.reason);
+  volumes_.dropped(refused.segment);
+  const DropKey key({.segment = refused.segment,
+                     .port = packet.meta().port,
+                     .device = refused.device,
+                     .mac = field<std::uint64_t, 6>(fixed<kEthernetSize>(frame, 0)) << 16 >> 16,
+                     .reason = refused.reason,
+                     .protocol = static_cast<std::uint8_t>(plain.key.protocol),
+                     .destination_port = plain.key.destination_port,
+                     .destination = plain.key.destination});
+  const auto example = [&] {
+    return DropExample{plain.key.source, plain.key.source_port, plain.vlan,
+                       plain_transport(frame, plain).tcp_flags, revision_};
+  };
+  records_.record(key, example, now);
+  gone_.take(std::move(packet));
 }
 
 void Exits::send(Allowed&& allowed, Instant now) noexcept {

@@ -45,34 +45,8 @@ Pipeline::Pipeline(const PipelineOptions& options, PacketPool& pool, PacketPool&
       volumes_.came(bound->meta().segment, bound->bytes().size());
       return flow_packet(*std::move(bound), match, now);
     }
-  } else if (by_link(packet, now)) {
-    return;
   }
   by_sender(std::move(packet), &match, now);
-}
-
-// The first packet of an enrolled device's flow, as nearly all are; false if it is none. Of TCP and
-// UDP that is no matter of the address service.
-bool Pipeline::by_link(ParsedPacket& packet, Instant now) noexcept {
-  const std::size_t size = packet.bytes().size();
-  auto settled = Bind::run_by_link(packet, *tables_);
-  if (!settled) return false;
-  if (crew_ && *settled)
-    if (const auto owner = other_owner(**settled)) {
-      hand_over(**std::move(settled), *owner, came_over_, now);
-      return true;
-    }
-  const PacketMeta& note = *settled ? (*settled)->meta() : settled->error().packet.meta();
-  volumes_.came(note.segment, size);
-  if (!*settled) {
-    exits_.drop(std::move(*settled).error(), now);
-  } else if (const auto never = decide::starts_no_flow(note.headers.source,
-                                                       note.headers.destination)) [[unlikely]] {
-    drop((**std::move(settled)).release(), *never, now);
-  } else {
-    first_packet(**std::move(settled), now);
-  }
-  return true;
 }
 
 // --- bind, and what is not a flow --------------------------------------------------------------
@@ -87,7 +61,10 @@ void Pipeline::by_sender(ParsedPacket&& packet, const FlowMatch* match, Instant 
       return hand_over(*std::move(bound), *owner, came_over_, now);
   const PacketMeta& note = bound ? bound->meta() : bound.error().packet.meta();
   if (note.origin == Origin::kWire) volumes_.came(note.segment, size);
-  if (!bound) return exits_.drop(strangers_.note(std::move(bound).error()), now);
+  if (!bound) {
+    intruders_.note(bound.error().reason);
+    return exits_.drop(std::move(bound).error(), now);
+  }
   if (bound->headers().is_fragment()) return fragment(*std::move(bound), now);
   this->bound(*std::move(bound), match, now);
 }
@@ -174,8 +151,14 @@ void Pipeline::flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant
 // --- flow table: miss --------------------------------------------------------------------------
 
 void Pipeline::first_packet(BoundPacket&& packet, Instant now) noexcept {
+  const decide::Verdict verdict = judge(packet, *tables_, names_.names(), now);
+  first_packet(std::move(packet), verdict, now);
+}
+
+void Pipeline::first_packet(BoundPacket&& packet, const decide::Verdict& verdict,
+                            Instant now) noexcept {
   Opening& opening = flows_.draft();
-  const auto denied = classify(packet, *tables_, names_.names(), now, opening);
+  const auto denied = classify(packet, verdict, *tables_, now, opening);
   const Flow& opened = opening.flow;
   Packet raw = std::move(packet).release();
   raw.meta().stages |= stage_bit(Stage::kClassify);

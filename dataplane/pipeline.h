@@ -91,18 +91,18 @@ class alignas(kCacheLine) Pipeline {
     FlowTable::Looking looking;
     Packet* packet = nullptr;
   };
-  // Did a port's last burst bring senders whom nobody enrolled? Then the next one's are looked for
-  // before flows, which cannot be theirs. A hint: what becomes of a packet does not depend on it.
-  class Strangers {
+  // Did a port's last burst bring senders whom nobody enrolled, or under nobody's address? Then the
+  // next one's are looked for before flows, which cannot be theirs. A hint: what becomes of a
+  // packet does not depend on it.
+  class Intruders {
    public:
     void begin_burst(PortSlot port) noexcept {
       port_ = port % seen_.size();
       expected_ = std::exchange(seen_[port_], false);
     }
     bool expected() const noexcept { return expected_; }
-    Dropped&& note(Dropped&& gone) noexcept {
-      seen_[port_] |= gone.reason == Drop::kUnknownDevice;
-      return std::move(gone);
+    void note(Drop reason) noexcept {
+      seen_[port_] |= reason == Drop::kUnknownDevice || reason == Drop::kSpoofedSource;
     }
 
    private:
@@ -118,7 +118,8 @@ class alignas(kCacheLine) Pipeline {
   template <class Next>
   void described(Packet& packet, const PlainFrame& frame, Instant now, Next next) noexcept;
   [[gnu::noinline]] void hear(Instant now) noexcept;
-  bool is_stranger(const auto& packet) const noexcept;
+  // True if its end was known at once: somebody that bind surely refuses.
+  [[gnu::noinline]] bool turned_away(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
   [[gnu::noinline]] std::size_t judge_crossed(PacketRing& crossed, Instant now) noexcept;
   std::optional<WorkerSlot> other_owner(const BoundPacket& packet) const noexcept;
   [[gnu::noinline]] void hand_over(BoundPacket&& packet, WorkerSlot owner, bool came_over,
@@ -128,13 +129,18 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] void looked_up(ParsedPacket&& packet, FlowMatch match, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
-  bool by_link(ParsedPacket& packet, Instant now) noexcept;
+  // A plain frame of no flow: to the classifier, or its end, if it is an enrolled device's.
+  [[gnu::noinline]] void begins(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
+  // The same of all others.
+  [[gnu::noinline]] void flowless(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.
   void bound(BoundPacket&& packet, const FlowMatch* match, Instant now) noexcept;
   [[gnu::noinline]] void fragment(BoundPacket&& packet, Instant now) noexcept;
   void datagram(Packet&& whole, bool came_over, Instant now) noexcept;
   void flow_packet(BoundPacket&& packet, const FlowMatch& match, Instant now) noexcept;
-  [[gnu::noinline]] void first_packet(BoundPacket&& packet, Instant now) noexcept;
+  void first_packet(BoundPacket&& packet, Instant now) noexcept;
+  [[gnu::noinline]] void first_packet(BoundPacket&& packet, const decide::Verdict& verdict,
+                                      Instant now) noexcept;
   std::expected<Flow*, Drop> place(Opening& opening, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
@@ -172,7 +178,7 @@ class alignas(kCacheLine) Pipeline {
   const Tables* tables_ = nullptr;
   Instant started_;
   Instant next_tick_;
-  Strangers strangers_;
+  Intruders intruders_;
   Instant housekept_;             // when housekeeping() was last called
   std::uint32_t serial_ = 0;      // of the last tables
   std::size_t recheck_ = 0;       // places still to be held against new tables

@@ -88,10 +88,6 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
   }
   out->last_link_ = out->device_links_.size();
   out->device_links_.emplace_back();
-  out->device_ports_.set();
-  for (const auto& segment : out->segments_)
-    if (segment != nullptr && !segment->devices_only())
-      for (const wire::Member& member : segment->members) out->device_ports_.reset(member.port());
   for (const wire::Rule& rule : snapshot.rules()) {
     if (rule.valid() != 0 && rule.kind() == wire::RuleKind::Terminate) {
       out->listener_ports_.set(rule.listener_port());

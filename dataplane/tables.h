@@ -100,11 +100,6 @@ class Tables {
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
   const EnrolledFilter& enrolled() const noexcept { return enrolled_; }
-  // Is this sender surely nobody's: only enrolled devices may send on the wire of this port, and it
-  // is none of them? Bind refuses it, and no flow has it as an end (stages/bind.cc).
-  bool is_stranger(PortSlot port, const MacAddress& mac) const noexcept {
-    return port < device_ports_.size() && device_ports_[port] && !enrolled_.may_be(mac);
-  }
   const decide::Names& names() const noexcept { return names_; }
   const SegmentInfo* segment(SegmentSlot slot) const noexcept {
     return slot < segments_.size() ? segments_.data()[slot].get() : nullptr;
@@ -169,7 +164,6 @@ class Tables {
   std::vector<DeviceLink> device_links_;                // by slot, with holes; the last is one
   std::size_t last_link_ = 0;
   std::bitset<65536> listener_ports_;
-  std::bitset<wire::kMaxPorts> device_ports_;      // all of their segments are devices'
   std::vector<std::uint32_t> terminated_classes_;  // sorted
   std::unordered_map<std::uint64_t, std::uint32_t> name_classes_;
 };

@@ -44,7 +44,7 @@ std::size_t Pipeline::judge_crossed(PacketRing& crossed, Instant now) noexcept {
   while (count < burst.size() && (burst[count] = crossed.pop())) ++count;
   hear(now);
   counters_.taken_over += count;
-  strangers_.begin_burst(kNoPort);
+  intruders_.begin_burst(kNoPort);
   came_over_ = true;
   for (Packet& packet : std::span(burst).first(count)) {
     if (packet.meta().largest_fragment == 0) {

@@ -162,32 +162,32 @@ Json without_snapshot() {
 
 // The packet again, as far as its record tells; nothing if it was no packet that policy judges.
 std::optional<explain::Question> question_of(const DropRecord& d, const Tables& tables) {
-  if (d.overflow || d.key.protocol == 0 || tables.segment(d.key.segment) == nullptr ||
-      d.example.source.version() != d.key.destination.version() ||
-      d.key.destination.is_unspecified())
+  if (d.key.overflow() || d.key.protocol() == 0 || tables.segment(d.key.segment()) == nullptr ||
+      d.example.source.version() != d.key.destination().version() ||
+      d.key.destination().is_unspecified())
     return std::nullopt;
   explain::Question q;
-  q.segment = d.key.segment;
-  q.tuple = {d.example.source, d.key.destination, d.key.protocol, d.example.source_port,
-             d.key.destination_port};
+  q.segment = d.key.segment();
+  q.tuple = {d.example.source, d.key.destination(), d.key.protocol(), d.example.source_port,
+             d.key.destination_port()};
   q.tcp_flags = d.example.tcp_flags;
-  if (d.key.port == kNoPort) {
+  if (d.key.port() == kNoPort) {
     q.origin = decide::Origin::kHostStack;
   } else {
-    q.port = d.key.port;
+    q.port = d.key.port();
     q.vlan = d.example.vlan;
-    q.mac = d.key.mac;
+    q.mac = d.key.mac();
   }
   return q;
 }
 
 std::string note_on(const DropRecord& d, const Json& explanation, const QueryContext& context) {
-  if (d.overflow)
+  if (d.key.overflow())
     return "one record for all further destinations of this sender in that second: each of them "
            "was dropped for this reason";
   if (explanation.is_null())
     return "it was dropped before policy is asked: the reason says all there is";
-  if (explanation["reason"] == to_string(d.key.reason)) return "";
+  if (explanation["reason"] == to_string(d.key.reason())) return "";
   const std::string now = explanation["decision"] == "allow"
                               ? "it would pass"
                               : "it would be " + explanation["reason"].get<std::string>();

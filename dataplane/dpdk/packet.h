@@ -159,8 +159,26 @@ class PacketBin {
     if (used_ == kRoom) empty();
     gone_[used_++] = packet.release();
   }
-  void empty() noexcept {
-    if (used_ != 0) rte_pktmbuf_free_bulk(gone_.data(), std::exchange(used_, 0));
+  // As rte_pktmbuf_free_bulk() does, in a third of its instructions: a packet is one buffer.
+  [[gnu::noinline]] void empty() noexcept {
+    const std::span<rte_mbuf*> gone(gone_.data(), std::exchange(used_, 0));
+    unsigned count = 0;
+    rte_mempool* pool = nullptr;
+    const auto put = [&] {
+      if (count != 0)
+        rte_mempool_put_bulk(pool, reinterpret_cast<void* const*>(gone.data()),
+                             std::exchange(count, 0));
+    };
+    for (rte_mbuf* buffer : gone) {
+      buffer = rte_pktmbuf_prefree_seg(buffer);
+      if (buffer == nullptr) continue;
+      if (buffer->pool != pool) [[unlikely]] {
+        put();
+        pool = buffer->pool;
+      }
+      gone.data()[count++] = buffer;
+    }
+    put();
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "dataplane/stages/bind.h"
 
 #include "dataplane/stages/ethernet.h"
+#include "dataplane/stages/fields.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/rewrite.h"
 #include "dataplane/telemetry/stages.h"
@@ -190,38 +191,42 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
              tables.classifier().segment_of(parsed.meta().port, h.vlan) != slot) {
     return std::nullopt;
   }
-  Packet packet = std::move(parsed).release();
-  PacketMeta& meta = packet.meta();
-  meta.stages |= stage_bit(Stage::kBind);
-  meta.segment = slot;
-  meta.device = end;
-  meta.source_place = decide::kNoPlace;
-  return BoundPacket(std::move(packet));
+  return note(std::move(parsed).release(), slot, end, decide::kNoPlace);
 }
 
-std::optional<Outcome<BoundPacket>> Bind::run_by_link(ParsedPacket& parsed,
-                                                      const Tables& tables) noexcept {
-  const Headers& h = parsed.headers();
-  if (parsed.meta().origin != Origin::kWire) return std::nullopt;
-  const std::uint64_t mac = mac_word(h.source_mac);
+std::optional<LinkSender> Bind::by_link(ConstBytes frame, const PlainFrame& plain, PortSlot port,
+                                        const Tables& tables) noexcept {
+  const auto ends = fixed<kEthernetSize>(frame, 0);
+  const std::uint64_t sender = field<std::uint64_t, 6>(ends) << 16;
   DeviceSlot slot = kNoDevice;
-  const DeviceLink* link = tables.likely_sender(mac, slot);
-  if (link == nullptr || link->port() != parsed.meta().port ||
-      link->gateway != (mac_word(h.destination_mac) << 16 | h.vlan))
+  const DeviceLink* link = tables.likely_sender(sender >> 16, slot);
+  if (link == nullptr || link->own != (sender | port) ||
+      link->gateway != (field<std::uint64_t, 0>(ends) << 16 | plain.vlan))
     return std::nullopt;
-  const decide::Place place = tables.classifier().place_of(slot, h.source);
-  // Whose else it may be, or its link-local, is asked by run().
-  if (place == decide::kNoPlace &&
-      (tables.enrolled().may_be(h.source) || h.source.is_link_local() || h.source.is_unspecified()))
+  const decide::Place place = tables.classifier().place_of(slot, plain.key.source);
+  if (place == decide::kNoPlace) return std::nullopt;
+  return LinkSender(slot, link->segment, place);
+}
+
+// An address that is plausible() is not the device's link-local one.
+std::optional<Refused> Bind::refuses(ConstBytes frame, const PlainFrame& plain, PortSlot port,
+                                     const Tables& tables) noexcept {
+  if (tables.enrolled().may_be(plain.key.source) || !plausible(frame, plain)) return std::nullopt;
+  MacAddress sender;
+  read_mac<6>(fixed<kEthernetSize>(frame, 0), sender);
+  const std::uint64_t mac = mac_word(sender);
+  if (tables.enrolled().may_be(sender)) {
+    DeviceSlot slot = kNoDevice;
+    const DeviceLink* link = tables.likely_sender(mac, slot);
+    if (link == nullptr || link->port() != port || link->vlan() != plain.vlan) return std::nullopt;
+    return Refused{slot, link->segment, Drop::kSpoofedSource};
+  }
+  const SegmentSlot slot = tables.classifier().segment_of(port, plain.vlan);
+  const SegmentInfo* segment = tables.segment(slot);
+  if (segment == nullptr || !segment->devices_only() || mac == mac_word(segment->mac) ||
+      mac == mac_word(kFixedMac))
     return std::nullopt;
-  Packet packet = std::move(parsed).release();
-  PacketMeta& meta = packet.meta();
-  meta.stages |= stage_bit(Stage::kBind);
-  meta.segment = link->segment;
-  meta.device = slot;
-  meta.source_place = place;
-  if (place == decide::kNoPlace) return dropped(std::move(packet), Drop::kSpoofedSource);
-  return BoundPacket(std::move(packet));
+  return Refused{kNoDevice, slot, Drop::kUnknownDevice};
 }
 
 Outcome<BoundPacket> Bind::run(ParsedPacket&& parsed, const Tables& tables, Events& events,

@@ -44,19 +44,58 @@ class Parse {
   static Outcome<ParsedPacket> run_datagram(Packet&& packet) noexcept;
 };
 
+// Who sends a plain frame, told by its link. Only Bind makes one.
+struct LinkSender {
+  DeviceSlot device;
+  SegmentSlot segment;
+  decide::Place place;  // of the source
+
+ private:
+  friend class Bind;
+  LinkSender(DeviceSlot of_device, SegmentSlot of_segment, decide::Place of_source) noexcept
+      : device(of_device), segment(of_segment), place(of_source) {}
+};
+// Of a plain frame that ends here: whose it was, and why. Without a device of its sender's it is
+// kNoDevice.
+struct Refused {
+  DeviceSlot device;
+  SegmentSlot segment;
+  Drop reason;
+};
+
 class Bind {
  public:
   static Outcome<BoundPacket> run(ParsedPacket&& parsed, const Tables& tables, Events& events,
                                   Instant now) noexcept;
-  // The same for TCP and UDP of an enrolled device that shows its own link and one of its listed
-  // addresses, or nobody's, and the gateway's MAC as destination. Nothing, and `parsed` as it was,
-  // of everything else; then run() settles it.
-  static std::optional<Outcome<BoundPacket>> run_by_link(ParsedPacket& parsed,
-                                                         const Tables& tables) noexcept;
+  // Of a frame that parse_plain() took, from this port's wire: an enrolled device that shows its
+  // own link and one of its listed addresses, and the gateway's MAC as destination. Nothing says
+  // nothing; then run() settles it.
+  static std::optional<LinkSender> by_link(ConstBytes frame, const PlainFrame& plain, PortSlot port,
+                                           const Tables& tables) noexcept;
+  // The packet whose sender is that one.
+  static BoundPacket sent_by(ParsedPacket&& parsed, const LinkSender& sender) noexcept {
+    return note(std::move(parsed).release(), sender.segment, sender.device, sender.place);
+  }
+  // Of such a frame: is its sender surely nobody, or an enrolled device under nobody's address? It
+  // only ever says yes, where the parser takes the frame and run() says the same without an event;
+  // and no flow is bound so.
+  static std::optional<Refused> refuses(ConstBytes frame, const PlainFrame& plain, PortSlot port,
+                                        const Tables& tables) noexcept;
   // By the flow that the packet's headers name. Nothing, and `parsed` as it was, when that does
   // not settle it; then run() says why.
   static std::optional<BoundPacket> run_by_flow(ParsedPacket& parsed, const FlowMatch& match,
                                                 const Tables& tables) noexcept;
+
+ private:
+  static BoundPacket note(Packet&& packet, SegmentSlot segment, DeviceSlot device,
+                          decide::Place place) noexcept {
+    PacketMeta& meta = packet.meta();
+    meta.stages |= stage_bit(Stage::kBind);
+    meta.segment = segment;
+    meta.device = device;
+    meta.source_place = place;
+    return BoundPacket(std::move(packet));
+  }
 };
 
 }  // namespace sallyport::dataplane

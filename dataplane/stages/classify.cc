@@ -14,30 +14,6 @@ constexpr MaySilent kEchoSilence = {wire::Silence::kOpen, usual(TimeoutClass::kI
                                     Duration::max()};
 constexpr std::size_t kMaxNamesPerAddress = 8;
 
-// Names of an address are asked for only if its own class is not enough.
-[[gnu::noinline]] decide::Verdict ask_by_name(const Tables& tables, const DynamicNames& names,
-                                              const decide::Ingress& ingress,
-                                              const decide::Tuple& tuple, Instant now) {
-  std::array<std::uint32_t, kMaxNamesPerAddress> classes{};
-  std::size_t count = 0;
-  names.any_class(tuple.destination, now, [&](std::uint32_t destination_class) {
-    classes[count++] = destination_class;
-    return count == classes.size();
-  });
-  return tables.classifier().classify(ingress, tuple, std::span(classes).first(count));
-}
-
-[[gnu::always_inline]] inline decide::Verdict ask(const Tables& tables, const DynamicNames& names,
-                                                  const decide::Ingress& ingress,
-                                                  const decide::Tuple& tuple, Instant now) {
-  const decide::Classifier& classifier = tables.classifier();
-  decide::Verdict verdict = classifier.classify(ingress, tuple);
-  if (!verdict.decision.allowed() && !names.none() && classifier.may_be_named(verdict.destination))
-      [[unlikely]]
-    verdict = ask_by_name(tables, names, ingress, tuple, now);
-  return verdict;
-}
-
 bool opens(const Headers& h) {
   switch (h.message) {
     case Message::kTcp:
@@ -128,17 +104,35 @@ bool leaves_as_before(const Flow& flow, const IpAddress& stood, const Tables& ta
 
 }  // namespace
 
-std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
-                               const DynamicNames& names, Instant now, Opening& opening) noexcept {
+decide::Verdict judge_by_name(const decide::Ingress& ingress, const decide::Tuple& tuple,
+                              const Tables& tables, const DynamicNames& names,
+                              Instant now) noexcept {
+  std::array<std::uint32_t, kMaxNamesPerAddress> classes{};
+  std::size_t count = 0;
+  names.any_class(tuple.destination, now, [&](std::uint32_t destination_class) {
+    classes[count++] = destination_class;
+    return count == classes.size();
+  });
+  return tables.classifier().classify(ingress, tuple, std::span(classes).first(count));
+}
+
+decide::Verdict judge(const BoundPacket& packet, const Tables& tables, const DynamicNames& names,
+                      Instant now) noexcept {
   const Headers& h = packet.headers();
   const PacketMeta& meta = packet.meta();
   const bool from_host = meta.origin == Origin::kHostStack;
-  const decide::Ingress ingress{meta.segment,
-                                from_host ? decide::Origin::kHostStack : decide::Origin::kWire,
-                                meta.device, meta.source_place};
-  const decide::Tuple tuple{h.source, h.destination, static_cast<std::uint8_t>(h.protocol),
-                            h.source_port, h.service_port()};
-  const decide::Verdict verdict = ask(tables, names, ingress, tuple, now);
+  return judge({meta.segment, from_host ? decide::Origin::kHostStack : decide::Origin::kWire,
+                meta.device, meta.source_place},
+               {h.source, h.destination, static_cast<std::uint8_t>(h.protocol), h.source_port,
+                h.service_port()},
+               tables, names, now);
+}
+
+std::optional<Denied> classify(const BoundPacket& packet, const decide::Verdict& verdict,
+                               const Tables& tables, Instant now, Opening& opening) noexcept {
+  const Headers& h = packet.headers();
+  const PacketMeta& meta = packet.meta();
+  const bool from_host = meta.origin == Origin::kHostStack;
   if (!verdict.decision.allowed()) return Denied{verdict.reason};
   if (!opens(h)) {
     const bool direct = verdict.decision.kind() == wire::RuleKind::Direct;
@@ -179,10 +173,10 @@ bool allowed_by(Flow& flow, const IpAddress& stood, const Tables& tables, const 
       port = v6 ? 128 : 8;
     }
     const decide::Verdict verdict =
-        ask(tables, names, ingress,
-            {flow.client, flow.server, static_cast<std::uint8_t>(flow.protocol),
-             flow.at_client.port, port},
-            now);
+        judge(ingress,
+              {flow.client, flow.server, static_cast<std::uint8_t>(flow.protocol),
+               flow.at_client.port, port},
+              tables, names, now);
     Opening again{flow, {}};
     const Flow& as_now = again.flow;
     again.flow.flags = static_cast<std::uint8_t>(flow.flags & ~(kServerIsHost | kMapped));

@@ -23,8 +23,25 @@ struct Denied {
   bool would_allow = false;  // kMidStream only: a direct conduit allows this flow's beginning
 };
 
-std::optional<Denied> classify(const BoundPacket& packet, const Tables& tables,
-                               const DynamicNames& names, Instant now, Opening& opening) noexcept;
+// Policy's word. Names of an address are asked for only if its own class is not enough.
+[[gnu::noinline]] decide::Verdict judge_by_name(const decide::Ingress& ingress,
+                                                const decide::Tuple& tuple, const Tables& tables,
+                                                const DynamicNames& names, Instant now) noexcept;
+inline decide::Verdict judge(const decide::Ingress& ingress, const decide::Tuple& tuple,
+                             const Tables& tables, const DynamicNames& names,
+                             Instant now) noexcept {
+  const decide::Classifier& classifier = tables.classifier();
+  decide::Verdict verdict = classifier.classify(ingress, tuple);
+  if (!verdict.decision.allowed() && !names.none() && classifier.may_be_named(verdict.destination))
+      [[unlikely]]
+    verdict = judge_by_name(ingress, tuple, tables, names, now);
+  return verdict;
+}
+decide::Verdict judge(const BoundPacket& packet, const Tables& tables, const DynamicNames& names,
+                      Instant now) noexcept;
+// What becomes of the packet by it.
+std::optional<Denied> classify(const BoundPacket& packet, const decide::Verdict& verdict,
+                               const Tables& tables, Instant now, Opening& opening) noexcept;
 
 // Does policy still allow this flow in the same way, and are its addresses still those of its ends?
 // Updates its rule and mark if so, and lets it be silent for as long as another meaning does, from

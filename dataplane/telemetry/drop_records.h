@@ -22,29 +22,77 @@
 
 namespace sallyport::dataplane {
 
-struct DropKey {
-  std::uint16_t segment = kNoSegment;
-  std::uint16_t port = 0;  // gateway port the packet came by
-  std::uint32_t device =
-      kNoDevice;  // slot of the enrolled device, or kNoDevice: then `mac` says who
-  MacAddress mac{};
-  Drop reason = Drop::kDefaultDeny;
-  std::uint8_t protocol = 0;           // IP protocol, 0 if none
-  std::uint16_t destination_port = 0;  // 0 if none, or in an overflow record
-  IpAddress destination{};             // unspecified if none, or in an overflow record
+// As words, which are compared, hashed and copied at once.
+class DropKey {
+ public:
+  struct Of {
+    std::uint16_t segment = kNoSegment;
+    std::uint16_t port = 0;  // gateway port the packet came by
+    // Slot of the enrolled device, or kNoDevice: then `mac` says who.
+    std::uint32_t device = kNoDevice;
+    std::uint64_t mac = 0;  // mac_word()
+    Drop reason = Drop::kDefaultDeny;
+    std::uint8_t protocol = 0;           // IP protocol, 0 if none
+    std::uint16_t destination_port = 0;  // 0 if none
+    IpAddress destination{};             // unspecified if none
+  };
+  DropKey() noexcept : DropKey(Of{}) {}
+  [[gnu::always_inline]] explicit DropKey(const Of& of) noexcept
+      : where_(of.port | std::uint64_t{of.segment} << 16 | std::uint64_t{of.device} << 32),
+        what_(of.mac | static_cast<std::uint64_t>(of.reason) << 48 |
+              std::uint64_t{of.protocol} << 56),
+        destination_port_(of.destination_port),
+        destination_(of.destination.words()) {}
 
-  // All but the destination, as words that are compared and hashed at once.
-  std::uint64_t where() const noexcept {
-    return port | std::uint64_t{segment} << 16 | std::uint64_t{device} << 32;
+  // Port, segment and device.
+  std::uint64_t where() const noexcept { return where_; }
+  std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(where_); }
+  std::uint16_t segment() const noexcept { return static_cast<std::uint16_t>(where_ >> 16); }
+  std::uint32_t device() const noexcept { return static_cast<std::uint32_t>(where_ >> 32); }
+  MacAddress mac() const noexcept {
+    std::array<std::uint8_t, 6> bytes;
+    std::memcpy(bytes.data(), &what_, bytes.size());
+    return MacAddress(bytes);
   }
-  std::uint64_t what() const noexcept {
-    return mac_word(mac) | static_cast<std::uint64_t>(reason) << 48 | std::uint64_t{protocol} << 56;
+  Drop reason() const noexcept { return static_cast<Drop>(what_ >> 48 & 0xff); }
+  std::uint8_t protocol() const noexcept { return static_cast<std::uint8_t>(what_ >> 56); }
+  std::uint16_t destination_port() const noexcept {
+    return static_cast<std::uint16_t>(destination_port_);
   }
+  IpAddress destination() const noexcept {
+    return IpAddress::v6(std::bit_cast<std::array<std::uint8_t, 16>>(destination_));
+  }
+  // Stands for further destinations of this source in this second, and names none.
+  bool overflow() const noexcept { return destination_port_ == kOverflow; }
+
   friend bool operator==(const DropKey& a, const DropKey& b) noexcept {
-    return ((a.where() ^ b.where()) | (a.what() ^ b.what()) |
-            static_cast<std::uint64_t>(a.destination_port ^ b.destination_port)) == 0 &&
-           a.destination == b.destination;
+    return ((a.where_ ^ b.where_) | (a.what_ ^ b.what_) |
+            (a.destination_port_ ^ b.destination_port_) | (a.destination_[0] ^ b.destination_[0]) |
+            (a.destination_[1] ^ b.destination_[1])) == 0;
   }
+
+ private:
+  friend class DropRecords;
+  static constexpr std::uint64_t kOverflow = 1U << 16, kMac = (std::uint64_t{1} << 48) - 1;
+  // Of this one's source.
+  DropKey rest() const noexcept {
+    DropKey out = *this;
+    out.what_ = what();
+    out.destination_port_ = kOverflow;
+    out.destination_ = {};
+    return out;
+  }
+  // Who and why, as an overflow record says it: a stranger's MAC is not said.
+  std::uint64_t what() const noexcept { return device() == kNoDevice ? what_ & ~kMac : what_; }
+  std::uint64_t hash() const noexcept {
+    return fold(what_ ^ destination_[1] ^ 0x9e3779b97f4a7c15U,
+                where_ ^ std::rotl(destination_[0], 24) ^ std::rotl(destination_port_, 48) ^
+                    0xff51afd7ed558ccdU);
+  }
+  std::uint64_t where_;
+  std::uint64_t what_;              // MAC, reason and protocol
+  std::uint64_t destination_port_;  // or kOverflow
+  std::array<std::uint64_t, 2> destination_;
 };
 
 // Of the first packet of a record: with its key, all that it takes to ask policy again.
@@ -56,14 +104,15 @@ struct DropExample {
   std::uint64_t revision = 0;  // in force then; 0 = none
 };
 
-struct DropRecord {
+// What a repeat compares and counts is its first cache line.
+struct alignas(kCacheLine) DropRecord {
   DropKey key;
-  DropExample example;
-  bool overflow = false;  // stands for further destinations of this source in this second
   Instant first;
   Instant last;
   std::uint64_t packets = 0;
+  DropExample example;
 };
+static_assert(offsetof(DropRecord, example) == kCacheLine);
 
 class DropRecords {
  public:
@@ -78,17 +127,17 @@ class DropRecords {
   template <class Example>
   [[gnu::always_inline]] void record(const DropKey& key, Example&& example, Instant now) noexcept {
     if (!in_second(now)) begins_ = now.ns() - now.ns() % kSecond;
-    const std::uint64_t hash = hash_of(key);
+    const std::uint64_t hash = key.hash();
     const Hint hint = index_[hash & mask_];
     if (hint.mark == mark_of(hash))
-      if (DropRecord* seen = at(hint.place); seen && seen->key == key && !seen->overflow)
-        return count(*seen, now);
-    const Budget& budget = budgets_[budget_of(key)];
-    if (budget.device == key.device && budget.begins == begins_ && budget.used == kRecordsPerSource)
-      if (DropRecord* seen = at(budget.overflow[kind_of(key)]); seen && is_rest(*seen, key))
+      if (DropRecord* seen = at(hint.place); seen && seen->key == key) return count(*seen, now);
+    const Budget& budget = budgets_.data()[budget_of(key)];
+    if (budget.device == key.device() && budget.begins == begins_ &&
+        budget.used == kRecordsPerSource)
+      if (DropRecord* seen = at(budget.overflow.data()[kind_of(key)]); seen && is_rest(*seen, key))
         return count(*seen, now);
     const DropKey kept = key;  // so that the other may stay in registers
-    begin(kept, hash, example(), now);
+    if (DropRecord* const begun = begin(kept, hash, now)) begun->example = example();
   }
 
   // Every record kept, newest first.
@@ -110,24 +159,18 @@ class DropRecords {
   };
   static constexpr std::size_t kDeviceBudgets = 1024, kPortBudgets = 256;
 
-  static std::uint64_t hash_of(const DropKey& key) noexcept {
-    const auto [high, low] = key.destination.words();
-    return fold(key.what() ^ low ^ 0x9e3779b97f4a7c15U,
-                key.where() ^ std::rotl(high, 24) ^ std::uint64_t{key.destination_port} << 48 ^
-                    0xff51afd7ed558ccdU);
-  }
   static std::uint16_t mark_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48);
   }
   // Unknown senders share the budget of the port they come by: a MAC costs them nothing. Two
   // devices in one place have it in turn.
   static std::size_t budget_of(const DropKey& key) noexcept {
-    return key.device == kNoDevice ? kDeviceBudgets + key.port % kPortBudgets
-                                   : key.device % kDeviceBudgets;
+    return key.device() == kNoDevice ? kDeviceBudgets + key.port() % kPortBudgets
+                                     : key.device() % kDeviceBudgets;
   }
   // Which of a budget's overflow places; reasons and protocols that share one have it in turn.
   static std::size_t kind_of(const DropKey& key) noexcept {
-    return (key.what() >> 48) * 0x9e3779b97f4a7c15U >> 61;
+    return (key.what_ >> 48) * 0x9e3779b97f4a7c15U >> 61;
   }
   static void count(DropRecord& record, Instant now) noexcept {
     ++record.packets;
@@ -135,10 +178,8 @@ class DropRecords {
   }
   // Does it take what exceeds the budget of this key's source?
   static bool is_rest(const DropRecord& record, const DropKey& key) noexcept {
-    const std::uint64_t who = key.device == kNoDevice ? 0 : mac_word(key.mac);
-    return record.overflow &&
-           ((record.key.where() ^ key.where()) | (mac_word(record.key.mac) ^ who) |
-            (record.key.what() ^ key.what()) >> 48) == 0;
+    return ((record.key.destination_port_ ^ DropKey::kOverflow) | (record.key.where_ ^ key.where_) |
+            (record.key.what_ ^ key.what())) == 0;
   }
   bool in_second(Instant now) const noexcept {
     return static_cast<std::uint64_t>(now.ns() - begins_) < kSecond;
@@ -149,10 +190,10 @@ class DropRecords {
     DropRecord& record = records_[place - 1];
     return in_second(record.first) ? &record : nullptr;
   }
-  [[gnu::noinline]] void begin(const DropKey& key, std::uint64_t hash, const DropExample& example,
-                               Instant now) noexcept;
-  std::uint16_t add(const DropKey& key, bool overflow, const DropExample& example,
-                    Instant now) noexcept;
+  // A record that lacks its example; nullptr if there was one that takes this packet.
+  [[gnu::noinline]] DropRecord* begin(const DropKey& key, std::uint64_t hash, Instant now) noexcept;
+  // The place of a new record.
+  std::uint16_t add(const DropKey& key, Instant now) noexcept;
 
   std::int64_t begins_ = -kSecond;  // the second of the last drop
   std::size_t capacity_;            // a power of two

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 
 #include "policy/base/drop_reasons.h"
 #include "policy/base/net.h"
@@ -61,7 +62,10 @@ class Decision {
   std::uint32_t rule_ = wire::kNoRule;
   std::uint16_t listener_port_ = 0;
   wire::RuleKind kind_ = wire::RuleKind::Direct;
+  // Of fifteen bytes a copy is two words that overlap, and whoever reads them next waits for both.
+  [[maybe_unused]] std::uint8_t whole_ = 0;
 };
+static_assert(std::has_unique_object_representations_v<Decision>);
 
 enum class Origin : std::uint8_t { kWire, kHostStack };
 

@@ -1,5 +1,6 @@
-// An enrolled device's first packets are bound by its link; whoever that settles, bind itself must
-// settle in the same way. Every part of an identity with every other.
+// An enrolled device's first packets are bound by its link, and who is surely nobody is refused at
+// once; whoever that settles, bind itself must settle in the same way. Every part of an identity
+// with every other.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -38,19 +39,18 @@ class Frames {
       addresses_.push_back(*IpAddress::parse(text));
   }
 
-  // Calls use(parsed, once more) for each.
+  // Calls use(port, frame) for each, also of such as no parser takes.
   template <class Use>
   void each(Use&& use) const {
     for (const char* port : {"lan1", "lan2", "lan3", "wan"})
       for (const std::uint16_t vlan : std::to_array<std::uint16_t>({0, 7, 8}))
         for (const MacAddress& mac : macs_)
           for (const IpAddress& from : addresses_)
-            for (const MacAddress& to : destinations_) {
-              PacketBuilder builder({mac, from, 5000}, {to, far(from.version()), 502});
-              builder.vlan(vlan);
-              auto one = parsed(port, builder.udp()), other = parsed(port, builder.udp());
-              if (one && other) use(*std::move(one), *std::move(other));
-            }
+            for (const MacAddress& to : destinations_)
+              for (const std::uint16_t source_port : std::to_array<std::uint16_t>({0, 5000})) {
+                PacketBuilder builder({mac, from, source_port}, {to, far(from.version()), 502});
+                use(port, builder.vlan(vlan).udp());
+              }
   }
   std::optional<ParsedPacket> parsed(const char* port,
                                      const std::vector<std::uint8_t>& frame) const {
@@ -69,34 +69,67 @@ class Frames {
   std::vector<IpAddress> addresses_;
 };
 
+// Of each of a plant's frames: what is said at once, and what bind says.
+template <class Use>
+void each_settled(PipelineWorld& world, Use&& use) {
+  const Frames frames(world);
+  frames.each([&](const char* port, const std::vector<std::uint8_t>& frame) {
+    PlainFrame plain;
+    if (!parse_plain(frame, plain)) return;
+    auto parsed = frames.parsed(port, frame);
+    const PortSlot slot = world.port_slot(port);
+    const auto sender = Bind::by_link(frame, plain, slot, world.tables());
+    const auto refused = Bind::refuses(frame, plain, slot, world.tables());
+    if (!sender && !refused) return;
+    SCOPED_TRACE(std::string(port) + " " + as_scapy(frame));
+    if (!parsed) {
+      // Who sends it may be known of a frame whose ports are wrong, but nobody is refused for it.
+      EXPECT_FALSE(refused);
+      return;
+    }
+    auto other = Bind::run(*std::move(parsed), world.tables(), world.events(), world.now());
+    use(sender, refused, other);
+  });
+}
+
 TEST(BindByLink, SettlesNothingInAnotherWay) {
   PipelineWorld world;
-  const Tables& tables = world.tables();
-  std::set<std::pair<DeviceSlot, IpVersion>> bound, spoofed;
-  Frames(world).each([&](ParsedPacket&& packet, ParsedPacket&& again) {
-    const Headers h = packet.headers();
-    SCOPED_TRACE(h.source_mac.to_string() + " " + h.source.to_string() + " vlan " +
-                 std::to_string(h.vlan) + " to " + h.destination_mac.to_string());
-    const auto settled = Bind::run_by_link(packet, tables);
-    const auto other = Bind::run(std::move(again), tables, world.events(), world.now());
-    if (!settled) return;
-    ASSERT_EQ(settled->has_value(), other.has_value());
-    const PacketMeta& as_is = *settled ? (*settled)->meta() : settled->error().packet.meta();
-    const PacketMeta& as_was = other ? other->meta() : other.error().packet.meta();
-    EXPECT_EQ(as_is.segment, as_was.segment);
-    EXPECT_EQ(as_is.device, as_was.device);
-    EXPECT_EQ(as_is.stages, as_was.stages);
-    EXPECT_EQ(as_is.source_place, as_was.source_place);
-    if (!other) {
-      EXPECT_EQ(settled->error().reason, other.error().reason);
-    }
-    (other ? bound : spoofed).emplace(as_is.device, h.source.version());
+  std::set<std::pair<DeviceSlot, IpVersion>> bound;
+  each_settled(world, [&](const auto& sender, const auto&, const auto& other) {
+    if (!sender) return;
+    ASSERT_TRUE(other);
+    const PacketMeta& meta = other->meta();
+    EXPECT_EQ(sender->segment, meta.segment);
+    EXPECT_EQ(sender->device, meta.device);
+    EXPECT_EQ(sender->place, meta.source_place);
+    bound.emplace(meta.device, meta.headers.source.version());
   });
   // Of use to every device in both versions.
   std::size_t devices = 0;
-  for (const wire::Device& device : tables.view().devices()) devices += device.valid();
+  for (const wire::Device& device : world.tables().view().devices()) devices += device.valid();
   EXPECT_EQ(bound.size(), 2 * devices);
+}
+
+TEST(BindByLink, RefusesNothingInAnotherWay) {
+  PipelineWorld world;
+  std::set<std::pair<DeviceSlot, IpVersion>> spoofed, unknown;  // the latter by segment
+  each_settled(world, [&](const auto&, const auto& refused, const auto& other) {
+    if (!refused) return;
+    ASSERT_FALSE(other);
+    EXPECT_EQ(to_string(refused->reason), to_string(other.error().reason));
+    const PacketMeta& meta = other.error().packet.meta();
+    EXPECT_EQ(refused->segment, meta.segment);
+    EXPECT_EQ(refused->device, meta.device);
+    const bool stranger = refused->reason == Drop::kUnknownDevice;
+    (stranger ? unknown : spoofed)
+        .emplace(stranger ? meta.segment : meta.device, meta.headers.source.version());
+    Event event;
+    EXPECT_FALSE(world.events().take(event));
+  });
+  std::size_t devices = 0;
+  for (const wire::Device& device : world.tables().view().devices()) devices += device.valid();
   EXPECT_EQ(spoofed.size(), 2 * devices);
+  EXPECT_EQ(unknown.size(), 2 * 3U) << "of all three segments of devices";
 }
 
 // A snapshot may say so, though no compiler does; bind refuses such a sender, and no link finds it.
@@ -113,9 +146,10 @@ TEST(BindByLink, FindsNoDeviceUnderTheGatewaysMac) {
     hash_devices(draft, 64);
     world.enforce(seal(draft));
     const PacketBuilder builder({mac, meter.v4, 5000}, {field, plant_hosts().at("plc").v4, 5683});
-    auto packet = Frames(world).parsed("lan2", builder.udp());
-    ASSERT_TRUE(packet);
-    EXPECT_FALSE(Bind::run_by_link(*packet, world.tables()));
+    const auto frame = builder.udp();
+    PlainFrame plain;
+    ASSERT_TRUE(parse_plain(frame, plain));
+    EXPECT_FALSE(Bind::by_link(frame, plain, world.port_slot("lan2"), world.tables()));
     world.receive("lan2", builder.udp());
     EXPECT_EQ(world.verdict().drop, Drop::kBadSourceMac);
   }

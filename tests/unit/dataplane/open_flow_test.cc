@@ -1,19 +1,12 @@
 // The short way of open flows' packets (dataplane/stages/open_flow.h) and the stages that judge one
 // by one, to which an observer sends everything: the same leaves, and the same is kept.
 #include <algorithm>
-#include <cstring>
-#include <map>
-#include <random>
-#include <utility>
 
 #include "dataplane/stages/ethernet.h"
-#include "tests/support/crowded_plant.h"
-#include "tests/unit/dataplane/policy_fixture.h"
+#include "tests/unit/dataplane/both_ways.h"
 
 namespace sallyport::testing {
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
 
 // One conversation, and what its server saw of it last.
 struct Talk {
@@ -25,10 +18,9 @@ struct Talk {
   std::optional<Headers> as_left = std::nullopt;
 };
 
-class OpenFlow : public ::testing::Test {
+class OpenFlow : public BothWays {
  protected:
   OpenFlow() {
-    short_way_.watch(false);
     using enum IpProtocol;
     for (const Talk& kind : {Talk{"scada", "plc", kTcp, 502},      // between segments
                              Talk{"meter", "plc", kUdp, 5683},     // within one
@@ -45,13 +37,10 @@ class OpenFlow : public ::testing::Test {
           talks_.back().client_port = port;
         }
   }
-  std::size_t draw(std::size_t below) { return random_() % below; }
-
   // Into both by this port; what has left, which must be the same. The uplink's hosts answer
   // whoever asks for them.
   std::vector<Frame> both(const std::string& port, const std::vector<Bytes>& burst) {
-    std::vector<Frame> out = short_way_.receive(port, burst);
-    compare(out, stages_.receive(port, burst));
+    std::vector<Frame> out = give(port, burst);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const Headers h = parsed(out[i].bytes);
       if (!h.is_neighbour()) continue;
@@ -68,72 +57,6 @@ class OpenFlow : public ::testing::Test {
     }
     return out;
   }
-  void wait(Duration time) { compare(short_way_.wait(time), stages_.wait(time)); }
-
-  void compare(const std::vector<Frame>& a, const std::vector<Frame>& b) {
-    ASSERT_EQ(a.size(), b.size());
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      ASSERT_EQ(a[i].where, b[i].where) << i;
-      ASSERT_EQ(a[i].bytes, b[i].bytes) << i << ' ' << as_scapy(a[i].bytes);
-    }
-    dataplane::Pipeline &one = short_way_.pipeline(), &other = stages_.pipeline();
-    ASSERT_TRUE(same_bytes(one.counters(), other.counters()));
-    for (const Frame& frame : a)
-      if (std::ranges::find(kPorts, frame.where) != std::end(kPorts)) bytes_ += frame.bytes.size();
-    ASSERT_EQ(bytes_counted(), bytes_);
-    const auto segments = one.volumes().segments(), as_expected = other.volumes().segments();
-    for (std::size_t i = 0; i < segments.size(); ++i)
-      ASSERT_TRUE(same_bytes(segments[i], as_expected[i])) << "segment " << i;
-    const auto rules = one.volumes().rules(), expected_rules = other.volumes().rules();
-    for (std::size_t i = 0; i < 64; ++i)
-      ASSERT_TRUE(same_bytes(rules[i], expected_rules[i])) << "rule " << i;
-    const auto flows = one.flows().places(), expected_flows = other.flows().places();
-    for (std::size_t i = 1; i < flows.size(); ++i) {
-      // The worlds' tables have marks of their own.
-      dataplane::Flow flow = flows[i], expected = expected_flows[i];
-      if (flow.live()) {
-        ASSERT_EQ(one.tables()->mark() - flow.checked, other.tables()->mark() - expected.checked);
-      }
-      flow.checked = expected.checked = 0;
-      ASSERT_TRUE(same_bytes(flow, expected)) << "flow " << i;
-    }
-    compare(one.exits().drop_records().snapshot(), other.exits().drop_records().snapshot());
-  }
-  void compare(const std::vector<dataplane::DropRecord>& drops,
-               const std::vector<dataplane::DropRecord>& expected) {
-    ASSERT_EQ(where_and_why(drops), where_and_why(expected));
-    // Who of a burst is dropped first, and hence begins a record, may differ.
-    if (!one_by_one_) return;
-    ASSERT_EQ(drops.size(), expected.size());
-    for (std::size_t i = 0; i < drops.size(); ++i) {
-      ASSERT_TRUE(drops[i].key == expected[i].key) << to_string(drops[i].key.reason);
-      ASSERT_EQ(drops[i].packets, expected[i].packets);
-      ASSERT_EQ(drops[i].example.source, expected[i].example.source);
-      ASSERT_EQ(drops[i].example.source_port, expected[i].example.source_port);
-      ASSERT_EQ(drops[i].example.vlan, expected[i].example.vlan);
-      ASSERT_EQ(drops[i].example.tcp_flags, expected[i].example.tcp_flags);
-    }
-  }
-  std::uint64_t bytes_counted() {
-    std::uint64_t counted = 0;
-    for (const dataplane::TxPort& port : short_way_.pipeline().exits().ports())
-      counted += port.counters().tx_bytes;
-    return counted;
-  }
-  // How many packets, by segment, port and device, and by reason.
-  static std::map<std::pair<std::uint64_t, Drop>, std::uint64_t> where_and_why(
-      const std::vector<dataplane::DropRecord>& drops) {
-    std::map<std::pair<std::uint64_t, Drop>, std::uint64_t> out;
-    for (const dataplane::DropRecord& drop : drops)
-      out[{drop.key.where(), drop.key.reason}] += drop.packets;
-    return out;
-  }
-  template <class T>
-  static bool same_bytes(const T& a, const T& b) {
-    static_assert(std::has_unique_object_representations_v<T>);
-    return std::memcmp(&a, &b, sizeof a) == 0;
-  }
-
   PacketBuilder builder(const Talk& talk, bool from_client) const {
     if (from_client) {
       const Host &client = host(talk.client), &server = host(talk.server);
@@ -228,10 +151,6 @@ class OpenFlow : public ::testing::Test {
     return out;
   }
 
-  void swap(const model::Gateway& gateway) {
-    short_way_.apply(gateway);
-    stages_.apply(gateway);
-  }
   // As it was, without something, or otherwise in something.
   model::Gateway another() {
     model::Gateway g = gateway_;
@@ -267,31 +186,12 @@ class OpenFlow : public ::testing::Test {
       both(port, frames);
       if (draw(4) == 0) wait(milliseconds(1 + draw(2000)));
       if (draw(40) == 0) open(talks_[draw(talks_.size())]);
-      if (draw(60) == 0) swap(another());
+      if (draw(60) == 0) apply(another());
     }
     return given;
   }
 
-  static constexpr std::size_t of(TimeoutClass which) { return static_cast<std::size_t>(which); }
-  static model::Gateway narrow_office() {
-    model::Gateway g = crowded_plant();
-    for (model::Segment& s : g.segments)
-      if (s.name == "office") s.mtu = 1400;
-    // Two that say for how long their flows may be silent.
-    for (model::Conduit& c : g.conduits) {
-      if (c.name == "scada-plc") c.timeouts.seconds[of(TimeoutClass::kEstablished)] = 20;
-      if (c.name == "plc-meter") c.timeouts.seconds[of(TimeoutClass::kUdp)] = 15;
-    }
-    return g;
-  }
-  static inline const std::string kPorts[] = {"lan1", "lan2", "lan3", "wan"};
-  model::Gateway gateway_ = narrow_office();
-  PipelineWorld short_way_{gateway_}, stages_{gateway_};
-  std::uint64_t bytes_ = 0;  // that left by a port
-  bool one_by_one_ = false;  // no burst has two frames
   std::vector<Talk> talks_;
-  std::uint64_t seed_ = std::random_device{}();
-  std::mt19937_64 random_{seed_};
 };
 
 TEST_F(OpenFlow, IsJudgedAsByTheStages) {
@@ -315,7 +215,7 @@ TEST_F(OpenFlow, IsHeldAgainstARevisionOnTheWay) {
   for (const bool without : {false, true}) {
     model::Gateway next = gateway_;
     if (without) std::erase_if(next.conduits, [](const auto& c) { return c.name == "scada-plc"; });
-    swap(next);
+    apply(next);
     const std::uint64_t cut = short_way_.pipeline().counters().flows_cut;
     const std::uint64_t before = short_way_.sent_on();
     std::uint64_t left = 0;

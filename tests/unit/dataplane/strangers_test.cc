@@ -30,27 +30,5 @@ TEST_P(AmongStrangers, NobodysVerdictChanges) {
   EXPECT_EQ(world_.pipeline().flows().size(), 1U);
 }
 
-// Only where nobody but devices may send: an uplink's hosts are enrolled nowhere.
-TEST(Stranger, IsWhoseMacNobodyEnrolledOnAPortOfDevices) {
-  PipelineWorld world;
-  const dataplane::Tables& tables = *world.pipeline().tables();
-  const MacAddress rogue = plant_hosts().at("rogue").mac;
-  ASSERT_FALSE(tables.enrolled().may_be(rogue)) << "one in sixteen: take another";
-  for (const char* port : {"lan1", "lan2", "lan3"})
-    EXPECT_TRUE(tables.is_stranger(world.port_slot(port), rogue)) << port;
-  EXPECT_FALSE(tables.is_stranger(world.port_slot("wan"), rogue));
-  EXPECT_FALSE(tables.is_stranger(dataplane::kNoPort, rogue));
-  EXPECT_FALSE(tables.is_stranger(world.port_slot("lan2"), plant_hosts().at("meter").mac));
-}
-
-TEST(Stranger, IsNobodyWhereAnUplinkSharesThePort) {
-  model::Gateway gateway = plant();
-  for (model::Segment& segment : gateway.segments)
-    if (segment.name == "uplink") segment.members.push_back({"lan3", 9});
-  PipelineWorld world(gateway);
-  EXPECT_FALSE(world.pipeline().tables()->is_stranger(world.port_slot("lan3"),
-                                                      plant_hosts().at("rogue").mac));
-}
-
 }  // namespace
 }  // namespace sallyport::testing

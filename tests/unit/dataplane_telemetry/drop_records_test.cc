@@ -16,16 +16,25 @@ auto from(std::uint32_t address, std::uint16_t port) {
   return [=] { return DropExample{.source = IpAddress::v4(address), .source_port = port}; };
 }
 
-DropKey key_of(std::uint32_t device, std::uint32_t destination, std::uint16_t port) {
-  DropKey key;
+std::uint64_t mac(std::uint8_t high, std::uint32_t low) {
+  return mac_word(MacAddress(
+      {2, high, static_cast<std::uint8_t>(low >> 24), static_cast<std::uint8_t>(low >> 16),
+       static_cast<std::uint8_t>(low >> 8), static_cast<std::uint8_t>(low)}));
+}
+
+DropKey::Of parts(std::uint32_t device, std::uint32_t destination, std::uint16_t port) {
+  DropKey::Of key;
   key.segment = 1;
   key.port = 2;
   key.device = device;
-  key.mac = MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(device)});
+  key.mac = mac(0, device);
   key.destination = IpAddress::v4(destination);
   key.destination_port = port;
   key.protocol = 6;
   return key;
+}
+DropKey key_of(std::uint32_t device, std::uint32_t destination, std::uint16_t port) {
+  return DropKey(parts(device, destination, port));
 }
 
 TEST(DropRecords, RepeatsWithinASecondAreCountedInOneRecord) {
@@ -44,14 +53,12 @@ TEST(DropRecords, AFloodOfUnknownSendersLeavesEnrolledDevicesTheirRecords) {
   DropRecords records(1024);
   records.record(key_of(3, 0x0a000001, 502), from(1, 40000), at(0));
   for (std::uint32_t i = 0; i < 1'000'000; ++i) {
-    DropKey key = key_of(kNoDevice, i, static_cast<std::uint16_t>(i));
-    key.mac =
-        MacAddress({2, 1, static_cast<std::uint8_t>(i >> 24), static_cast<std::uint8_t>(i >> 16),
-                    static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
-    records.record(key, from(i, 1), at(i / 10));
+    DropKey::Of key = parts(kNoDevice, i, static_cast<std::uint16_t>(i));
+    key.mac = mac(1, i);
+    records.record(DropKey(key), from(i, 1), at(i / 10));
   }
   const auto kept = records.snapshot();
-  EXPECT_TRUE(std::ranges::any_of(kept, [](const DropRecord& r) { return r.key.device == 3; }));
+  EXPECT_TRUE(std::ranges::any_of(kept, [](const DropRecord& r) { return r.key.device() == 3; }));
 }
 
 TEST(DropRecords, AnEnrolledDevicesTenSecondFloodLeavesAnOlderDropOfAnother) {
@@ -63,21 +70,19 @@ TEST(DropRecords, AnEnrolledDevicesTenSecondFloodLeavesAnOlderDropOfAnother) {
                    at(1000 + i / 100));
   }
   const auto kept = records.snapshot();
-  EXPECT_TRUE(std::ranges::any_of(kept, [](const DropRecord& r) { return r.key.device == 3; }));
+  EXPECT_TRUE(std::ranges::any_of(kept, [](const DropRecord& r) { return r.key.device() == 3; }));
   std::uint64_t counted = 0;
-  for (const DropRecord& r : kept) counted += r.key.device == 4 ? r.packets : 0;
+  for (const DropRecord& r : kept) counted += r.key.device() == 4 ? r.packets : 0;
   EXPECT_EQ(counted, flood) << "what exceeds the share is counted, not lost";
 }
 
 DropKey flood(std::uint32_t device, std::uint32_t i, Drop reason, std::uint8_t protocol) {
-  DropKey key = key_of(device, i * 2654435761U, static_cast<std::uint16_t>(i));
+  DropKey::Of key = parts(device, i * 2654435761U, static_cast<std::uint16_t>(i));
   key.reason = reason;
   key.protocol = protocol;
   // A stranger is another one each time.
-  if (device == kNoDevice)
-    key.mac =
-        MacAddress({2, 1, 0, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
-  return key;
+  if (device == kNoDevice) key.mac = mac(1, i & 0xffff);
+  return DropKey(key);
 }
 
 // Not whoever asks, but whoever floods, loses detail.
@@ -117,10 +122,10 @@ TEST(DropRecords, CountsEachReasonOfEachSourceExactly) {
                    from(1, 1), at(i / (kPackets / kSeconds / 1000)));
   }
   for (const DropRecord& r : records.snapshot()) {
-    counted[{r.key.device, r.key.reason, r.key.protocol}] += r.packets;
-    ++(r.overflow ? rest : named)[r.key.device];
-    if (r.overflow) {
-      EXPECT_TRUE(r.key.destination.is_unspecified());
+    counted[{r.key.device(), r.key.reason(), r.key.protocol()}] += r.packets;
+    ++(r.key.overflow() ? rest : named)[r.key.device()];
+    if (r.key.overflow()) {
+      EXPECT_TRUE(r.key.destination().is_unspecified());
     }
     EXPECT_EQ(r.first.ns() / 1'000'000'000, r.last.ns() / 1'000'000'000);
   }
@@ -131,6 +136,22 @@ TEST(DropRecords, CountsEachReasonOfEachSourceExactly) {
   for (const std::uint32_t source : {3U, 1027U, 7U})
     EXPECT_EQ(rest[source], kSeconds * 20) << "one for each reason and protocol";
   EXPECT_EQ(rest[kNoDevice], kSeconds * 20) << "without their MACs";
+}
+
+TEST(DropKey, SaysWhatItIsOf) {
+  DropKey::Of of = parts(7, 0x0a000001, 502);
+  of.reason = Drop::kMidStream;
+  of.protocol = 17;
+  const DropKey key(of);
+  EXPECT_EQ(key.segment(), 1U);
+  EXPECT_EQ(key.port(), 2U);
+  EXPECT_EQ(key.device(), 7U);
+  EXPECT_EQ(key.mac(), MacAddress({2, 0, 0, 0, 0, 7}));
+  EXPECT_EQ(key.reason(), Drop::kMidStream);
+  EXPECT_EQ(key.protocol(), 17U);
+  EXPECT_EQ(key.destination(), IpAddress::v4(0x0a000001));
+  EXPECT_EQ(key.destination_port(), 502U);
+  EXPECT_FALSE(key.overflow());
 }
 
 TEST(DropRecords, SnapshotIsEmptyAtFirst) { EXPECT_TRUE(DropRecords(64).snapshot().empty()); }

@@ -11,6 +11,7 @@
 namespace sallyport::dataplane {
 namespace {
 
+using sallyport::testing::test_datagram_pool;
 using sallyport::testing::test_pool;
 using ::testing::Contains;
 using ::testing::Not;
@@ -107,6 +108,26 @@ TEST(PacketBin, GivesBuffersBackInBursts) {
     EXPECT_EQ(test_pool().free_count(), before);
     bin.take(test_pool().alloc());
   }
+  EXPECT_EQ(test_pool().free_count(), before);
+}
+
+// Whichever pools they are of, and whoever else still has one.
+TEST(PacketBin, GivesEachBufferBackToItsOwnPool) {
+  const std::uint32_t before = test_pool().free_count();
+  const std::uint32_t datagrams = test_datagram_pool().free_count();
+  rte_mbuf* const shared = test_pool().alloc().release();
+  rte_mbuf_refcnt_update(shared, 1);
+  {
+    PacketBin bin;
+    for (int i = 0; i < 8; ++i) {
+      bin.take(test_pool().alloc());
+      bin.take(test_datagram_pool().alloc());
+      if (i == 3) bin.take(Packet(shared));
+    }
+  }
+  EXPECT_EQ(test_pool().free_count(), before - 1);
+  EXPECT_EQ(test_datagram_pool().free_count(), datagrams);
+  rte_pktmbuf_free(shared);
   EXPECT_EQ(test_pool().free_count(), before);
 }
 
