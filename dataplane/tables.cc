@@ -72,6 +72,10 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
     const bool as_before = rule.valid() != 0 && before != nullptr &&
                            before->classifier().still_means(slot, rule.meaning());
     out->changed_.push_back(as_before ? before->changed_[slot] : out->serial_);
+    out->open_silences_.push_back(
+        rule.valid() == 0
+            ? 0
+            : rule.silence_s()->Get(static_cast<std::uint32_t>(wire::Silence::kOpen)));
   }
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);

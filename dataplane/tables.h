@@ -108,6 +108,11 @@ class Tables {
   const DeviceLink& device_link(DeviceSlot slot) const noexcept {
     return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
+  // For how long a rule lets its open flows be silent, in seconds; 0 is as long as usual. A rule's
+  // row is forty bytes, and an open flow's packet needs nothing else of it.
+  std::uint16_t open_silence(RuleSlot slot) const noexcept {
+    return slot < open_silences_.size() ? open_silences_.data()[slot] : std::uint16_t{0};
+  }
   // The enrolled device with this MAC, if a look is enough; nullptr says nothing. Only of those
   // whom bind could find at their link: a MAC of the gateway's own is nobody's.
   [[gnu::always_inline]] const DeviceLink* likely_sender(std::uint64_t mac,
@@ -154,7 +159,8 @@ class Tables {
   wire::SnapshotView view_;
   std::uint64_t revision_;
   std::uint32_t serial_;
-  std::vector<std::uint32_t> changed_;  // by rule: since which serial it means what it means
+  std::vector<std::uint32_t> changed_;        // by rule: since which serial it means what it means
+  std::vector<std::uint16_t> open_silences_;  // by rule
   decide::LikelyPlaces likely_places_;
   LikelyNumbers likely_senders_;   // slots, by MAC
   decide::Classifier classifier_;  // by them
