@@ -10,6 +10,7 @@ PORT_KINDS = {"camera": "lan3", "meter": "lan2"}  # af_packet and AF_XDP
 
 QUIET_SECONDS = 3.0
 IDLE_PERCENT = 2.0
+SLICE_US = 100
 
 
 def workers_seconds(lab):
@@ -20,6 +21,17 @@ def workers_seconds(lab):
         with open(f"/proc/{pid}/task/{stopped.thread_named(pid, name)}/schedstat", encoding="ascii") as stream:
             return int(stream.read().split()[0]) / 1e9
     return [seconds(f"worker{number or ''}") for number in range(lab.workers)]
+
+
+def workers_slices(lab):
+    """In microseconds, for how long each worker's thread runs at a time if somebody else waits; none where the kernel does not tell."""
+    pid = lab.gateway["dataplane"].pid
+    slices = set()
+    for number in range(lab.workers):
+        thread = stopped.thread_named(pid, f"worker{number or ''}")
+        with open(f"/proc/{pid}/task/{thread}/sched", encoding="ascii") as stream:
+            slices.update(int(line.split(":")[1]) // 1000 for line in stream if line.startswith("se.slice"))
+    return slices
 
 
 def port(lab, name):
@@ -55,7 +67,8 @@ def port_link(lab):
         f"down and up told: {said}; devices reached afterwards: {reached}"
 
 
-@check("port-idle", f"with six quiet ports, af_packet and AF_XDP, each worker takes at most {IDLE_PERCENT:.0f} % of a core: their sockets wake it, it does not poll")
+@check("port-idle", f"with six quiet ports, af_packet and AF_XDP, each worker takes at most {IDLE_PERCENT:.0f} % of a core: their sockets wake it, it does not poll; and it has a "
+       "short slice, so that it runs when it is woken")
 def port_idle(lab):
     lab.policy()
     woken_by = {row["port"]: row["woken_by"] for row in lab.gateway.read("show", "counters")["ports"]}
@@ -69,4 +82,6 @@ def port_idle(lab):
         return max(percent) <= IDLE_PERCENT
     # What the checks before left running (neighbours asking, connections timing out) may have to end first.
     met = wait.holds(idle, 4 * QUIET_SECONDS)
-    return met and set(woken_by.values()) == {"socket"}, f"{', '.join(f'{one:.2f}' for one in percent)} %; woken by {woken_by}"
+    slices = workers_slices(lab)
+    return met and set(woken_by.values()) == {"socket"} and slices <= {SLICE_US}, \
+        f"{', '.join(f'{one:.2f}' for one in percent)} %; woken by {woken_by}; slices of {slices or 'no kernel that tells them'} us"
