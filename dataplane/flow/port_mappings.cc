@@ -107,6 +107,13 @@ std::expected<std::uint16_t, Drop> PortMappings::take(const Flow& flow) noexcept
   return port;
 }
 
+std::size_t PortMappings::bytes() const noexcept {
+  std::size_t out = pools_.capacity() * sizeof(Pool) + mappings_.capacity() * sizeof(Mapping) +
+                    chains_.capacity() * sizeof(chains_[0]) + used_.capacity() * sizeof(used_[0]);
+  for (const Pool& pool : pools_) out += pool.ring.capacity() * sizeof(pool.ring[0]);
+  return out;
+}
+
 void PortMappings::release(const Flow& flow) noexcept {
   const std::size_t pool = pool_of(flow.at_server.segment(), flow.protocol);
   const auto port = static_cast<std::uint16_t>(flow.stand_in_port);

@@ -55,6 +55,8 @@ class PortMappings {
   std::uint32_t size() const noexcept { return size_; }
   // That one uplink has for one protocol.
   std::uint32_t capacity() const noexcept { return share_.size(); }
+  // What it took from the heap.
+  std::size_t bytes() const noexcept;
 
  private:
   static constexpr std::size_t kProtocols = 3;

@@ -169,12 +169,13 @@ Figure figure_of(const Comparison& comparison, const std::vector<std::string>& p
 
 Figure memory_per_flow() {
   const dataplane::FlowTable table(kMillion, {1, 2}, Instant::from_ns(0));
-  const double bytes = static_cast<double>(table.bytes()) / table.capacity();
+  const dataplane::PortMappings mappings({1, 2});
+  const double bytes = static_cast<double>(table.bytes() + mappings.bytes()) / table.capacity();
   Figure out = Figure::of("memory-per-flow", "bytes", {bytes}, 128, true);
   out.note = fmt::format(
-      "both directions, NAT included: {} the flow, the rest its two index entries and its place in "
-      "the order of eviction",
-      sizeof(dataplane::Flow));
+      "both directions, NAT included: {} the flow, {:.1f} the ports of NAPT44, the rest its two "
+      "index entries and its place in the order of eviction",
+      sizeof(dataplane::Flow), static_cast<double>(mappings.bytes()) / table.capacity());
   return out;
 }
 

@@ -27,7 +27,7 @@ turn. The note says how many pairs there were and how far the middle half of the
   one revision to the next there are nine turns, the first of which is the dearest: pairs are compared with those of the same
   place after a revision, and their medians added up by the time that they stand for. `-lost`: packets that did not come out meanwhile.
 * `ipv6-to-ipv4`, `10000-conduits-to-10-*`: two of the cases above in one process, each with its capture and its gateway.
-* `memory-per-flow`: what a table of 2^20 flows takes, divided by 2^20.
+* `memory-per-flow`: what a table of 2^20 flows and the ports of NAPT44 take, divided by 2^20.
 * `added-latency-50-load-*`: in one process, two pairs of DPDK's `net_ring` ports; the worker itself (`dataplane/app/worker.h`) on one core
   polls one port of each, and on another core a thread sends packets of 4,096 open flows into the first pair and receives them from the
   second. It sends one whenever its time has come by the TSC, at half of the rate that the worker manages when it is flooded in the same

@@ -153,6 +153,10 @@ TEST(FlowTable, TakesNoMoreMemoryThanItSays) {
   constexpr std::uint32_t kCapacity = 1U << 20;
   const FlowTable table(kCapacity, {0xfeed, 0xbeef}, Instant::from_ns(0));
   EXPECT_LT(static_cast<double>(table.bytes()) / kCapacity, 120.5);
+  // All ports of both uplinks: 22 bytes each, a hash chain's head and each device's count.
+  const PortMappings mappings({0xfeed, 0xbeef});
+  EXPECT_LT(static_cast<double>(table.bytes() + mappings.bytes()) / kCapacity, 125);
+  EXPECT_GT(mappings.bytes(), std::size_t{6} * mappings.capacity() * 22);
 }
 
 // One reply, and nothing since: the packet moved no list.
