@@ -1,4 +1,6 @@
 """What the gateway says of its ports: links that go and come back, frames that a device had no room for."""
+import os
+import re
 import time
 
 from . import stopped, topology, variants, wait
@@ -24,7 +26,10 @@ def workers_seconds(lab):
 
 
 def workers_slices(lab):
-    """In microseconds, for how long each worker's thread runs at a time if somebody else waits; none where the kernel does not tell."""
+    """In microseconds, for how long each worker's thread runs at a time if somebody else waits; none where the kernel does not tell, or lets no thread choose (before 6.12)."""
+    major, minor = re.match(r"(\d+)\.(\d+)", os.uname().release).groups()
+    if (int(major), int(minor)) < (6, 12):
+        return set()
     pid = lab.gateway["dataplane"].pid
     slices = set()
     for number in range(lab.workers):
@@ -84,4 +89,4 @@ def port_idle(lab):
     met = wait.holds(idle, 4 * QUIET_SECONDS)
     slices = workers_slices(lab)
     return met and set(woken_by.values()) == {"socket"} and slices <= {SLICE_US}, \
-        f"{', '.join(f'{one:.2f}' for one in percent)} %; woken by {woken_by}; slices of {slices or 'no kernel that tells them'} us"
+        f"{', '.join(f'{one:.2f}' for one in percent)} %; woken by {woken_by}; slices of {slices or 'no kernel that knows them'} us"

@@ -31,6 +31,7 @@ class Bellwether final : public dataplane::PortDriver {
     for (; count < burst.size() && taken_ < sent_.load(); ++count, ++taken_)
       burst[count] = test_pool().copy_of(frame_);
     received_ = taken_;
+    ++looks_;
     return count;
   }
   int arrivals() const noexcept override { return fd_.get(); }
@@ -39,10 +40,12 @@ class Bellwether final : public dataplane::PortDriver {
       --slipping_;
       ++sent_;
     }
+    looks_ = 0;
+    taken_when_armed_ = taken_;
     armed_ = true;
   }
   void disarm() noexcept override {
-    if (taken_ < sent_.load()) ++kept_waiting_;
+    if (looks_ == 1 && taken_ == taken_when_armed_ && taken_ < sent_.load()) ++kept_waiting_;
     armed_ = false;
   }
   void distrust() noexcept override { distrusted_ = true; }
@@ -57,14 +60,14 @@ class Bellwether final : public dataplane::PortDriver {
   bool armed() const { return armed_; }
   bool distrusted() const { return distrusted_; }
   std::uint64_t received() const { return received_; }
-  // How often it was disarmed while a frame waited.
+  // How often somebody who had looked in vain, and then slept, disarmed it while a frame waited.
   std::uint64_t kept_waiting() const { return kept_waiting_; }
   // By it, onto the wire.
   std::uint64_t left() const { return left_; }
 
  private:
   os::UniqueFd fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-  std::uint64_t taken_ = 0, slipping_ = 0;
+  std::uint64_t taken_ = 0, taken_when_armed_ = 0, looks_ = 0, slipping_ = 0;
   std::vector<std::uint8_t> frame_;
   std::atomic<std::uint64_t> sent_ = 0, received_ = 0, left_ = 0, kept_waiting_ = 0;
   std::atomic<bool> armed_ = false;
