@@ -47,9 +47,8 @@ class BothWays : public ::testing::Test {
     const auto segments = one.volumes().segments(), as_expected = other.volumes().segments();
     for (std::size_t i = 0; i < segments.size(); ++i)
       ASSERT_TRUE(same_bytes(segments[i], as_expected[i])) << "segment " << i;
-    const auto rules = one.volumes().rules(), expected_rules = other.volumes().rules();
-    for (std::size_t i = 0; i < 64; ++i)
-      ASSERT_TRUE(same_bytes(rules[i], expected_rules[i])) << "rule " << i;
+    for (dataplane::RuleSlot i = 0; i < 64; ++i)
+      ASSERT_TRUE(same_bytes(one.volumes().rule(i), other.volumes().rule(i))) << "rule " << i;
     const auto flows = one.flows().places(), expected_flows = other.flows().places();
     for (std::size_t i = 1; i < flows.size(); ++i) {
       // The worlds' tables have marks of their own.
