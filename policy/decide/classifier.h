@@ -51,21 +51,19 @@ class Decision {
   constexpr std::uint32_t rule() const noexcept { return rule_; }
   constexpr wire::RuleKind kind() const noexcept { return kind_; }
   constexpr std::uint16_t listener_port() const noexcept { return listener_port_; }  // Terminate
-  constexpr std::uint64_t meaning() const noexcept { return meaning_; }
   friend constexpr bool operator==(const Decision&, const Decision&) = default;
 
  private:
   friend class Classifier;
   Decision(std::uint32_t rule, const wire::Rule& r) noexcept
-      : meaning_(r.meaning()), rule_(rule), listener_port_(r.listener_port()), kind_(r.kind()) {}
-  std::uint64_t meaning_ = 0;
+      : rule_(rule), listener_port_(r.listener_port()), kind_(r.kind()) {}
   std::uint32_t rule_ = wire::kNoRule;
   std::uint16_t listener_port_ = 0;
   wire::RuleKind kind_ = wire::RuleKind::Direct;
-  // Of fifteen bytes a copy is two words that overlap, and whoever reads them next waits for both.
+  // So that it is one word, and returned as one.
   [[maybe_unused]] std::uint8_t whole_ = 0;
 };
-static_assert(std::has_unique_object_representations_v<Decision>);
+static_assert(sizeof(Decision) == 8 && std::has_unique_object_representations_v<Decision>);
 
 enum class Origin : std::uint8_t { kWire, kHostStack };
 

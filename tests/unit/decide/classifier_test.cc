@@ -356,7 +356,9 @@ TEST_F(ClassifierTest, MeaningsOutliveUnchangedRules) {
                                                  .config_sha256 = {},
                                                  .previous = compile::slots_of(view_)});
   const Classifier later(testing::view_of(after));
-  EXPECT_TRUE(later.still_means(v.decision.rule(), v.decision.meaning()));
+  const std::uint32_t slot = v.decision.rule();
+  const std::uint64_t meaning = view_.rules()[slot].meaning();
+  EXPECT_TRUE(later.still_means(slot, meaning));
   changed.conduits[2].service = testing::tcp(80, 82);
   const auto widened = testing::compiled(changed, {.revision = 3,
                                                    .today = {},
@@ -364,8 +366,7 @@ TEST_F(ClassifierTest, MeaningsOutliveUnchangedRules) {
                                                    .config_name = "x",
                                                    .config_sha256 = {},
                                                    .previous = after.slots});
-  EXPECT_FALSE(
-      Classifier(testing::view_of(widened)).still_means(v.decision.rule(), v.decision.meaning()));
+  EXPECT_FALSE(Classifier(testing::view_of(widened)).still_means(slot, meaning));
 }
 
 }  // namespace
