@@ -121,7 +121,7 @@ void Pipeline::flow_packets(Instant now) noexcept {
     if (frame.described) [[unlikely]] {
       looked_up(Parse::again(std::move(packet)), match, now);
     } else if (!match) {
-      begins(packet, frame, now);
+      begins(packet, frame, waiting.looking, now);
     } else if (!open_flow_.send_on(packet, frame, match, same)) {
       described(packet, frame, now,
                 [&](ParsedPacket&& parsed) { looked_up(std::move(parsed), match, now); });
@@ -133,7 +133,8 @@ void Pipeline::flow_packets(Instant now) noexcept {
 
 // TCP or UDP, and no matter of the address service. Its headers are written down if it may open a
 // flow.
-void Pipeline::begins(Packet& packet, const PlainFrame& frame, Instant now) noexcept {
+void Pipeline::begins(Packet& packet, const PlainFrame& frame, const FlowTable::Looking& looking,
+                      Instant now) noexcept {
   const FlowKey& key = frame.key;
   const auto sender = Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_);
   if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
@@ -155,6 +156,7 @@ void Pipeline::begins(Packet& packet, const PlainFrame& frame, Instant now) noex
     denied.reason = verdict.reason;
     return exits_.turn_away(std::move(packet), frame, denied, now);
   }
+  flows_.expect(key, looking);
   volumes_.came(sender->segment, packet.bytes().size());
   first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), verdict, now);
 }

@@ -56,6 +56,12 @@ std::uint64_t mac_word(const Mac& mac) noexcept {
   std::memcpy(&last, reinterpret_cast<const char*>(&mac) + sizeof first, sizeof last);
   return first | std::uint64_t{last} << 32;
 }
+// Back from a word, of which the upper bits are left out.
+inline MacAddress word_mac(std::uint64_t word) noexcept {
+  std::array<std::uint8_t, kMacSize> bytes;
+  std::memcpy(bytes.data(), &word, sizeof bytes);
+  return MacAddress(bytes);
+}
 template <class A, class B>
 bool same_mac(const A& a, const B& b) noexcept {
   return mac_word(a) == mac_word(b);

@@ -265,12 +265,10 @@ std::uint16_t Pipeline::mtu_of(SegmentSlot slot) const noexcept {
 void Pipeline::leave(Allowed&& allowed, const SegmentInfo& segment, DeviceSlot device_slot,
                      const IpAddress& to, Instant now) noexcept {
   if (segment.devices_only()) {
-    const wire::Device* device = tables_->classifier().device(device_slot);
-    if (device == nullptr || device->segment() != segment.slot) {
+    const DeviceLink& link = tables_->device_link(device_slot);
+    if (link.segment != segment.slot)
       return exits_.refuse(std::move(allowed), Drop::kUnknownDevice, now);
-    }
-    EnforcePolicy::address_to(allowed, device->port(),
-                              {wire::to_mac(device->mac()), segment.mac, device->vlan()});
+    EnforcePolicy::address_to(allowed, link);
     return exits_.send(std::move(allowed), now);
   }
   const std::optional<IpAddress>& gateway = to.is_v4() ? segment.gateway4 : segment.gateway6;

@@ -130,7 +130,8 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
   // A plain frame of no flow: to the classifier, or its end, if it is an enrolled device's.
-  [[gnu::noinline]] void begins(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
+  [[gnu::noinline]] void begins(Packet& packet, const PlainFrame& frame,
+                                const FlowTable::Looking& looking, Instant now) noexcept;
   // The same of all others.
   [[gnu::noinline]] void flowless(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.

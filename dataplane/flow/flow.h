@@ -27,6 +27,10 @@ struct FlowKey {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   IpProtocol protocol = IpProtocol::kTcp;
+  // Of the answers, if nothing is rewritten.
+  FlowKey reversed() const {
+    return {destination, source, destination_port, source_port, protocol};
+  }
   friend bool operator==(const FlowKey&, const FlowKey&) = default;
   friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
 };

@@ -100,7 +100,10 @@ Flow* FlowTable::insert(const Opening& opening) noexcept {
   if (free_ == 0) return nullptr;
   const Flow& flow = opening.flow;
   const FlowKey client_key = flow.client_key(), server_key = opening.server_key();
-  const std::uint64_t server = prepare(server_key), client = hash(client_key);
+  const bool known = client_key == expected_.key;
+  const std::uint64_t server =
+      known && server_key == client_key.reversed() ? expected_.server : prepare(server_key);
+  const std::uint64_t client = known ? expected_.client : hash(client_key);
   // A flow whose two keys are one could not be told apart by direction.
   if (client_key == server_key || taken(client_key, client) || taken(server_key, server))
     return nullptr;

@@ -96,10 +96,17 @@ class FlowTable {
     if (at.likely != nullptr) [[likely]] {
       if (at.likely->live() && is(*at.likely, key, at.direction)) [[likely]]
         return {at.likely, at.direction};
-    } else if (at.as_of == insertions_) {
-      return {};  // neither bucket had the tag, and nothing came since
+    } else if (at.as_of == insertions_ || !tagged(at.hash)) {
+      return {};  // neither bucket had the tag, and nothing came since that has it
     }
     return search(key, at.hash);
+  }
+  // A flow of this key, of which `at` is prepared, is likely to be inserted next, without a
+  // stand-in: what that needs is on its way, and the keys are hashed.
+  void expect(const FlowKey& key, const Looking& at) noexcept {
+    expected_.key = key;
+    expected_.client = at.hash;
+    expected_.server = prepare(key.reversed());
   }
   // Where the next flow may be written down before it is inserted.
   Opening& draft() noexcept { return draft_; }
@@ -230,10 +237,13 @@ class FlowTable {
   // To the list of its deadline, which became earlier.
   [[gnu::noinline]] void advance(Flow& flow) noexcept;
   [[gnu::noinline]] FlowMatch search(const FlowKey& key, std::uint64_t hash) noexcept;
+  // May some flow have a key of this hash?
+  bool tagged(std::uint64_t hash) const noexcept {
+    return (ways(bucket(hash), tag_of(hash)) | ways(bucket(other(hash)), tag_of(hash))) != 0;
+  }
   // Does some flow have it? As find(), for who does not expect it.
   bool taken(const FlowKey& key, std::uint64_t hash) noexcept {
-    return (ways(bucket(hash), tag_of(hash)) | ways(bucket(other(hash)), tag_of(hash))) != 0 &&
-           search(key, hash);
+    return tagged(hash) && search(key, hash);
   }
   bool index_insert(std::uint64_t hash, std::uint32_t reference) noexcept;
   void index_erase(std::uint64_t hash, std::uint32_t reference) noexcept;
@@ -262,6 +272,12 @@ class FlowTable {
     std::uint64_t client = 0, server = 0;
   };
   Foreseen foreseen_;
+  // What expect() was told last.
+  struct Expected {
+    FlowKey key;
+    std::uint64_t client = 0, server = 0;  // hashes of it, and of it reversed
+  };
+  Expected expected_;
   std::array<std::uint64_t, 3> secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.

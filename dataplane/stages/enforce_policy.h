@@ -5,6 +5,7 @@
 #include "dataplane/allowed.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/stages/ethernet.h"
+#include "dataplane/tables.h"
 
 namespace sallyport::dataplane {
 
@@ -26,6 +27,11 @@ class EnforcePolicy {
   static void address_to(Allowed& allowed, PortSlot port, const LinkAddress& link) noexcept {
     allowed.exit_.port = port;
     write_ethernet(allowed.packet_, link);
+  }
+  // Whose link it is.
+  static void address_to(Allowed& allowed, const DeviceLink& link) noexcept {
+    allowed.exit_.port = link.port();
+    write_ethernet(allowed.packet_, link.own >> 16, link.gateway >> 16, link.vlan());
   }
 };
 

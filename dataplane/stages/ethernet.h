@@ -52,17 +52,20 @@ struct LinkAddress {
 }
 
 // The same of a packet whose headers are described; they stay true.
-inline void write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
+inline void write_ethernet(Packet& packet, std::uint64_t destination, std::uint64_t source,
+                           std::uint16_t vlan) noexcept {
   Headers& h = packet.meta().headers;
   const std::uint16_t before = h.l3;
-  const std::uint16_t now =
-      relink(packet, before, h.end, mac_word(link.destination), mac_word(link.source), link.vlan);
-  h.destination_mac = link.destination;
-  h.source_mac = link.source;
-  h.vlan = link.vlan;
+  const std::uint16_t now = relink(packet, before, h.end, destination, source, vlan);
+  h.destination_mac = word_mac(destination);
+  h.source_mac = word_mac(source);
+  h.vlan = vlan;
   h.l3 = now;
   for (std::uint16_t* offset : {&h.l4, &h.payload, &h.end})
     *offset = static_cast<std::uint16_t>(*offset + now - before);
+}
+inline void write_ethernet(Packet& packet, const LinkAddress& link) noexcept {
+  write_ethernet(packet, mac_word(link.destination), mac_word(link.source), link.vlan);
 }
 
 }  // namespace sallyport::dataplane

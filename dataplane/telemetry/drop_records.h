@@ -49,11 +49,7 @@ class DropKey {
   std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(where_); }
   std::uint16_t segment() const noexcept { return static_cast<std::uint16_t>(where_ >> 16); }
   std::uint32_t device() const noexcept { return static_cast<std::uint32_t>(where_ >> 32); }
-  MacAddress mac() const noexcept {
-    std::array<std::uint8_t, 6> bytes;
-    std::memcpy(bytes.data(), &what_, bytes.size());
-    return MacAddress(bytes);
-  }
+  MacAddress mac() const noexcept { return word_mac(what_); }
   Drop reason() const noexcept { return static_cast<Drop>(what_ >> 48 & 0xff); }
   std::uint8_t protocol() const noexcept { return static_cast<std::uint8_t>(what_ >> 56); }
   std::uint16_t destination_port() const noexcept {

@@ -125,6 +125,7 @@ class FlowTableDuel {
         dataplane::Opening fresh = opening;
         fresh.flow.deadline = dataplane::FlowTime::at(now_ + std::chrono::milliseconds(100) * how);
         if (twin_.full() && how % 4 != 0) make_room(flow.at_client.device());
+        if (what % 7 == 1) expect(make(how % 2 == 0 ? who : how).flow.client_key());
         const bool made = table_.insert(fresh) != nullptr;
         SALLYPORT_CHECK(made == twin_.insert(fresh));
         break;
@@ -169,6 +170,12 @@ class FlowTableDuel {
   }
 
  private:
+  // What comes next may be another one.
+  void expect(const dataplane::FlowKey& key) {
+    dataplane::FlowTable::Looking at;
+    table_.prepare(key, at);
+    table_.expect(key, at);
+  }
   void make_room(dataplane::DeviceSlot device) {
     // As if every flow had been good for so long a silence.
     const auto silent_for = [this](const dataplane::Flow& f) {
