@@ -42,6 +42,43 @@ DeviceLink link_of(DeviceSlot slot, const wire::Device& device, const SegmentInf
           segment.slot, segment.mtu, home_of(slot, segment.slot)};
 }
 
+// What a flow's permission asks of its ends' segments (stages/classify.cc).
+bool as_before(const SegmentInfo* now, const SegmentInfo* before) {
+  return now != nullptr && before != nullptr && now->role == before->role &&
+         now->napt44 == before->napt44 && now->addresses == before->addresses;
+}
+
+std::span<const wire::Address> addresses_of(const wire::Device& device,
+                                            const wire::SnapshotView& view) {
+  return view.device_addresses().subspan(device.first_address(), device.address_count());
+}
+
+// The same of a device: who it is and what addresses it may use. At another port it is the same.
+bool as_before(DeviceSlot slot, const wire::SnapshotView& now, const wire::SnapshotView& before) {
+  if (slot >= before.devices().size()) return false;
+  const wire::Device &is = now.devices()[slot], &was = before.devices()[slot];
+  return is.valid() != 0 && was.valid() != 0 && same_mac(is.mac(), was.mac()) &&
+         is.segment() == was.segment() &&
+         std::ranges::equal(addresses_of(is, now), addresses_of(was, before), {}, wire::to_ip,
+                            wire::to_ip);
+}
+
+// Does every address live where it lived?
+bool as_before(const wire::SnapshotView& now, const wire::SnapshotView& before) {
+  const auto alike = [](const auto& a, const auto& b) {
+    return a.device() == b.device() && a.segment() == b.segment();
+  };
+  return std::ranges::equal(now.intervals4(), before.intervals4(),
+                            [&](const wire::Interval4& a, const wire::Interval4& b) {
+                              return a.first() == b.first() && alike(a, b);
+                            }) &&
+         std::ranges::equal(now.intervals6(), before.intervals6(),
+                            [&](const wire::Interval6& a, const wire::Interval6& b) {
+                              return a.first_high() == b.first_high() &&
+                                     a.first_low() == b.first_low() && alike(a, b);
+                            });
+}
+
 std::uint32_t next_serial() {
   static std::atomic<std::uint32_t> built = 0;
   return ++built;
@@ -67,16 +104,14 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
                                             std::shared_ptr<const void> keep_alive,
                                             const Tables* before) {
   std::unique_ptr<Tables> out(new Tables(snapshot, std::move(keep_alive), next_serial()));
-  for (const wire::Rule& rule : snapshot.rules()) {
-    const auto slot = static_cast<RuleSlot>(out->changed_.size());
-    const bool as_before = rule.valid() != 0 && before != nullptr &&
-                           before->classifier().still_means(slot, rule.meaning());
-    out->changed_.push_back(as_before ? before->changed_[slot] : out->serial_);
+  for (const wire::Rule& rule : snapshot.rules())
     out->open_silences_.push_back(
         rule.valid() == 0
             ? 0
             : rule.silence_s()->Get(static_cast<std::uint32_t>(wire::Silence::kOpen)));
-  }
+  // Behind the last that asks for something there is nothing to read.
+  while (!out->open_silences_.empty() && out->open_silences_.back() == 0)
+    out->open_silences_.pop_back();
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
     out->segments_[segment->slot()] = gather(*segment, snapshot);
@@ -109,7 +144,28 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
   for (const wire::Name* name : *snapshot.root().names()) {
     out->name_classes_.emplace(name_hash(wire::text(name->name())), name->destination_class());
   }
+  out->date(before);
   return out;
+}
+
+void Tables::date(const Tables* before) {
+  rules_since_.assign(view_.rules().size(), serial_);
+  segments_since_.assign(segments_.size(), serial_);
+  devices_since_.assign(view_.devices().size(), serial_);
+  if (before == nullptr) return;
+  for (std::size_t slot = 0; slot < rules_since_.size(); ++slot) {
+    const wire::Rule& rule = view_.rules()[slot];
+    if (rule.valid() != 0 &&
+        before->classifier().still_means(static_cast<RuleSlot>(slot), rule.meaning()))
+      rules_since_[slot] = before->rules_since_[slot];
+  }
+  places_since_ = as_before(view_, before->view_) ? before->places_since_ : serial_;
+  for (std::size_t slot = 0; slot < segments_since_.size(); ++slot)
+    if (const auto at = static_cast<SegmentSlot>(slot); as_before(segment(at), before->segment(at)))
+      segments_since_[slot] = before->segments_since_[slot];
+  for (std::size_t slot = 0; slot < devices_since_.size(); ++slot)
+    if (as_before(static_cast<DeviceSlot>(slot), view_, before->view_))
+      devices_since_[slot] = before->devices_since_[slot];
 }
 
 std::optional<std::uint32_t> Tables::class_of_name(std::uint64_t hash) const noexcept {

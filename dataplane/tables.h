@@ -94,8 +94,13 @@ class Tables {
   // Does a rule mean what it meant when a flow was held good that was marked so? Of a rule that
   // these tables know.
   bool still_means(RuleSlot rule, std::uint16_t mark) const noexcept {
-    const std::uint32_t then = serial_ - static_cast<std::uint16_t>(this->mark() - mark);
-    return rule < changed_.size() && changed_[rule] <= then;
+    return since(rules_since_, rule) <= when(mark);
+  }
+  // Is all that a flow's permission rests on as it was when the flow was held good: its rule's
+  // meaning, and where its ends live? Then it need not be asked for.
+  bool still_stands(const Flow& flow) const noexcept {
+    return still_means(flow.rule, flow.checked) &&
+           std::max(since(flow.at_client), since(flow.at_server)) <= when(flow.checked);
   }
   const wire::SnapshotView& view() const noexcept { return view_; }
   const decide::Classifier& classifier() const noexcept { return classifier_; }
@@ -141,6 +146,21 @@ class Tables {
   Tables& operator=(const Tables&) = delete;
 
  private:
+  // The serial of the tables whose mark a flow has.
+  std::uint32_t when(std::uint16_t mark) const noexcept {
+    return serial_ - static_cast<std::uint16_t>(this->mark() - mark);
+  }
+  // Of what these tables do not know: later than ever.
+  static std::uint32_t since(const std::vector<std::uint32_t>& dates, std::size_t slot) noexcept {
+    return slot < dates.size() ? dates.data()[slot] : UINT32_MAX;
+  }
+  // Since when is who an end is, and what may live there, as it is?
+  std::uint32_t since(const FlowEnd& end) const noexcept {
+    const std::uint32_t segment = since(segments_since_, end.segment());
+    const DeviceSlot device = end.device();
+    return std::max(segment, device == kNoDevice ? places_since_ : since(devices_since_, device));
+  }
+  void date(const Tables* before);
   static std::uint64_t hash_of_mac(std::uint64_t mac) noexcept {
     return fold(mac ^ 0x9e3779b97f4a7c15U, 0xff51afd7ed558ccdU);
   }
@@ -150,6 +170,7 @@ class Tables {
         view_(view),
         revision_(view.revision()),
         serial_(serial),
+        places_since_(serial),
         likely_places_(view),
         likely_senders_(view.devices().size()),
         classifier_(view, &likely_places_),
@@ -159,8 +180,11 @@ class Tables {
   wire::SnapshotView view_;
   std::uint64_t revision_;
   std::uint32_t serial_;
-  std::vector<std::uint32_t> changed_;        // by rule: since which serial it means what it means
-  std::vector<std::uint16_t> open_silences_;  // by rule
+  // Since which serial a rule means what it means, a segment and a device are what they are, and
+  // all addresses live where they live. By slot.
+  std::vector<std::uint32_t> rules_since_, segments_since_, devices_since_;
+  std::uint32_t places_since_;
+  std::vector<std::uint16_t> open_silences_;  // by rule, up to the last that is not 0
   decide::LikelyPlaces likely_places_;
   LikelyNumbers likely_senders_;   // slots, by MAC
   decide::Classifier classifier_;  // by them

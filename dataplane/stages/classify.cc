@@ -161,6 +161,10 @@ std::optional<Denied> classify(const BoundPacket& packet, const decide::Verdict&
 
 bool allowed_by(Flow& flow, const IpAddress& stood, const Tables& tables, const DynamicNames& names,
                 Instant now) noexcept {
+  if (tables.still_stands(flow)) {
+    flow.checked = tables.mark();
+    return true;
+  }
   if (!ends_live_there(flow, tables) || !leaves_as_before(flow, stood, tables)) return false;
   if (!tables.still_means(flow.rule, flow.checked)) {
     const bool from_host = (flow.flags & kClientIsHost) != 0;

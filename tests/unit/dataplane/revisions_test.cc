@@ -58,6 +58,74 @@ TEST_F(Revisions, ARuleMeansWhatItMeantUntilItChanges) {
   EXPECT_FALSE(unrelated->still_means(changed, back->mark()));
 }
 
+// What a flow between two devices and one beyond an uplink rest on, one change at a time.
+TEST(Standing, IsAskedForAnewIfSomethingChangedThatItRestsOn) {
+  struct Change {
+    const char* what;
+    bool inside_stands, outside_stands;
+    void (*make)(model::Gateway& g);
+  };
+  static constexpr auto device = [](model::Gateway& g, const char* name) -> model::Device& {
+    return *std::ranges::find(g.devices, name, &model::Device::name);
+  };
+  static constexpr auto segment = [](model::Gateway& g, const char* name) -> model::Segment& {
+    return *std::ranges::find(g.segments, name, &model::Segment::name);
+  };
+  const Change changes[] = {
+      {"nothing", true, true, [](model::Gateway&) {}},
+      {"the rule", false, true, [](model::Gateway& g) { g = with_port(503); }},
+      {"another rule", true, true,
+       [](model::Gateway& g) { g.conduits[2].admission.per_device_per_s = 7; }},
+      {"the client's address", false, false,
+       [](model::Gateway& g) { device(g, "scada").addresses = {IpAddress::v4(0x0a1e0063)}; }},
+      {"the server's MAC", false, true,
+       [](model::Gateway& g) { device(g, "plc").mac = MacAddress({2, 0, 0, 0, 0, 0x63}); }},
+      {"where its cable is", true, true,
+       [](model::Gateway& g) { device(g, "plc").where = {"lan2", 0}; }},
+      {"one device less", true, false,
+       [](model::Gateway& g) {
+         std::erase_if(g.conduits, [](const auto& c) { return c.name == "scada-camera"; });
+         std::erase_if(g.devices, [](const auto& d) { return d.name == "camera"; });
+       }},
+      {"NAPT44", true, false, [](model::Gateway& g) { segment(g, "uplink").napt44 = true; }},
+      {"the segment's role", false, true,
+       [](model::Gateway& g) { segment(g, "office").role = model::Role::kManagement; }},
+      {"the gateway's own address", false, false,
+       [](model::Gateway& g) {
+         const IpAddress own = IpAddress::v4(0x0a1e0002);
+         segment(g, "office").addresses[0] = {own, *IpPrefix::make(own, 24)};
+       }},
+  };
+  for (const Change& change : changes) {
+    PipelineWorld world{plant()};
+    const auto open = [&](const char* from, const char* to, std::uint16_t port) {
+      const Host& client = host(from);
+      world.receive(client.port,
+                    PacketBuilder({client.mac, client.v4, 40000},
+                                  {world.segment_mac(client.segment), host(to).v4, port})
+                        .tcp(kTcpSyn));
+      for (const Flow& flow : world.pipeline().flows().places())
+        if (flow.live() && flow.client == client.v4) return flow;
+      return Flow();
+    };
+    const Flow inside = open("scada", "plc", 502), outside = open("meter", "cloud", 8883);
+    ASSERT_TRUE(inside.live() && outside.live());
+    EXPECT_TRUE(world.tables().still_stands(inside) && world.tables().still_stands(outside));
+    model::Gateway changed = plant();
+    change.make(changed);
+    for (int revisions = 0; revisions < 2; ++revisions) {
+      world.apply(changed);
+      EXPECT_EQ(world.tables().still_stands(inside), change.inside_stands) << change.what;
+      EXPECT_EQ(world.tables().still_stands(outside), change.outside_stands) << change.what;
+    }
+    Flow nobodys = inside;
+    nobodys.at_server.live(wire::kMaxDevices - 1, nobodys.at_server.segment());
+    EXPECT_FALSE(world.tables().still_stands(nobodys));
+    nobodys.at_server.live(kNoDevice, kNoSegment);
+    EXPECT_FALSE(world.tables().still_stands(nobodys));
+  }
+}
+
 // A mark has 16 bits: none may be left behind, also when no time passes.
 TEST_F(Revisions, EachFlowIsLookedAtWhileAFewMoreCome) {
   for (std::uint16_t port = 1; port <= 2000; ++port)
