@@ -67,7 +67,8 @@ void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
   waiting_count_ = count;
 }
 
-bool Pipeline::turned_away(Packet& packet, const PlainFrame& frame, Instant now) noexcept {
+[[gnu::flatten]] bool Pipeline::turned_away(Packet& packet, const PlainFrame& frame,
+                                            Instant now) noexcept {
   const auto refused = Bind::refuses(packet.bytes(), frame, packet.meta().port, *tables_);
   if (!refused) return false;
   intruders_.note(refused->reason);

@@ -44,7 +44,7 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
   if (h.l4 != 0 || h.message == Message::kArp) {
     key.protocol = h.is_ip() ? static_cast<std::uint8_t>(h.protocol) : std::uint8_t{0};
     key.destination_port = h.service_port();
-    key.destination = h.destination;
+    key.destination = h.destination.words();
   }
   const auto example = [&] {
     return DropExample{h.source, h.source_port, h.vlan, h.tcp_flags, revision_};
@@ -67,7 +67,7 @@ void Exits::turn_away(Packet&& packet, const PlainFrame& plain, Refused refused,
                      .reason = refused.reason,
                      .protocol = static_cast<std::uint8_t>(plain.key.protocol),
                      .destination_port = plain.key.destination_port,
-                     .destination = plain.key.destination});
+                     .destination = plain.key.destination.words()});
   const auto example = [&] {
     return DropExample{plain.key.source, plain.key.source_port, plain.vlan,
                        plain_transport(frame, plain).tcp_flags, revision_};

@@ -54,8 +54,7 @@ class Exits {
   [[gnu::noinline]] void drop(Dropped&& gone, Instant now) noexcept;
   // What volumes and drop() note of a plain frame that ends here, whose headers nobody wrote down
   // and whom nobody observes.
-  [[gnu::noinline]] void turn_away(Packet&& packet, const PlainFrame& plain, Refused refused,
-                                   Instant now) noexcept;
+  void turn_away(Packet&& packet, const PlainFrame& plain, Refused refused, Instant now) noexcept;
   // This worker's way to a port; nullptr if it has none.
   TxPort* own_port(PortSlot slot) noexcept {
     if (slot >= kMaxSlots || !ports_.data()[slot].present()) return nullptr;

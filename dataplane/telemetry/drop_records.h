@@ -32,9 +32,9 @@ class DropKey {
     std::uint32_t device = kNoDevice;
     std::uint64_t mac = 0;  // mac_word()
     Drop reason = Drop::kDefaultDeny;
-    std::uint8_t protocol = 0;           // IP protocol, 0 if none
-    std::uint16_t destination_port = 0;  // 0 if none
-    IpAddress destination{};             // unspecified if none
+    std::uint8_t protocol = 0;                   // IP protocol, 0 if none
+    std::uint16_t destination_port = 0;          // 0 if none
+    std::array<std::uint64_t, 2> destination{};  // its words; unspecified if none
   };
   DropKey() noexcept : DropKey(Of{}) {}
   [[gnu::always_inline]] explicit DropKey(const Of& of) noexcept
@@ -42,7 +42,7 @@ class DropKey {
         what_(of.mac | static_cast<std::uint64_t>(of.reason) << 48 |
               std::uint64_t{of.protocol} << 56),
         destination_port_(of.destination_port),
-        destination_(of.destination.words()) {}
+        destination_(of.destination) {}
 
   // Port, segment and device.
   std::uint64_t where() const noexcept { return where_; }

@@ -47,8 +47,8 @@ TEST(EnrolledFilter, AgreesWithTheTablesAboutStrangersAndRarelyNeedsThem) {
     macs += filter.may_be(mac) ? 1 : 0;
     addresses += filter.may_be(address) ? 1 : 0;
   }
-  EXPECT_LT(macs, kStrangers / 8);
-  EXPECT_LT(addresses, kStrangers / 8);
+  EXPECT_LT(macs, kStrangers / 64);
+  EXPECT_LT(addresses, kStrangers / 64);
 }
 
 TEST(EnrolledFilter, KnowsNobodyWithoutASnapshot) {

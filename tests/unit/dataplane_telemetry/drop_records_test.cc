@@ -28,7 +28,7 @@ DropKey::Of parts(std::uint32_t device, std::uint32_t destination, std::uint16_t
   key.port = 2;
   key.device = device;
   key.mac = mac(0, device);
-  key.destination = IpAddress::v4(destination);
+  key.destination = IpAddress::v4(destination).words();
   key.destination_port = port;
   key.protocol = 6;
   return key;
