@@ -1,7 +1,11 @@
 // What a flow keeps of the revision under which it was last held good.
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <random>
+
 #include "dataplane/flow/stand_ins.h"
+#include "dataplane/stages/classify.h"
 #include "tests/unit/dataplane/policy_fixture.h"
 
 namespace sallyport::testing {
@@ -58,72 +62,122 @@ TEST_F(Revisions, ARuleMeansWhatItMeantUntilItChanges) {
   EXPECT_FALSE(unrelated->still_means(changed, back->mark()));
 }
 
-// What a flow between two devices and one beyond an uplink rest on, one change at a time.
-TEST(Standing, IsAskedForAnewIfSomethingChangedThatItRestsOn) {
-  struct Change {
-    const char* what;
-    bool inside_stands, outside_stands;
-    void (*make)(model::Gateway& g);
-  };
-  static constexpr auto device = [](model::Gateway& g, const char* name) -> model::Device& {
-    return *std::ranges::find(g.devices, name, &model::Device::name);
-  };
-  static constexpr auto segment = [](model::Gateway& g, const char* name) -> model::Segment& {
-    return *std::ranges::find(g.segments, name, &model::Segment::name);
-  };
-  const Change changes[] = {
-      {"nothing", true, true, [](model::Gateway&) {}},
-      {"the rule", false, true, [](model::Gateway& g) { g = with_port(503); }},
-      {"another rule", true, true,
-       [](model::Gateway& g) { g.conduits[2].admission.per_device_per_s = 7; }},
-      {"the client's address", false, false,
-       [](model::Gateway& g) { device(g, "scada").addresses = {IpAddress::v4(0x0a1e0063)}; }},
-      {"the server's MAC", false, true,
-       [](model::Gateway& g) { device(g, "plc").mac = MacAddress({2, 0, 0, 0, 0, 0x63}); }},
-      {"where its cable is", true, true,
-       [](model::Gateway& g) { device(g, "plc").where = {"lan2", 0}; }},
-      {"one device less", true, false,
-       [](model::Gateway& g) {
-         std::erase_if(g.conduits, [](const auto& c) { return c.name == "scada-camera"; });
-         std::erase_if(g.devices, [](const auto& d) { return d.name == "camera"; });
-       }},
-      {"NAPT44", true, false, [](model::Gateway& g) { segment(g, "uplink").napt44 = true; }},
-      {"the segment's role", false, true,
-       [](model::Gateway& g) { segment(g, "office").role = model::Role::kManagement; }},
-      {"the gateway's own address", false, false,
-       [](model::Gateway& g) {
-         const IpAddress own = IpAddress::v4(0x0a1e0002);
-         segment(g, "office").addresses[0] = {own, *IpPrefix::make(own, 24)};
-       }},
-  };
-  for (const Change& change : changes) {
-    PipelineWorld world{plant()};
-    const auto open = [&](const char* from, const char* to, std::uint16_t port) {
-      const Host& client = host(from);
-      world.receive(client.port,
-                    PacketBuilder({client.mac, client.v4, 40000},
-                                  {world.segment_mac(client.segment), host(to).v4, port})
-                        .tcp(kTcpSyn));
-      for (const Flow& flow : world.pipeline().flows().places())
-        if (flow.live() && flow.client == client.v4) return flow;
-      return Flow();
-    };
-    const Flow inside = open("scada", "plc", 502), outside = open("meter", "cloud", 8883);
-    ASSERT_TRUE(inside.live() && outside.live());
-    EXPECT_TRUE(world.tables().still_stands(inside) && world.tables().still_stands(outside));
-    model::Gateway changed = plant();
+// One thing that two flows may rest on: one between two devices, whose rule is for the client's
+// whole segment, and one beyond an uplink.
+struct Change {
+  const char* what;
+  bool inside_stands, outside_stands;
+  void (*make)(model::Gateway& g);
+};
+model::Device& device(model::Gateway& g, const char* name) {
+  return *std::ranges::find(g.devices, name, &model::Device::name);
+}
+model::Segment& segment(model::Gateway& g, const char* name) {
+  return *std::ranges::find(g.segments, name, &model::Segment::name);
+}
+const Change kChanges[] = {
+    {"nothing", true, true, [](model::Gateway&) {}},
+    {"the rule", false, true,
+     [](model::Gateway& g) { g.conduits[0].admission.per_device_per_s = 7; }},
+    {"another rule", true, true,
+     [](model::Gateway& g) { g.conduits[2].admission.per_device_per_s = 7; }},
+    {"the client's address", false, false,
+     [](model::Gateway& g) { device(g, "scada").addresses = {IpAddress::v4(0x0a1e0063)}; }},
+    {"the server's MAC", false, true,
+     [](model::Gateway& g) { device(g, "plc").mac = MacAddress({2, 0, 0, 0, 0, 0x63}); }},
+    {"where its cable is", true, true,
+     [](model::Gateway& g) { device(g, "plc").where = {"lan2", 0}; }},
+    {"one device less", true, false,
+     [](model::Gateway& g) {
+       std::erase_if(g.conduits, [](const auto& c) { return c.name == "scada-camera"; });
+       std::erase_if(g.devices, [](const auto& d) { return d.name == "camera"; });
+     }},
+    {"NAPT44", true, false, [](model::Gateway& g) { segment(g, "uplink").napt44 = true; }},
+    {"the segment's role", false, true,
+     [](model::Gateway& g) { segment(g, "office").role = model::Role::kManagement; }},
+    {"the gateway's own address", false, false,
+     [](model::Gateway& g) {
+       const IpAddress own = IpAddress::v4(0x0a1e0002);
+       segment(g, "office").addresses[0] = {own, *IpPrefix::make(own, 24)};
+     }},
+};
+
+class Standing : public ::testing::Test {
+ protected:
+  static model::Gateway before() {
+    model::Gateway g = plant();
+    g.conduits[0].from = model::SegmentEnd{"office", {}};
+    return g;
+  }
+  Flow open(const char* from, const char* to, std::uint16_t port) {
+    const Host& client = host(from);
+    world_.receive(client.port,
+                   PacketBuilder({client.mac, client.v4, 40000},
+                                 {world_.segment_mac(client.segment), host(to).v4, port})
+                       .tcp(kTcpSyn));
+    for (const Flow& flow : world_.pipeline().flows().places())
+      if (flow.live() && flow.client == client.v4) return flow;
+    ADD_FAILURE() << from << " opens nothing";
+    return {};
+  }
+  bool stands(const Flow& flow) const { return world_.tables().still_stands(flow); }
+  // If all of it is asked for.
+  bool is_allowed(Flow& flow) {
+    const auto anew = world_.tables().again(nullptr);
+    EXPECT_FALSE(anew->still_stands(flow));
+    return allowed_by(flow, IpAddress(), *anew, world_.pipeline().names(), world_.now());
+  }
+  PipelineWorld world_{before()};
+  const Flow inside_ = open("scada", "plc", 502), outside_ = open("meter", "cloud", 8883);
+};
+
+TEST_F(Standing, IsAskedForAnewIfSomethingChangedThatItRestsOn) {
+  EXPECT_TRUE(stands(inside_) && stands(outside_));
+  for (const Change& change : kChanges) {
+    PipelineWorld world{before()};
+    Flow inside = inside_, outside = outside_;
+    inside.checked = outside.checked = world.tables().mark();
+    model::Gateway changed = before();
     change.make(changed);
     for (int revisions = 0; revisions < 2; ++revisions) {
       world.apply(changed);
       EXPECT_EQ(world.tables().still_stands(inside), change.inside_stands) << change.what;
       EXPECT_EQ(world.tables().still_stands(outside), change.outside_stands) << change.what;
     }
-    Flow nobodys = inside;
-    nobodys.at_server.live(wire::kMaxDevices - 1, nobodys.at_server.segment());
-    EXPECT_FALSE(world.tables().still_stands(nobodys));
-    nobodys.at_server.live(kNoDevice, kNoSegment);
-    EXPECT_FALSE(world.tables().still_stands(nobodys));
   }
+  Flow nobodys = inside_;
+  nobodys.at_server.live(wire::kMaxDevices - 1, nobodys.at_server.segment());
+  EXPECT_FALSE(stands(nobodys));
+  nobodys.at_server.live(kNoDevice, kNoSegment);
+  EXPECT_FALSE(stands(nobodys));
+}
+
+// Whatever changes and changes back, in whatever company.
+TEST_F(Standing, IsAllowedIfAllOfItIsAskedFor) {
+  std::mt19937 random(1);
+  std::deque<Flow> held_good;
+  unsigned stood = 0, fell = 0;
+  for (int revision = 0; revision < 400; ++revision) {
+    model::Gateway g = before();
+    for (const Change& change : kChanges)
+      if (random() % 6 == 0) change.make(g);
+    world_.apply(g);
+    for (Flow flow : held_good) {
+      const bool stands_now = stands(flow);
+      (stands_now ? stood : fell) += 1;
+      if (stands_now) {
+        ASSERT_TRUE(is_allowed(flow)) << revision;
+      }
+    }
+    for (Flow flow : {inside_, outside_}) {
+      if (!is_allowed(flow)) continue;
+      flow.checked = world_.tables().mark();
+      held_good.push_back(flow);
+    }
+    while (held_good.size() > 6) held_good.pop_front();
+  }
+  EXPECT_GT(stood, 100U);
+  EXPECT_GT(fell, 100U);
 }
 
 // A mark has 16 bits: none may be left behind, also when no time passes.
