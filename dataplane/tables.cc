@@ -195,8 +195,7 @@ bool Tables::conducts(const decide::Location& from, const decide::Location& to) 
 decide::Location Tables::locate_sender(DeviceSlot slot, const IpAddress& source) const noexcept {
   const wire::Device* device = classifier_.device(slot);
   if (device == nullptr || !source.is_link_local()) return classifier_.locate(source);
-  for (const wire::Address& own :
-       view_.device_addresses().subspan(device->first_address(), device->address_count())) {
+  for (const wire::Address& own : addresses_of(*device, view_)) {
     const IpAddress address = wire::to_ip(own);
     if (address.version() == source.version()) return classifier_.locate(address);
   }

@@ -103,14 +103,13 @@ void Dhcp::answer(Packet&& packet, const SegmentInfo& segment, const Tables& tab
   } else if (const auto hardware = hardware_of(payload_of(packet), kBootReply)) {
     slot = tables.classifier().device_by_mac(*hardware);
   }
-  const wire::Device* device = tables.classifier().device(slot);
-  if (device == nullptr || device->segment() != segment.slot) {
+  const DeviceLink& link = tables.device_link(slot);
+  if (link.segment != segment.slot) {
     return exits_.drop({std::move(packet), Drop::kHostStackDenied}, now);
   }
   Allowed allowed = EnforcePolicy::by_builtin(std::move(packet), Builtin::kDhcp,
                                               {Exit::Kind::kPort, kNoPort, segment.slot});
-  EnforcePolicy::address_to(allowed, device->port(),
-                            {wire::to_mac(device->mac()), segment.mac, device->vlan()});
+  EnforcePolicy::address_to(allowed, link);
   exits_.send(std::move(allowed), now);
 }
 

@@ -157,12 +157,10 @@ void Neighbours::host_answer(BoundPacket&& packet, const SegmentInfo& segment, c
     if (arp && h.destination.is_unspecified()) {
       slot = tables.classifier().device_by_mac(h.destination_mac);
     }
-    const wire::Device* device = tables.classifier().device(slot);
-    if (device == nullptr || device->segment() != segment.slot) {
+    const DeviceLink& link = tables.device_link(slot);
+    if (link.segment != segment.slot)
       return exits_.refuse(std::move(allowed), Drop::kHostStackDenied, now);
-    }
-    EnforcePolicy::address_to(allowed, device->port(),
-                              {wire::to_mac(device->mac()), segment.mac, device->vlan()});
+    EnforcePolicy::address_to(allowed, link);
     return exits_.send(std::move(allowed), now);
   }
   if (h.destination_mac == kFixedMac) {
