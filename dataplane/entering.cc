@@ -3,7 +3,6 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/stages/bind.h"
 #include "dataplane/stages/classify.h"
-#include "policy/decide/plausible.h"
 
 namespace sallyport::dataplane {
 
@@ -139,24 +138,21 @@ void Pipeline::begins(Packet& packet, const PlainFrame& frame, const FlowTable::
   const FlowKey& key = frame.key;
   const auto sender = Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_);
   if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
-  if (crew_)
-    if (const WorkerSlot owner = crew_->owners().of(key, *tables_); owner != crew_->self())
-      return hand_over(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), owner,
-                       came_over_, now);
-  Refused denied{sender->device, sender->segment, Drop::kDefaultDeny};
-  if (const auto never = decide::starts_no_flow(key.source, key.destination)) [[unlikely]] {
-    denied.reason = *never;
-    return exits_.turn_away(std::move(packet), frame, denied, now);
+  decide::Verdict verdict;
+  verdict.source = sender->at;
+  verdict.destination = tables_->classifier().locate(key.destination);
+  if (crew_) {
+    // Whom policy denies may still be answering a flow of another worker's.
+    const WorkerSlot owner = crew_->owners().of(key, verdict.source, verdict.destination, *tables_);
+    if (owner != crew_->self()) return hand_over(packet, frame, *sender, owner, now);
   }
-  const decide::Verdict verdict =
-      judge({sender->segment, decide::Origin::kWire, sender->device, sender->place},
-            {key.source, key.destination, static_cast<std::uint8_t>(key.protocol), key.source_port,
-             key.destination_port},
-            *tables_, names_.names(), now);
-  if (!verdict.decision.allowed()) {
-    denied.reason = verdict.reason;
-    return exits_.turn_away(std::move(packet), frame, denied, now);
-  }
+  judge({sender->segment, decide::Origin::kWire, sender->device()},
+        {key.source, key.destination, static_cast<std::uint8_t>(key.protocol), key.source_port,
+         key.destination_port},
+        *tables_, names_.names(), now, verdict);
+  if (!verdict.decision.allowed())
+    return exits_.turn_away(std::move(packet), frame,
+                            {sender->device(), sender->segment, verdict.reason}, now);
   flows_.expect(key, looking);
   volumes_.came(sender->segment, packet.bytes().size());
   first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), verdict, now);

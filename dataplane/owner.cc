@@ -32,7 +32,7 @@ bool has_no_ends(const Headers& h) {
 }  // namespace
 
 Owners::Owners(std::size_t workers)
-    : workers_(workers),
+    : workers_(static_cast<std::uint32_t>(workers)),
       ports_each_(
           static_cast<std::uint16_t>(PortShare().size() / std::max<std::size_t>(workers, 1))) {
   SALLYPORT_CHECK(workers > 0 && workers <= kMaxWorkers);
@@ -46,25 +46,31 @@ PortShare Owners::share(WorkerSlot worker) const noexcept {
 
 WorkerSlot Owners::of_port(std::uint16_t port) const noexcept {
   const std::size_t place = static_cast<std::size_t>(port - wire::kFirstNatPort) / ports_each_;
-  return static_cast<WorkerSlot>(std::min(place, workers_ - 1));
+  return static_cast<WorkerSlot>(std::min<std::size_t>(place, workers_ - 1));
 }
 
 WorkerSlot Owners::of_ends(const decide::Location& source, const decide::Location& destination,
                            const IpAddress& a, const IpAddress& b) const noexcept {
   if (source.is_gateway() || destination.is_gateway()) return kFirstWorker;
-  // What is no device's compares above every device.
-  const std::uint32_t device = std::min(source.device, destination.device);
-  if (device < wire::kGatewayHost) return static_cast<WorkerSlot>(device % workers_);
+  return of_others(source, destination, a, b);
+}
+
+WorkerSlot Owners::of_nobody(const IpAddress& a, const IpAddress& b) const noexcept {
   const auto [a_high, a_low] = a.words();
   const auto [b_high, b_low] = b.words();
   const std::uint64_t both =
       fold((a_high ^ b_high) + 0x9e3779b97f4a7c15U, (a_low ^ b_low) + 0xff51afd7ed558ccdU);
-  return static_cast<WorkerSlot>(both % workers_);
+  return static_cast<WorkerSlot>((both >> 32) % workers_);
 }
 
 WorkerSlot Owners::of(const FlowKey& key, const Tables& tables) const noexcept {
-  const decide::Location source = tables.classifier().locate(key.source);
-  const decide::Location destination = tables.classifier().locate(key.destination);
+  return of(key, tables.classifier().locate(key.source),
+            tables.classifier().locate(key.destination), tables);
+}
+
+WorkerSlot Owners::of_gateway(const FlowKey& key, const decide::Location& source,
+                              const decide::Location& destination,
+                              const Tables& tables) const noexcept {
   if (stands_for_inside(destination, key.protocol, key.destination, key.destination_port, tables))
     return of_port(key.destination_port);
   if (stands_for_inside(source, key.protocol, key.source, key.source_port, tables))

@@ -19,6 +19,7 @@
 // they are leaves the flow where it is. Accepts anything that was parsed. Thread: pure. design §4.
 #pragma once
 
+#include <algorithm>
 #include <ranges>
 
 #include "dataplane/allowed.h"
@@ -46,15 +47,37 @@ class Owners {
   WorkerSlot of(ConstBytes frame, const Headers& headers, const Tables& tables) const noexcept;
   // Of a whole packet with these ends, or of a flow by either of its keys.
   WorkerSlot of(const FlowKey& key, const Tables& tables) const noexcept;
+  // The same for who knows already what Classifier::locate() says of both ends.
+  WorkerSlot of(const FlowKey& key, const decide::Location& source,
+                const decide::Location& destination, const Tables& tables) const noexcept {
+    if (source.is_gateway() || destination.is_gateway() || tables.terminates_at(source) ||
+        tables.terminates_at(destination)) [[unlikely]]
+      return of_gateway(key, source, destination, tables);
+    return of_others(source, destination, key.source, key.destination);
+  }
   std::size_t workers() const noexcept { return workers_; }
   // The ports that stand for inside endpoints, without overlap.
   PortShare share(WorkerSlot worker) const noexcept;
 
  private:
   WorkerSlot of_port(std::uint16_t port) const noexcept;
+  // Of what ends in the gateway, or might.
+  [[gnu::noinline]] WorkerSlot of_gateway(const FlowKey& key, const decide::Location& source,
+                                          const decide::Location& destination,
+                                          const Tables& tables) const noexcept;
   WorkerSlot of_ends(const decide::Location& source, const decide::Location& destination,
                      const IpAddress& a, const IpAddress& b) const noexcept;
-  std::size_t workers_;
+  // Neither is the gateway.
+  WorkerSlot of_others(const decide::Location& source, const decide::Location& destination,
+                       const IpAddress& a, const IpAddress& b) const noexcept {
+    // What is no device's compares above every device.
+    const std::uint32_t device = std::min(source.device, destination.device);
+    if (device < wire::kGatewayHost) [[likely]]
+      return static_cast<WorkerSlot>(device % workers_);
+    return of_nobody(a, b);
+  }
+  [[gnu::noinline]] WorkerSlot of_nobody(const IpAddress& a, const IpAddress& b) const noexcept;
+  std::uint32_t workers_;
   std::uint16_t ports_each_;
 };
 

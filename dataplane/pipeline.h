@@ -29,6 +29,8 @@
 
 namespace sallyport::dataplane {
 
+struct LinkSender;
+
 struct PipelineOptions {
   std::uint32_t flows = 65536;
   std::array<std::uint64_t, 2> hash_secret{};
@@ -123,6 +125,9 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] std::size_t judge_crossed(PacketRing& crossed, Instant now) noexcept;
   std::optional<WorkerSlot> other_owner(const BoundPacket& packet) const noexcept;
   [[gnu::noinline]] void hand_over(BoundPacket&& packet, WorkerSlot owner, bool came_over,
+                                   Instant now) noexcept;
+  [[gnu::noinline]] void hand_over(Packet& packet, const PlainFrame& frame,
+                                   const LinkSender& sender, WorkerSlot owner,
                                    Instant now) noexcept;
   bool is_mine(const Flow& flow) const noexcept;
   [[gnu::noinline]] void flow_packets(Instant now) noexcept;

@@ -136,11 +136,12 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
     if (pair.key() == 0) continue;
     for (const wire::RangeRule& range : snapshot.ranges().subspan(pair.first(), pair.count())) {
       if (snapshot.rules()[range.rule()].kind() == wire::RuleKind::Terminate) {
-        out->terminated_classes_.push_back(static_cast<std::uint32_t>(pair.key() >> 16 & 0xffffff));
+        const std::size_t to = pair.key() >> 16 & 0xffffff;
+        out->terminated_classes_.resize(std::max(out->terminated_classes_.size(), to + 1));
+        out->terminated_classes_[to] = true;
       }
     }
   }
-  std::ranges::sort(out->terminated_classes_);
   for (const wire::Name* name : *snapshot.root().names()) {
     out->name_classes_.emplace(name_hash(wire::text(name->name())), name->destination_class());
   }

@@ -135,7 +135,8 @@ class Tables {
   decide::Location locate_sender(DeviceSlot device, const IpAddress& source) const noexcept;
   // Does some Terminate rule stand behind this destination class (the gateway listens for it)?
   bool terminates_at(const decide::Location& to) const noexcept {
-    return std::ranges::binary_search(terminated_classes_, to.destination_class);
+    return to.destination_class < terminated_classes_.size() &&
+           terminated_classes_[to.destination_class];
   }
   // The class of a DNS name that policy knows, by name_hash() of its lower-case text.
   std::optional<std::uint32_t> class_of_name(std::uint64_t name_hash) const noexcept;
@@ -194,7 +195,7 @@ class Tables {
   std::vector<DeviceLink> device_links_;                // by slot, with holes; the last is one
   std::size_t last_link_ = 0;
   std::bitset<65536> listener_ports_;
-  std::vector<std::uint32_t> terminated_classes_;  // sorted
+  std::vector<bool> terminated_classes_;  // by class, up to the last
   std::unordered_map<std::uint64_t, std::uint32_t> name_classes_;
 };
 

@@ -1,6 +1,7 @@
 // What passes between workers: packets that another one has read, what another one has permitted,
 // and what it has learned.
 #include "dataplane/pipeline.h"
+#include "dataplane/stages/bind.h"
 
 namespace sallyport::dataplane {
 
@@ -21,6 +22,16 @@ void Pipeline::hand_over(BoundPacket&& packet, WorkerSlot owner, bool came_over,
   Packet raw = std::move(packet).release();
   if (came_over) return drop(std::move(raw), Drop::kWorkerBusy, now);
   exits_.hand_over(std::move(raw), crew_->to(owner).packets, now);
+}
+
+// The same of a plain frame, whose headers are written down where it is judged.
+void Pipeline::hand_over(Packet& packet, const PlainFrame& frame, const LinkSender& sender,
+                         WorkerSlot owner, Instant now) noexcept {
+  PacketRing& to = crew_->to(owner).packets;
+  if (came_over_ || to.full())
+    return exits_.turn_away(std::move(packet), frame,
+                            {sender.device(), sender.segment, Drop::kWorkerBusy}, now);
+  exits_.hand_over(std::move(packet), to, now);
 }
 
 // Before the packets that came after it: whoever was told a name may use it at once.
@@ -46,13 +57,15 @@ std::size_t Pipeline::judge_crossed(PacketRing& crossed, Instant now) noexcept {
   counters_.taken_over += count;
   intruders_.begin_burst(kNoPort);
   came_over_ = true;
-  for (Packet& packet : std::span(burst).first(count)) {
-    if (packet.meta().largest_fragment == 0) {
-      enter(std::span(&packet, 1), now);
-      continue;
-    }
-    if (exits_.observer() != nullptr) exits_.observer()->arrived(packet, now);
-    datagram(std::move(packet), true, now);
+  for (std::span rest = std::span(burst).first(count); !rest.empty();) {
+    const auto joined = [](const Packet& packet) { return packet.meta().largest_fragment != 0; };
+    const auto frames = static_cast<std::size_t>(std::ranges::find_if(rest, joined) - rest.begin());
+    enter(rest.first(frames), now);
+    rest = rest.subspan(frames);
+    if (rest.empty()) break;
+    if (exits_.observer() != nullptr) exits_.observer()->arrived(rest.front(), now);
+    datagram(std::move(rest.front()), true, now);
+    rest = rest.subspan(1);
   }
   flow_packets(now);
   came_over_ = false;

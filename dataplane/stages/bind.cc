@@ -203,9 +203,9 @@ std::optional<LinkSender> Bind::by_link(ConstBytes frame, const PlainFrame& plai
   if (link == nullptr || link->own != (sender | port) ||
       link->gateway != (field<std::uint64_t, 0>(ends) << 16 | plain.vlan))
     return std::nullopt;
-  const decide::Place place = tables.classifier().place_of(slot, plain.key.source);
-  if (place == decide::kNoPlace) return std::nullopt;
-  return LinkSender(slot, link->segment, place);
+  std::optional<LinkSender> out(LinkSender(link->segment));
+  if (!tables.classifier().lives_at(slot, plain.key.source, out->at)) out.reset();
+  return out;
 }
 
 // An address that is plausible() is not the device's link-local one.

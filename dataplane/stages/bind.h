@@ -46,14 +46,13 @@ class Parse {
 
 // Who sends a plain frame, told by its link. Only Bind makes one.
 struct LinkSender {
-  DeviceSlot device;
   SegmentSlot segment;
-  decide::Place place;  // of the source
+  decide::Location at;  // what Classifier::locate() says of the source
+  DeviceSlot device() const noexcept { return at.device; }
 
  private:
   friend class Bind;
-  LinkSender(DeviceSlot of_device, SegmentSlot of_segment, decide::Place of_source) noexcept
-      : device(of_device), segment(of_segment), place(of_source) {}
+  explicit LinkSender(SegmentSlot of_segment) noexcept : segment(of_segment) {}
 };
 // Of a plain frame that ends here: whose it was, and why. Without a device of its sender's it is
 // kNoDevice.
@@ -74,7 +73,7 @@ class Bind {
                                            const Tables& tables) noexcept;
   // The packet whose sender is that one.
   static BoundPacket sent_by(ParsedPacket&& parsed, const LinkSender& sender) noexcept {
-    return note(std::move(parsed).release(), sender.segment, sender.device, sender.place);
+    return note(std::move(parsed).release(), sender.segment, sender.device(), decide::kNoPlace);
   }
   // Of such a frame: is its sender surely nobody, or an enrolled device under nobody's address? It
   // only ever says yes, where the parser takes the frame and run() says the same without an event;

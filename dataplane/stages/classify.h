@@ -27,15 +27,25 @@ struct Denied {
 [[gnu::noinline]] decide::Verdict judge_by_name(const decide::Ingress& ingress,
                                                 const decide::Tuple& tuple, const Tables& tables,
                                                 const DynamicNames& names, Instant now) noexcept;
+inline void add_names(const decide::Ingress& ingress, const decide::Tuple& tuple,
+                      const Tables& tables, const DynamicNames& names, Instant now,
+                      decide::Verdict& verdict) noexcept {
+  if (!verdict.decision.allowed() && !names.none() &&
+      tables.classifier().may_be_named(verdict.destination)) [[unlikely]]
+    verdict = judge_by_name(ingress, tuple, tables, names, now);
+}
 inline decide::Verdict judge(const decide::Ingress& ingress, const decide::Tuple& tuple,
                              const Tables& tables, const DynamicNames& names,
                              Instant now) noexcept {
-  const decide::Classifier& classifier = tables.classifier();
-  decide::Verdict verdict = classifier.classify(ingress, tuple);
-  if (!verdict.decision.allowed() && !names.none() && classifier.may_be_named(verdict.destination))
-      [[unlikely]]
-    verdict = judge_by_name(ingress, tuple, tables, names, now);
+  decide::Verdict verdict = tables.classifier().classify(ingress, tuple);
+  add_names(ingress, tuple, tables, names, now, verdict);
   return verdict;
+}
+// The same for who has located both ends already.
+inline void judge(const decide::Ingress& ingress, const decide::Tuple& tuple, const Tables& tables,
+                  const DynamicNames& names, Instant now, decide::Verdict& located) noexcept {
+  tables.classifier().decide(ingress, tuple, {}, located);
+  add_names(ingress, tuple, tables, names, now, located);
 }
 decide::Verdict judge(const BoundPacket& packet, const Tables& tables, const DynamicNames& names,
                       Instant now) noexcept;

@@ -10,6 +10,7 @@
 // Input: any bytes whatever; nothing is read beyond the sizes that were checked. Thread: pure.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -67,12 +68,17 @@ template <std::size_t N>
   return sum % 0xffff == 0;
 }
 
-// 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8; 2000::/3 and fc00::/7.
+// By an IPv4 address's first byte.
+inline constexpr auto kUsual4 = [] {
+  std::array<bool, 256> out{};
+  for (std::size_t first = 1; first < 224; ++first) out[first] = first != 127 && first != 169;
+  return out;
+}();
+// 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8, and without 169.0.0.0/8 for the link-local
+// addresses in it; 2000::/3 and fc00::/7. Between two of them flows start, whatever
+// decide::starts_no_flow() says of others.
 constexpr bool usual(const IpAddress& address, IpVersion version) noexcept {
-  if (version == IpVersion::k4) {
-    const unsigned first = address.bytes()[12];
-    return first - 1 < 223 && first != 127;
-  }
+  if (version == IpVersion::k4) return kUsual4[address.bytes()[12]];
   const unsigned first = address.bytes()[0];
   return (first & 0xe0) == 0x20 || (first & 0xfe) == 0xfc;
 }

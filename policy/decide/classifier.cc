@@ -63,6 +63,17 @@ Place Classifier::place_of(std::uint32_t device_slot, const IpAddress& address) 
   return out;
 }
 
+bool Classifier::lives_at(std::uint32_t device_slot, const IpAddress& address,
+                          Location& out) const noexcept {
+  bool found = false;
+  partition_.glanced(address, [&](const auto& interval, Place) {
+    found = interval.device() == device_slot;
+    if (found) [[likely]]
+      out = location_of(interval);
+  });
+  return found;
+}
+
 std::uint32_t Classifier::device_by_mac(const MacAddress& mac) const noexcept {
   if (bind_table_.empty()) return wire::kNoDevice;
   const std::size_t mask = bind_table_.size() - 1;
@@ -178,10 +189,17 @@ std::optional<Drop> Classifier::starts_nothing(const Ingress& ingress, const Tup
   if (!loaded()) return out;
   out.source = at(ingress.place, tuple.source);
   out.destination = at(kNoPlace, tuple.destination);
+  decide(ingress, tuple, names, out);
+  return out;
+}
+
+[[gnu::flatten]] void Classifier::decide(const Ingress& ingress, const Tuple& tuple,
+                                         std::span<const std::uint32_t> names,
+                                         Verdict& out) const noexcept {
   if (const auto refused = starts_nothing(ingress, tuple, out.source, out.destination))
       [[unlikely]] {
     out.reason = *refused;
-    return out;
+    return;
   }
   out.decision = decide(out.source.source_class, out.destination.destination_class, tuple.protocol,
                         tuple.destination_port);
@@ -194,7 +212,6 @@ std::optional<Drop> Classifier::starts_nothing(const Ingress& ingress, const Tup
   out.reason = ingress.origin == Origin::kHostStack       ? Drop::kHostStackDenied
                : out.destination.is_gateway() && listener ? Drop::kListenerPort
                                                           : Drop::kDefaultDeny;
-  return out;
 }
 
 }  // namespace sallyport::decide

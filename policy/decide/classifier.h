@@ -119,6 +119,8 @@ class Classifier {
   // Where this address stands in the partition, if that is known at once and the interval is this
   // device's; else kNoPlace, which says nothing.
   Place place_of(std::uint32_t device_slot, const IpAddress& address) const noexcept;
+  // The same, and what locate() says of it: true if it is known at once.
+  bool lives_at(std::uint32_t device_slot, const IpAddress& address, Location& out) const noexcept;
 
   // The enrolled device with this MAC; kNoDevice if there is none. The caller still compares the
   // device's port, VLAN and segment.
@@ -152,6 +154,9 @@ class Classifier {
   // Rationale: an answer that names an inside address (DNS rebinding) must open nothing inside.
   Verdict classify(const Ingress& ingress, const Tuple& tuple,
                    std::span<const std::uint32_t> names = {}) const noexcept;
+  // The same for who has located both ends already; only when loaded().
+  void decide(const Ingress& ingress, const Tuple& tuple, std::span<const std::uint32_t> names,
+              Verdict& located) const noexcept;
 
   // May this address be learned from a DNS answer? Only hosts of an uplink.
   bool may_be_named(const Location& location) const noexcept {

@@ -185,10 +185,10 @@ int count(const Options& options) {
        {"parse", "bind", "find", "whole", "two-workers", "misplaced", "sweep", "swapped"}},
       {"established-ipv6-4k", {"parse", "bind", "find", "whole", "two-workers", "misplaced"}},
       {"napt44-both-ways-64k", {"whole"}},
-      {"deny-unknown-mac", {"whole"}},
-      {"deny-spoofed-address", {"whole"}},
-      {"deny-random-tuples-10000-conduits", {"whole"}},
-      {"new-flows", {"whole"}},
+      {"deny-unknown-mac", {"whole", "two-workers"}},
+      {"deny-spoofed-address", {"whole", "two-workers"}},
+      {"deny-random-tuples-10000-conduits", {"whole", "two-workers"}},
+      {"new-flows", {"whole", "two-workers"}},
       {"full-table", {"whole"}},
   };
   bench::Instructions counted;

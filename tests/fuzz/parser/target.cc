@@ -8,6 +8,7 @@
 
 #include "dataplane/stages/parse.h"
 #include "policy/base/check.h"
+#include "policy/decide/plausible.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sallyport;
@@ -22,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Headers at_once;
     describe(frame, plain, at_once);
     SALLYPORT_CHECK(!parse_headers(frame, kMtu, h) && at_once == h);
+    SALLYPORT_CHECK(!decide::starts_no_flow(h.source, h.destination));
   }
   if (parse_frame(frame, h)) return 0;
   SALLYPORT_CHECK(h.l3 >= kEthernetSize && h.end <= size && h.l3 < h.end);

@@ -120,7 +120,10 @@ class Pair {
  public:
   Pair(const TrafficCase& c, const BuiltPlant& plant, PacketPool& pool, PacketPool& datagrams,
        Keeper& in, Keeper& out, const PipelineOptions& options)
-      : plant_(plant), pool_(pool), now_(options.now) {
+      : plant_(plant),
+        pool_(pool),
+        now_(options.now),
+        of_devices_(c.load != Load::kUnknownMac && c.load != Load::kSpoofedAddress) {
     for (const WorkerSlot i : all_of(owners_.workers())) {
       PipelineOptions own = options;
       own.crew.emplace(i, crossings_);
@@ -130,7 +133,8 @@ class Pair {
       pipelines_[i]->exits().attach_port(plant.port("in"), in);
       pipelines_[i]->exits().attach_port(plant.port("out"), out);
     }
-    SALLYPORT_CHECK(c.load == Load::kEstablished);
+    SALLYPORT_CHECK(c.load != Load::kMapped && c.load != Load::kMixed);  // they are not two's
+    if (c.load != Load::kEstablished) return;
     for (std::size_t i = 0; i < c.packets; ++i) {
       const Opening opening = opening_of(c, plant, i);
       Pipeline& owner = *pipelines_[owner_of(opening.syn)];
@@ -150,7 +154,8 @@ class Pair {
     std::array<std::vector<Packet>, 2> read;
     for (const FrameBytes& frame : frames)
       read[misplaced ? 1 - owner_of(frame) : owner_of(frame)].push_back(pool_.copy_of(frame));
-    for (const auto& each : read) SALLYPORT_CHECK(each.size() > frames.size() / 4);
+    if (of_devices_)
+      for (const auto& each : read) SALLYPORT_CHECK(each.size() > frames.size() / 4);
     begin_counting();
     const std::size_t longest = std::max(read[0].size(), read[1].size());
     for (std::size_t at = 0; at < longest; at += Pipeline::kMaxBurst) {
@@ -179,6 +184,7 @@ class Pair {
   const BuiltPlant& plant_;
   PacketPool& pool_;
   Instant now_;
+  bool of_devices_;  // else most may be one worker's
   Owners owners_{2};
   Crossings crossings_{2};
   std::array<Events, 2> events_;

@@ -211,6 +211,10 @@ bool Comparison::same(const decide::Verdict& found, const decide::Ingress& ingre
   const decide::Verdict searched = plain_.classify(ingress, tuple, names);
   const std::uint32_t owner = searched.source.device;
   const decide::Place place = classifier_.place_of(owner, tuple.source);
+  decide::Location at;
+  if (classifier_.lives_at(owner, tuple.source, at) != (place != decide::kNoPlace) ||
+      (place != decide::kNoPlace && at != searched.source))
+    return false;
   return found.decision == searched.decision && found.reason == searched.reason &&
          found.source == searched.source && found.destination == searched.destination &&
          (place == decide::kNoPlace || plain_.at(place, tuple.source) == searched.source);

@@ -100,8 +100,8 @@ TEST(BindByLink, SettlesNothingInAnotherWay) {
     ASSERT_TRUE(other);
     const PacketMeta& meta = other->meta();
     EXPECT_EQ(sender->segment, meta.segment);
-    EXPECT_EQ(sender->device, meta.device);
-    EXPECT_EQ(sender->place, meta.source_place);
+    EXPECT_EQ(sender->device(), meta.device);
+    EXPECT_EQ(sender->at, world.tables().classifier().locate(meta.headers.source));
     bound.emplace(meta.device, meta.headers.source.version());
   });
   // Of use to every device in both versions.

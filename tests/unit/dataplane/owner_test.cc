@@ -3,6 +3,7 @@
 #include "dataplane/owner.h"
 
 #include <random>
+#include <set>
 
 #include "dataplane/stages/rewrite.h"
 #include "tests/support/crowded_plant.h"
@@ -167,6 +168,22 @@ TEST_F(Owner, OfWhatHostStacksAnswerIsTheFirst) {
         PacketBuilder(meter, {kAnyMac, *IpAddress::parse("255.255.255.255"), 67}).udp(),
         PacketBuilder(meter, {kAnyMac, *IpAddress::parse("10.20.0.1"), 53}).udp()})
     EXPECT_EQ(of(owners, frame), dataplane::kFirstWorker);
+}
+
+TEST_F(Owner, WhatTerminatesIsKnownOfEachClass) {
+  const wire::SnapshotView& view = world_.tables().view();
+  std::set<std::uint32_t> terminated;
+  for (const wire::PairSlot& pair : view.pairs()) {
+    if (pair.key() == 0) continue;
+    for (const wire::RangeRule& range : view.ranges().subspan(pair.first(), pair.count()))
+      if (view.rules()[range.rule()].kind() == wire::RuleKind::Terminate)
+        terminated.insert(static_cast<std::uint32_t>(pair.key() >> 16 & 0xffffff));
+  }
+  ASSERT_GT(terminated.size(), 1U);
+  decide::Location at;
+  for (; at.destination_class < *terminated.rbegin() + 100; ++at.destination_class)
+    EXPECT_EQ(world_.tables().terminates_at(at), terminated.contains(at.destination_class))
+        << at.destination_class;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Several workers are one gateway: whoever reads a packet, the same leaves by the same way, and
 // nothing that is kept is kept twice.
 #include <random>
+#include <set>
 
 #include "tests/support/crowded_plant.h"
 #include "tests/support/fragment_builder.h"
@@ -40,8 +41,21 @@ struct Side {
   std::vector<Frame> receive(std::string_view port, const Bytes& frame) {
     return settled(world.receive(port, frame));
   }
+  // The reasons that were counted since the last time, by any worker.
+  std::string dropped() {
+    std::string out;
+    for (std::size_t i = 0; i < kDropCount; ++i) {
+      std::uint64_t count = 0;
+      for (std::size_t w = 0; w < world.workers(); ++w)
+        count += world.pipeline_of(w).counters().drops[i];
+      for (; counted[i] < count; ++counted[i])
+        out += std::string(to_string(static_cast<Drop>(i))) + '\n';
+    }
+    return out;
+  }
   PipelineWorld world;
   std::size_t asked = 0;
+  std::array<std::uint64_t, kDropCount> counted{};
 };
 
 struct Talk {
@@ -52,8 +66,11 @@ struct Talk {
   IpAddress dialled;
 };
 
-class SeveralWorkers : public ::testing::TestWithParam<std::size_t> {
+// So many, and whether somebody observes them: if not, packets go the short ways.
+class SeveralWorkers : public ::testing::TestWithParam<std::tuple<std::size_t, bool>> {
  protected:
+  SeveralWorkers() { several_.world.watch(std::get<bool>(GetParam())); }
+  static std::size_t workers() { return std::get<std::size_t>(GetParam()); }
   std::size_t draw(std::size_t below) { return random_() % below; }
   Talk any_talk() {
     struct Kind {
@@ -112,7 +129,7 @@ class SeveralWorkers : public ::testing::TestWithParam<std::size_t> {
     return side.receive(frame.where, builder.vlan(h.vlan).unreachable(frame.bytes));
   }
   // All that can be seen from outside, but for the port of a mapped flow, which is each side's own.
-  static std::string seen(const Side& side, const std::vector<Frame>& frames) {
+  static std::string seen(Side& side, const std::vector<Frame>& frames) {
     std::string out;
     for (const Frame& frame : frames) {
       const Headers h = parsed(frame.bytes);
@@ -126,20 +143,19 @@ class SeveralWorkers : public ::testing::TestWithParam<std::size_t> {
              (echo ? h.destination.to_string() : port(h.destination, h.destination_port)) + ' ' +
              std::to_string(frame.bytes.size()) + '\n';
     }
-    const auto& drop = side.world.verdict().drop;
-    return out.empty() && drop ? std::string(to_string(*drop)) : out;
+    return out + side.dropped();
   }
   // Plays it to both; what left of each.
   template <class Play>
   std::pair<std::vector<Frame>, std::vector<Frame>> both(const Play& play) {
-    several_.world.read_by(draw(GetParam()));
+    several_.world.read_by(draw(workers()));
     std::pair out{play(one_, 0), play(several_, 1)};
     EXPECT_EQ(seen(one_, out.first), seen(several_, out.second));
     return out;
   }
 
   Side one_{1};
-  Side several_{GetParam()};
+  Side several_{workers()};
   std::uint64_t seed_ = std::random_device{}();
   std::mt19937_64 random_{seed_};
 };
@@ -182,7 +198,7 @@ TEST_P(SeveralWorkers, AreSeenAsOne) {
   EXPECT_GT(pieces, 20U);
   // Each flow once, wherever it is.
   std::size_t flows = 0, having = 0, handed_over = 0;
-  for (std::size_t i = 0; i < GetParam(); ++i) {
+  for (std::size_t i = 0; i < workers(); ++i) {
     dataplane::Pipeline& p = several_.world.pipeline_of(i);
     flows += p.flows().size();
     having += p.flows().size() != 0 ? 1 : 0;
@@ -193,10 +209,11 @@ TEST_P(SeveralWorkers, AreSeenAsOne) {
   EXPECT_GT(having, 1U);
   EXPECT_GT(handed_over, 100U);
   // Not one for each worker; when one's knowledge grows old depends on what went through it.
-  EXPECT_LE(several_.asked, one_.asked + GetParam()) << "questions on the wire";
+  EXPECT_LE(several_.asked, one_.asked + workers()) << "questions on the wire";
 }
 
-INSTANTIATE_TEST_SUITE_P(TwoThreeAndFive, SeveralWorkers, ::testing::Values(2, 3, 5));
+INSTANTIATE_TEST_SUITE_P(TwoThreeAndFive, SeveralWorkers,
+                         ::testing::Combine(::testing::Values(2, 3, 5), ::testing::Bool()));
 
 // --- two workers -------------------------------------------------------------------------------
 
@@ -219,6 +236,16 @@ class TwoWorkers : public ::testing::Test {
         return name;
     ADD_FAILURE() << "both have the same owner";
     return "plc";
+  }
+  // What leaves of a flow's first packet, as somebody outside sees it.
+  std::vector<Frame> open_mapped(const char* name) {
+    const Bytes first = datagram(world_, name, 40000).udp();
+    world_.receive(host(name).port, first);
+    auto let_go = world_.receive(
+        "wan", PacketBuilder({host("router").mac, host("router").v4, 0},
+                             {world_.segment_mac("uplink"), *IpAddress::parse("192.0.2.2"), 0})
+                   .neighbour_answer());
+    return let_go.empty() ? world_.receive(host(name).port, first) : let_go;
   }
   PipelineWorld world_{2, crowded_plant()};
 };
@@ -255,19 +282,58 @@ TEST_F(TwoWorkers, AFullRingDropsByName) {
   const char* name = device_of(world_, 1);
   dataplane::Pipeline& reader = world_.pipeline_of(0);
   const Bytes frame = denied(world_, name).udp();
-  for (std::uint32_t i = 0; i <= dataplane::Crossing::kRoom; ++i)
-    reader.from_port(world_.port_slot(host(name).port), test_pool().copy_of(frame), world_.now());
-  EXPECT_EQ(reader.counters().handed_over, dataplane::Crossing::kRoom);
-  EXPECT_EQ(reader.counters().drop_count(Drop::kWorkerBusy), 1U);
-  EXPECT_EQ(world_.verdict().drop, Drop::kWorkerBusy);
-  // The other one comes round.
-  world_.wait(milliseconds(3000));
-  EXPECT_EQ(world_.pipeline_of(1).counters().taken_over, dataplane::Crossing::kRoom);
+  // The second time nobody observes it.
+  for (const std::uint32_t times : {1U, 2U}) {
+    world_.watch(times == 1);
+    for (std::uint32_t i = 0; i <= dataplane::Crossing::kRoom; ++i)
+      reader.from_port(world_.port_slot(host(name).port), test_pool().copy_of(frame), world_.now());
+    EXPECT_EQ(reader.counters().handed_over, times * dataplane::Crossing::kRoom);
+    EXPECT_EQ(reader.counters().drop_count(Drop::kWorkerBusy), times);
+    const auto records = reader.exits().drop_records().snapshot();
+    ASSERT_EQ(records.size(), times);  // one a second
+    EXPECT_EQ(records.front().key.reason(), Drop::kWorkerBusy);
+    EXPECT_EQ(records.front().key, records.back().key);
+    // The other one comes round.
+    world_.wait(milliseconds(3000));
+    EXPECT_EQ(world_.pipeline_of(1).counters().taken_over, times * dataplane::Crossing::kRoom);
+  }
+}
+
+// Pieces that met at the first worker, because an own address is its, are another's datagram once
+// they have ports; it crosses among frames.
+TEST_F(TwoWorkers, FramesAndDatagramsCrossTogether) {
+  const char* name = device_of(world_, 1);
+  const std::vector<Frame> opened = open_mapped(name);
+  ASSERT_EQ(opened.size(), 1U);
+  const Headers h = parsed(opened[0].bytes);
+  const auto reply = [&](std::size_t size) {
+    return PacketBuilder({host("router").mac, h.destination, h.destination_port},
+                         {h.source_mac, h.source, h.source_port})
+        .payload(Bytes(size, 7))
+        .udp();
+  };
+  std::vector<Bytes> all = {reply(10), reply(20)};
+  std::ranges::copy(fragments_of(reply(900), 400, 1), std::back_inserter(all));
+  all.push_back(reply(30));
+  std::ranges::copy(fragments_of(reply(800), 400, 2), std::back_inserter(all));
+  const std::uint64_t before = world_.pipeline_of(0).counters().handed_over;
+  for (const Bytes& frame : all)
+    world_.pipeline_of(0).from_port(world_.port_slot("wan"), test_pool().copy_of(frame),
+                                    world_.now());
+  EXPECT_EQ(world_.pipeline_of(0).counters().handed_over, before + 5);
+  std::multiset<std::size_t> sizes;  // of their IP payload; datagrams leave in such pieces again
+  for (const Frame& frame : world_.wait(milliseconds(50)))
+    if (frame.where == host(name).port)
+      sizes.insert(frame.bytes.size() - dataplane::kEthernetSize - dataplane::kIpv4Size);
+  EXPECT_EQ(sizes, (std::multiset<std::size_t>{8, 18, 28, 38, 108, 400, 400, 400, 400}));
 }
 
 // Its address moved to another device while it waited to be taken over: nobody judges it under the
 // old policy, and the new owner's flow is not begun by somebody else.
-TEST_F(TwoWorkers, APacketWhoseOwnerChangesOnTheWayIsDroppedAndItsFlowCut) {
+class OnTheWay : public TwoWorkers, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(ObservedOrNot, OnTheWay, ::testing::Bool());
+TEST_P(OnTheWay, APacketWhoseOwnerChangesIsDroppedAndItsFlowCut) {
+  world_.watch(GetParam());
   const char* name = device_of(world_, 1);
   model::Gateway to_terminate = crowded_plant();
   for (model::Conduit& c : to_terminate.conduits) {
@@ -302,16 +368,9 @@ TEST_F(TwoWorkers, PortsThatStandForInsideEndpointsComeFromTheOwnersShare) {
     const char* name = device_of(world_, owner);
     const dataplane::PortShare share =
         dataplane::Owners(2).share(static_cast<dataplane::WorkerSlot>(owner));
-    world_.receive(host(name).port, datagram(world_, name, 40000).udp());
-    const auto let_go = world_.receive(
-        "wan", PacketBuilder({host("router").mac, host("router").v4, 0},
-                             {world_.segment_mac("uplink"), *IpAddress::parse("192.0.2.2"), 0})
-                   .neighbour_answer());
-    const auto again = let_go.empty()
-                           ? world_.receive(host(name).port, datagram(world_, name, 40000).udp())
-                           : let_go;
-    ASSERT_EQ(again.size(), 1U);
-    const Headers h = parsed(again[0].bytes);
+    const std::vector<Frame> opened = open_mapped(name);
+    ASSERT_EQ(opened.size(), 1U);
+    const Headers h = parsed(opened[0].bytes);
     EXPECT_GE(h.source_port, share.first);
     EXPECT_LE(h.source_port, share.last);
     EXPECT_EQ(world_.pipeline_of(owner).mappings().size(), 1U);
