@@ -30,13 +30,19 @@ turn. The note says how many pairs there were and how far the middle half of the
 * `memory-per-flow`: what a table of 2^20 flows and the ports of NAPT44 take, divided by 2^20.
 * `added-latency-50-load-*`: in one process, two pairs of DPDK's `net_ring` ports; the worker itself (`dataplane/app/worker.h`) on one core
   polls one port of each, and on another core a thread sends packets of 4,096 open flows into the first pair and receives them from the
-  second. It sends one whenever its time has come by the TSC, at half of the rate that the worker manages when it is flooded in the same
-  round, writes the TSC into the frame's end and reads it there when the frame is back. Then the same at the same rate with testpmd's io engine
-  in the worker's place: `rte_eth_rx_burst` from one port, `rte_eth_tx_burst` to the other, both ways. `dpdk-testpmd` itself is a program
-  of its own, and a ring within a process has no end outside it; so that loop stands for it, as `io-forward`. A figure is the gateway's
+  second. It sends one whenever its time has come by the TSC, at half of the rate that the worker manages when it is flooded (the
+  median of three floods of 30 ms, asked anew in each fifth of a round, because the machine's speed changes), writes the TSC into the frame's end and reads it there when the frame is back. In turns with the
+  worker, on its core and on the same ports at the same rate, runs testpmd's io engine: `rte_eth_rx_burst` from one port, `rte_eth_tx_burst`
+  to the other, both ways. `dpdk-testpmd` itself is a program of its own, and a ring within a process has no end outside it; so that loop
+  stands for it, as `io-forward`. Turns are A B, B A, A B; each is 22 ms of traffic without a break, of which the last 20 count; whose turn it
+  is not sleeps. A round's quantiles are those of all turns together. The sender's own core is taken from it, too, here a thousand times a second
+  for 4 to 16 us: what was on its way then seems late, and what was due is sent as a burst. So its time is cut into slices of 0.25 ms, and one
+  in which it came too late for packets (more than 32 were due at once) is forgotten whole with the one after it, beside the gateway and beside the loop alike, and
+  more turns are played until both have a second of slices that count; a round that needs four times as many turns fails. A packet belongs to the slice in which
+  it was sent, and whatever the worker's core does while the sender is there stays in the figure. A figure is the gateway's
   quantile less the loop's, in microseconds; quantiles are within 1.6 %. The target must hold for the slowest
-  round of the gateway less the fastest of the loop, and a quantile is missed if more packets were lost, or not sent in time, than it leaves out.
-  `-lost`: sent and not back 50 ms after the last.
+  round of the gateway less the fastest of the loop, and a quantile is missed if more packets were lost than it leaves out.
+  `-lost`: sent and not back 50 ms after the turn's last; and how many slices were forgotten.
 * `two-workers-established`: two workers' threads (`dataplane/app/workers.h`) on two cores, each fed by a `net_pcap` and draining to a `net_null` of its
   own; the packets of `established-ipv4-64b-4k`, each read by its owner; what both carry together. `two-workers-to-one`: by what the first one
   carries in the turns in which the other one's port is silent.

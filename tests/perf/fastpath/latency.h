@@ -6,8 +6,9 @@ namespace sallyport::bench {
 
 inline constexpr const char* kLatency = "latency";
 
-// One round, in this process: what the gateway manages, then both at half of it for `seconds`
-// each. Prints a line that latency_figures() reads; what main() returns.
+// One round, in this process: again and again what each manages, then both at half of what the
+// gateway does, in turns that come to `seconds` each (timing/slices.h). Prints a line that
+// latency_figures() reads; what main() returns.
 int run_latency(double seconds);
 
 }  // namespace sallyport::bench

@@ -2,9 +2,11 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <random>
 #include <span>
 
@@ -20,6 +22,9 @@ using dataplane::Packet;
 
 // After the last packet was sent.
 constexpr double kPatience = 0.05;
+// Who is paced takes no more between two packets of its own, so that many that come back at once do
+// not make it late.
+constexpr std::size_t kFew = 8;
 constexpr std::size_t kTime = sizeof(std::uint64_t);
 
 void write_time(Packet& packet, std::uint64_t time) noexcept {
@@ -51,7 +56,7 @@ Prober::Prober(dataplane::PacketPool& pool, dataplane::PortDriver& out, dataplan
   SALLYPORT_CHECK(!frames_.empty());
 }
 
-void Prober::send(std::size_t count, Passage& passage) noexcept {
+std::uint64_t Prober::send(std::size_t count, Passage& passage) noexcept {
   std::array<Packet, kBurst> burst;
   SALLYPORT_CHECK(count <= burst.size());
   for (std::size_t i = 0; i < count; ++i) {
@@ -63,40 +68,66 @@ void Prober::send(std::size_t count, Passage& passage) noexcept {
   for (std::size_t i = 0; i < count; ++i) write_time(burst[i], now);
   passage.sent += count;
   passage.refused += count - out_.transmit(std::span(burst).first(count));
+  return now;
 }
 
-std::size_t Prober::receive(Passage& passage) noexcept {
+template <class Got>
+std::size_t Prober::receive(std::size_t most, Got&& got) noexcept {
   std::array<Packet, kBurst> burst;
-  const std::size_t count = back_.receive(burst);
+  const std::size_t count = back_.receive(std::span(burst).first(most));
   const std::uint64_t now = dataplane::cycles();
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t sent = time_in(burst[i]);
     // What an earlier passage left, or nobody here sent, is none of this one's.
-    if (sent >= began_ && sent <= now) passage.cycles.add(now - sent);
+    if (sent >= began_ && sent <= now) got(sent, now);
   }
   return count;
 }
 
-void Prober::await(Passage& passage) noexcept {
-  const std::uint64_t last = dataplane::cycles();
-  while (passage.cycles.count() + passage.refused < passage.sent && seconds_since(last) < kPatience)
-    receive(passage);
+std::size_t Prober::receive(Passage& passage) noexcept {
+  return receive(kBurst,
+                 [&](std::uint64_t sent, std::uint64_t now) { passage.cycles.add(now - sent); });
 }
 
-Passage Prober::paced(double packets_per_second, double seconds) {
-  Passage out;
-  began_ = dataplane::cycles();
+template <class Receive>
+void Prober::await(const Passage& passage, Receive&& receive_some) noexcept {
+  const std::uint64_t last = dataplane::cycles();
+  while (passage.cycles.count() + passage.refused < passage.sent && seconds_since(last) < kPatience)
+    receive_some();
+}
+
+Slices Prober::paced(const Pace& pace) {
   const double hertz = dataplane::cycles_per_second();
-  const std::uint64_t end = began_ + static_cast<std::uint64_t>(seconds * hertz);
-  Pacer pacer(began_, hertz / packets_per_second);
+  const auto cycles = [&](double seconds) { return static_cast<std::uint64_t>(seconds * hertz); };
+  const auto all = std::make_unique<Passage>();
+  Slices out(cycles(pace.slice), pace.slices);
+  began_ = dataplane::cycles();
+  out.start(began_ + cycles(pace.settle));
+  Pacer pacer(began_, hertz / pace.packets_per_second);
   static_assert(Pacer::kMost <= kBurst);
-  for (std::uint64_t now = began_; now < end; now = dataplane::cycles()) {
-    if (const std::size_t due = pacer.due(now); due > 0) send(due, out);
-    receive(out);
+  const auto receive_few = [&] {
+    receive(kFew, [&](std::uint64_t sent, std::uint64_t now) {
+      all->cycles.add(now - sent);
+      out.came_back(sent, now - sent);
+    });
+  };
+  std::uint64_t before = began_;
+  std::uint64_t given_up = 0;
+  // The last look sends nothing: it only tells whether this thread was there to the end.
+  for (bool over = false; !over;) {
+    const std::uint64_t now = dataplane::cycles();
+    over = now >= out.end();
+    const std::size_t due = pacer.due(std::min(now, out.end()));
+    if (const std::uint64_t until_now = pacer.given_up(); until_now > given_up) {
+      given_up = until_now;
+      out.sender_was_away(before, now);
+    }
+    if (over) break;
+    if (due > 0) out.sent(send(due, *all), due);
+    receive_few();
+    before = now;
   }
-  out.seconds = seconds;
-  out.given_up = pacer.given_up();
-  await(out);
+  await(*all, receive_few);
   return out;
 }
 
@@ -129,7 +160,7 @@ Passage Prober::one_by_one(std::size_t count, const std::function<void()>& halfw
     halfway();
     pause(half);
     send(1, out);
-    await(out);
+    await(out, [&] { receive(out); });
   }
   out.seconds = seconds_since(began_);
   return out;

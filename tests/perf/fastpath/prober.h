@@ -13,6 +13,7 @@
 #include "dataplane/dpdk/port.h"
 #include "tests/perf/fastpath/traffic.h"
 #include "tests/perf/timing/histogram.h"
+#include "tests/perf/timing/slices.h"
 
 namespace sallyport::bench {
 
@@ -20,13 +21,20 @@ namespace sallyport::bench {
 struct Passage {
   Histogram cycles;  // from just before sending until it was received
   std::uint64_t sent = 0;
-  std::uint64_t refused = 0;   // of them, those for which the wire had no room
-  std::uint64_t given_up = 0;  // not sent: the sender came too late for them
-  double seconds = 0;          // while it sent
+  std::uint64_t refused = 0;  // of them, those for which the wire had no room
+  double seconds = 0;         // while it sent
   std::uint64_t lost() const { return sent - cycles.count(); }
   double returned_per_second() const {
     return seconds == 0 ? 0 : static_cast<double>(cycles.count()) / seconds;
   }
+};
+
+// How long a turn of paced() is, and what its slices are.
+struct Pace {
+  double packets_per_second;
+  double settle;  // seconds before the first slice
+  double slice;   // seconds
+  std::size_t slices;
 };
 
 class Prober {
@@ -35,8 +43,8 @@ class Prober {
   Prober(dataplane::PacketPool& pool, dataplane::PortDriver& out, dataplane::PortDriver& back,
          const std::vector<FrameBytes>& frames);
 
-  // So many packets a second, one at a time as they are due (timing/pacer.h).
-  Passage paced(double packets_per_second, double seconds);
+  // One packet at a time, as they are due (timing/pacer.h).
+  Slices paced(const Pace& pace);
   // As many as the wire takes. What comes back in `seconds` is what the gateway manages.
   Passage flood(double seconds);
   // `count` packets, each after a pause of kShortestPause to kLongestPause in which this thread
@@ -46,10 +54,15 @@ class Prober {
   static constexpr Duration kLongestPause = std::chrono::milliseconds(200);
 
  private:
-  void send(std::size_t count, Passage& passage) noexcept;
+  // Returns when it sent.
+  std::uint64_t send(std::size_t count, Passage& passage) noexcept;
+  // At most `most`; `got(sent, now)` for each of this passage's.
+  template <class Got>
+  std::size_t receive(std::size_t most, Got&& got) noexcept;
   std::size_t receive(Passage& passage) noexcept;
-  // Until everything that was sent is back or has had time enough.
-  void await(Passage& passage) noexcept;
+  // `receive_some()` until everything that was sent is back or has had time enough.
+  template <class Receive>
+  void await(const Passage& passage, Receive&& receive_some) noexcept;
 
   dataplane::PacketPool& pool_;
   dataplane::PortDriver& out_;

@@ -34,6 +34,24 @@ class Bin final : public dataplane::PortDriver {
   std::size_t receive(std::span<Packet> /*burst*/) noexcept override { return 0; }
 };
 
+// The port that a worker asks first. Between its shifts the worker sleeps in there, with nothing in
+// its hands.
+class Gate final : public dataplane::PortDriver {
+ public:
+  Gate(dataplane::PortDriver& behind, Shift& shift) : behind_(behind), shift_(shift) {}
+  std::size_t transmit(std::span<Packet> burst) noexcept override {
+    return behind_.transmit(burst);
+  }
+  std::size_t receive(std::span<Packet> burst) noexcept override {
+    if (shift_.over().load(std::memory_order_relaxed)) static_cast<void>(shift_.await());
+    return behind_.receive(burst);
+  }
+
+ private:
+  dataplane::PortDriver& behind_;
+  Shift& shift_;
+};
+
 dataplane::PipelineOptions options_now() {
   dataplane::PipelineOptions options;
   options.flows = kFewFlows;
@@ -117,14 +135,22 @@ void RingRig::beside_worker(const std::function<void(Prober&, dataplane::Worker&
   work(p.prober, worker);
 }
 
-void RingRig::beside_io(const std::function<void(Prober&)>& work) {
+void RingRig::beside_both(const std::function<void(Prober&, Shift& worker, Shift& io)>& work) {
   Parts& p = *parts_;
-  std::atomic<bool> stop = false;
+  Shift of_worker, of_io;
+  Gate gate(p.in.gateway->queue(0), of_worker);
+  dataplane::Worker worker(
+      p.pipeline, p.taps,
+      {{p.plant.port("in"), &gate}, {p.plant.port("out"), &p.out.gateway->queue(0)}});
   stay_on(p.cores.gateway);
-  std::thread engine([&] { forward_io(p.in, p.out, stop); });
+  worker.start();
+  std::thread engine([&] {
+    while (of_io.await()) forward_io(p.in, p.out, of_io.over());
+  });
   stay_on(p.cores.prober);
-  work(p.prober);
-  stop = true;
+  work(p.prober, of_worker, of_io);
+  of_worker.close();
+  of_io.close();
   engine.join();
 }
 

@@ -13,6 +13,7 @@
 #include "tests/perf/dpdk/ring_wire.h"
 #include "tests/perf/fastpath/cores.h"
 #include "tests/perf/fastpath/prober.h"
+#include "tests/perf/timing/shift.h"
 
 namespace sallyport::bench {
 
@@ -32,8 +33,9 @@ class RingRig {
 
   // Runs `work` in this thread while the worker runs on its core.
   void beside_worker(const std::function<void(Prober&, dataplane::Worker&)>& work);
-  // The same with testpmd's io engine in the worker's place.
-  void beside_io(const std::function<void(Prober&)>& work);
+  // The same beside the worker and, on the same wires and the same core, testpmd's io engine, each
+  // in its shifts: `work` begins and ends them, one at a time.
+  void beside_both(const std::function<void(Prober&, Shift& worker, Shift& io)>& work);
 
  private:
   struct Parts;

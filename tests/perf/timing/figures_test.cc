@@ -15,8 +15,8 @@ LatencyRound latency_round() {
   r.managed = 8e6;
   r.managed_io = 20e6;
   r.offered = 4e6;
-  r.gateway = {12, 60, 500, 4e6, 0, 7};
-  r.io = {2, 10, 20, 4e6, 1, 0};
+  r.gateway = {12, 60, 500, 4e6, 0, 2000, 700};
+  r.io = {2, 10, 20, 4e6, 1, 2010, 600};
   return r;
 }
 std::vector<Figure> figures(const LatencyRound& second) {
@@ -54,7 +54,6 @@ TEST(LatencyFigures, OneRoundAboveATargetMissesIt) {
 
 TEST(LatencyFigures, AQuantileThatLostPacketsCouldHideBehindIsMissed) {
   LatencyRound second = latency_round();
-  second.gateway.given_up = 0;
   second.gateway.lost = 0.01 * second.gateway.sent;
   EXPECT_TRUE(figures(second)[1].met);
   EXPECT_FALSE(figures(second)[2].met);
@@ -70,13 +69,22 @@ TEST(LatencyFigures, ADisturbedRoundOfTheIoEngineFlattersNobody) {
   second.io.p50 = 7000;
   EXPECT_FALSE(figures(second)[0].met);
   second = latency_round();
-  second.io.given_up = 0.011 * second.io.sent;
+  second.io.lost = 0.011 * second.io.sent;
   EXPECT_TRUE(figures(second)[0].met);
   EXPECT_FALSE(figures(second)[1].met);
   EXPECT_NE(figures(second)[1].note.find("disturbed"), std::string::npos);
   second = latency_round();
   second.io.lost = 0.6 * second.io.sent;
   EXPECT_FALSE(figures(second)[0].met);
+}
+
+TEST(LatencyFigures, SayHowMuchOfEachRoundWasForgotten) {
+  LatencyRound second = latency_round();
+  second.gateway.forgotten = 1;
+  EXPECT_NE(figures(second)[3].note.find(
+                "700 of 2700 (io-forward 600 of 2610), 1 of 2001 (io-forward 600 of 2610)"),
+            std::string::npos)
+      << figures(second)[3].note;
 }
 
 TEST(LatencyFigures, AreMissedWithTheReasonIfARoundFailed) {

@@ -19,6 +19,12 @@ std::uint64_t Histogram::greatest_of(std::size_t bucket) noexcept {
   return ((shown + 1) << shortened) - 1;  // of the last one 2^64 - 1
 }
 
+Histogram& Histogram::operator+=(const Histogram& more) noexcept {
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) counts_[bucket] += more.counts_[bucket];
+  total_ += more.total_;
+  return *this;
+}
+
 std::uint64_t Histogram::quantile(double share) const noexcept {
   const double wanted = std::max(std::ceil(share * static_cast<double>(total_)), 1.0);
   std::uint64_t seen = 0;

@@ -17,6 +17,8 @@ class Histogram {
     ++total_;
   }
   std::uint64_t count() const noexcept { return total_; }
+  // As if each of `more`'s values had been added here.
+  Histogram& operator+=(const Histogram& more) noexcept;
 
   // What so large a share of the values (0 to 1) does not exceed: the greatest value of the bucket
   // in which the last of them lies. 0 without values.

@@ -12,17 +12,18 @@ namespace {
 constexpr const char* kLine = "latency-round ";
 
 std::string numbers_of(const Delay& d) {
-  return fmt::format("{} {} {} {} {} {}", d.p50, d.p99, d.p999, d.sent, d.lost, d.given_up);
+  return fmt::format("{} {} {} {} {} {} {}", d.p50, d.p99, d.p999, d.sent, d.lost, d.slices,
+                     d.forgotten);
 }
 
 bool read(const std::string& printed, LatencyRound& r) {
   const auto numbers = numbers_after(printed, kLine);
-  if (numbers.size() != 15) return false;
+  if (numbers.size() != 17) return false;
   const auto delay = [&](std::size_t at) {
-    return Delay{numbers[at],     numbers[at + 1], numbers[at + 2],
-                 numbers[at + 3], numbers[at + 4], numbers[at + 5]};
+    return Delay{numbers[at],     numbers[at + 1], numbers[at + 2], numbers[at + 3],
+                 numbers[at + 4], numbers[at + 5], numbers[at + 6]};
   };
-  r = {numbers[0], numbers[1], numbers[2], delay(3), delay(9)};
+  r = {numbers[0], numbers[1], numbers[2], delay(3), delay(10)};
   return true;
 }
 
@@ -33,12 +34,9 @@ struct Quantile {
   double target;  // 0 = reported
 };
 
-// A lost packet is later than any other, and one that was never sent would have been: with more of
-// them than lie beyond the quantile it says nothing. The io engine's count too: what disturbs it
-// flatters the gateway.
-bool guess(const Delay& d, double share) {
-  return d.lost + d.given_up > (1 - share) * (d.sent + d.given_up);
-}
+// A lost packet is later than any other: with more of them than lie beyond the quantile it says
+// nothing. The io engine's count too: what disturbs it flatters the gateway.
+bool guess(const Delay& d, double share) { return d.lost > (1 - share) * d.sent; }
 
 Figure added(const Quantile& q, const std::vector<LatencyRound>& rounds) {
   std::vector<double> difference;
@@ -65,7 +63,7 @@ Figure added(const Quantile& q, const std::vector<LatencyRound>& rounds) {
         return guess(r.gateway, q.share) || guess(r.io, q.share);
       })) {
     out.met = false;
-    out.note += "; disturbed: more were lost or never sent than this quantile leaves out";
+    out.note += "; disturbed: more were lost than this quantile leaves out";
   }
   return out;
 }
@@ -75,22 +73,25 @@ Figure lost(const char* name, const std::vector<LatencyRound>& rounds) {
   double sent = 0;
   double io_sent = 0;
   double io_lost = 0;
-  double given_up = 0;
-  std::string rates;
+  std::string rates, forgotten;
   for (const LatencyRound& r : rounds) {
     values.push_back(r.gateway.lost);
     sent += r.gateway.sent;
     io_sent += r.io.sent;
     io_lost += r.io.lost;
-    given_up += r.gateway.given_up + r.io.given_up;
+    forgotten += fmt::format("{}{:.0f} of {:.0f} (io-forward {:.0f} of {:.0f})",
+                             forgotten.empty() ? "" : ", ", r.gateway.forgotten,
+                             r.gateway.slices + r.gateway.forgotten, r.io.forgotten,
+                             r.io.slices + r.io.forgotten);
     rates += fmt::format("{}{:.2f} of {:.2f} (io-forward {:.2f})", rates.empty() ? "" : ", ",
                          r.offered / 1e6, r.managed / 1e6, r.managed_io / 1e6);
   }
   Figure out = Figure::of(name, "packets", values, 0, false);
   out.note = fmt::format(
-      "of {:.0f}; io-forward {:.0f} of {:.0f}; {:.0f} not sent because the sender came too late; "
-      "offered, of what it managed, by round in Mpps: {}; reported, without a target",
-      sent, io_lost, io_sent, given_up, rates);
+      "of {:.0f}; io-forward {:.0f} of {:.0f}; slices forgotten because the sender came too late, "
+      "by "
+      "round: {}; offered, of what it managed, by round in Mpps: {}; reported, without a target",
+      sent, io_lost, io_sent, forgotten, rates);
   return out;
 }
 

@@ -19,7 +19,7 @@ inline constexpr auto kLatencyNames =
 struct Delay {
   double p50 = 0, p99 = 0, p999 = 0;
   double sent = 0, lost = 0;
-  double given_up = 0;  // never sent: the sender came too late
+  double slices = 0, forgotten = 0;  // of the sender's time (timing/slices.h)
 };
 struct LatencyRound {
   // Packets/s: what came through each when it was flooded, and what then was offered to both.
@@ -30,7 +30,7 @@ std::string line_of(const LatencyRound& round);
 
 // Of what the rounds printed, in the order of kLatencyNames. A figure is the gateway's less the
 // io engine's in the same round; its target must hold for the slowest gateway less the fastest
-// engine of all rounds, and no round may have been disturbed so much that its quantile is a guess.
+// engine of all rounds, and in no round may so many have been lost that its quantile is a guess.
 std::vector<Figure> latency_figures(const std::vector<std::string>& printed);
 
 }  // namespace sallyport::bench

@@ -60,6 +60,19 @@ TEST(Histogram, QuantilesAreThoseOfTheSortedValuesButForABucketsWidth) {
   }
 }
 
+TEST(Histogram, OneAddedToAnotherIsThatOfAllTheirValues) {
+  Histogram low, high, all;
+  for (std::uint64_t value = 1; value <= 100; ++value) {
+    (value <= 90 ? low : high).add(value * value);
+    all.add(value * value);
+  }
+  low += high;
+  EXPECT_EQ(low.count(), 100U);
+  for (const double share : {0.0, 0.5, 0.9, 0.91, 0.99, 1.0})
+    EXPECT_EQ(low.quantile(share), all.quantile(share)) << share;
+  EXPECT_EQ(high.count(), 10U);
+}
+
 TEST(Pacer, SendsAtItsIntervalFromTheStartOn) {
   Pacer pacer(1000, 250);
   EXPECT_EQ(pacer.due(0), 0U);
