@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "dataplane/app/doze.h"
 #include "dataplane/app/pause.h"
 #include "dataplane/app/short_slice.h"
 #include "dataplane/dpdk/cycles.h"
@@ -38,7 +39,13 @@ struct Extent {
   time_t seconds;       // without a packet
   std::size_t packets;  // one by one, after it
 };
-constexpr Extent kWhole{5, 100}, kQuick{1, 20};
+constexpr Extent kWhole{4, 500}, kQuick{1, 50};
+// A worker that polls pauses the longer the longer nothing has come, up to this silence; one that
+// is woken sleeps from the first moment on, and no longer than kLongest at a time.
+constexpr Duration kAsleep =
+    std::max(dataplane::kLongestPause * dataplane::kShareOfSilence, dataplane::Doze::kLongest);
+// So it is asleep for good, and a packet comes at any time of its sleep.
+constexpr Pauses kPauses{2 * kAsleep, 2 * kAsleep + dataplane::Doze::kLongest};
 
 // The worker's own processor time, and its turns.
 struct Spent {
@@ -70,7 +77,7 @@ double microseconds(const Histogram& cycles, double share) {
 
 // Packets that meet a gateway that sleeps, and between them a thread that does nothing else.
 void measure_single(Prober& prober, BareWake& bare, std::size_t packets, IdleRound& r) {
-  const Passage single = prober.one_by_one(packets, [&] { bare.ask(); });
+  const Passage single = prober.one_by_one(packets, kPauses, [&] { bare.ask(); });
   r.p50 = microseconds(single.cycles, 0.5);
   r.p99 = microseconds(single.cycles, 0.99);
   r.bare_p50 = microseconds(bare.cycles(), 0.5);

@@ -149,10 +149,11 @@ Passage Prober::flood(double seconds) {
   return out;
 }
 
-Passage Prober::one_by_one(std::size_t count, const std::function<void()>& halfway) {
+Passage Prober::one_by_one(std::size_t count, const Pauses& pauses,
+                           const std::function<void()>& halfway) {
   Passage out;
   std::mt19937_64 random(1);
-  std::uniform_int_distribution<std::int64_t> span(kShortestPause.count(), kLongestPause.count());
+  std::uniform_int_distribution<std::int64_t> span(pauses.shortest.count(), pauses.longest.count());
   began_ = dataplane::cycles();
   for (std::size_t i = 0; i < count; ++i) {
     const Duration half(span(random) / 2);

@@ -37,6 +37,11 @@ struct Pace {
   std::size_t slices;
 };
 
+// Between packets, by chance.
+struct Pauses {
+  Duration shortest, longest;
+};
+
 class Prober {
  public:
   // Frames have payload enough for a time; all of it outlives the prober.
@@ -47,11 +52,9 @@ class Prober {
   Slices paced(const Pace& pace);
   // As many as the wire takes. What comes back in `seconds` is what the gateway manages.
   Passage flood(double seconds);
-  // `count` packets, each after a pause of kShortestPause to kLongestPause in which this thread
-  // sleeps too; but for `halfway`, which it does in the middle of each pause.
-  Passage one_by_one(std::size_t count, const std::function<void()>& halfway);
-  static constexpr Duration kShortestPause = std::chrono::milliseconds(100);
-  static constexpr Duration kLongestPause = std::chrono::milliseconds(200);
+  // `count` packets, each after a pause in which this thread sleeps too; but for `halfway`, which
+  // it does in the middle of each.
+  Passage one_by_one(std::size_t count, const Pauses& pauses, const std::function<void()>& halfway);
 
  private:
   // Returns when it sent.
