@@ -33,7 +33,7 @@ constexpr std::size_t kSlices = 80;
 // So many times the turns that it takes if every slice counts.
 constexpr std::size_t kMostTimes = 4;
 // A round that has not ended by then is ended.
-constexpr unsigned kTooLong = 60;
+constexpr unsigned kTooLong = 120;
 
 Delay delay_of(const Sliced& sliced) {
   const double cycles_per_us = dataplane::cycles_per_second() / 1e6;
