@@ -32,7 +32,7 @@ bool has_no_ends(const Headers& h) {
 }  // namespace
 
 Owners::Owners(std::size_t workers)
-    : workers_(static_cast<std::uint32_t>(workers)),
+    : workers_(workers),
       ports_each_(
           static_cast<std::uint16_t>(PortShare().size() / std::max<std::size_t>(workers, 1))) {
   SALLYPORT_CHECK(workers > 0 && workers <= kMaxWorkers);
@@ -46,7 +46,7 @@ PortShare Owners::share(WorkerSlot worker) const noexcept {
 
 WorkerSlot Owners::of_port(std::uint16_t port) const noexcept {
   const std::size_t place = static_cast<std::size_t>(port - wire::kFirstNatPort) / ports_each_;
-  return static_cast<WorkerSlot>(std::min<std::size_t>(place, workers_ - 1));
+  return static_cast<WorkerSlot>(std::min(place, workers_ - 1));
 }
 
 WorkerSlot Owners::of_ends(const decide::Location& source, const decide::Location& destination,
@@ -60,7 +60,7 @@ WorkerSlot Owners::of_nobody(const IpAddress& a, const IpAddress& b) const noexc
   const auto [b_high, b_low] = b.words();
   const std::uint64_t both =
       fold((a_high ^ b_high) + 0x9e3779b97f4a7c15U, (a_low ^ b_low) + 0xff51afd7ed558ccdU);
-  return static_cast<WorkerSlot>((both >> 32) % workers_);
+  return static_cast<WorkerSlot>(both % workers_);
 }
 
 WorkerSlot Owners::of(const FlowKey& key, const Tables& tables) const noexcept {

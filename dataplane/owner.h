@@ -73,11 +73,11 @@ class Owners {
     // What is no device's compares above every device.
     const std::uint32_t device = std::min(source.device, destination.device);
     if (device < wire::kGatewayHost) [[likely]]
-      return static_cast<WorkerSlot>(device % workers_);
+      return static_cast<WorkerSlot>(device % static_cast<std::uint32_t>(workers_));
     return of_nobody(a, b);
   }
   [[gnu::noinline]] WorkerSlot of_nobody(const IpAddress& a, const IpAddress& b) const noexcept;
-  std::uint32_t workers_;
+  std::size_t workers_;
   std::uint16_t ports_each_;
 };
 
