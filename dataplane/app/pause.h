@@ -2,7 +2,7 @@
 // part (in a virtual machine 20 us, of which the poll itself is one) and the same after a short
 // pause as after a long one, so only long ones are cheap; but what arrives meanwhile waits. So a
 // pause grows with the silence before it: it adds no more than a 32nd to a packet's distance from
-// the one before, and is long once nobody is in a hurry.
+// the one before, or the shortest pause, and is long once nobody is in a hurry.
 //
 // Pure.
 #pragma once
