@@ -51,9 +51,7 @@ template <std::size_t kHeader>
   const auto l4 = static_cast<std::uint16_t>(out.l3 + kHeader);
   out.l4 = l4;
   out.end = static_cast<std::uint16_t>(l4 + most);
-  const auto ports = std::rotl(std::byteswap(field<std::uint32_t, kHeader>(ip)), 16);
-  out.key.source_port = static_cast<std::uint16_t>(ports);
-  out.key.destination_port = static_cast<std::uint16_t>(ports >> 16);
+  out.key.set_ports(std::rotl(std::byteswap(field<std::uint32_t, kHeader>(ip)), 16));
   out.key.protocol = static_cast<IpProtocol>(protocol);
   return true;
 }
