@@ -18,14 +18,17 @@ void Pipeline::from_port(PortSlot port, std::span<Packet> burst, Instant now) no
   flow_packets(now);
 }
 
-void Pipeline::from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
-  packet.meta().segment = segment;
-  packet.meta().origin = Origin::kHostStack;
-  ++counters_.from_host;
-  ++counters_.received;
+void Pipeline::from_host(SegmentSlot segment, std::span<Packet> burst, Instant now) noexcept {
+  ask_for(burst);
+  for (Packet& packet : burst) {
+    packet.meta().segment = segment;
+    packet.meta().origin = Origin::kHostStack;
+  }
+  counters_.from_host += burst.size();
+  counters_.received += burst.size();
   intruders_.begin_burst(kNoPort);
   if (crew_) hear(now);
-  enter(std::span(&packet, 1), now);
+  enter(burst, now);
   flow_packets(now);
 }
 

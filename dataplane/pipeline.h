@@ -51,13 +51,16 @@ class alignas(kCacheLine) Pipeline {
   // At most so many frames at once.
   static constexpr std::size_t kMaxBurst = kBurst;
 
-  // Frames from a port's wire, or one out of a segment's host stack. Those of a burst that are
-  // flows' go on together, in their order, after the others.
+  // Frames from a port's wire, or out of a segment's host stack. Those of a burst that are flows'
+  // go on together, in their order, after the others.
   void from_port(PortSlot port, std::span<Packet> burst, Instant now) noexcept;
   void from_port(PortSlot port, Packet&& packet, Instant now) noexcept {
     from_port(port, std::span(&packet, 1), now);
   }
-  void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept;
+  void from_host(SegmentSlot segment, std::span<Packet> burst, Instant now) noexcept;
+  void from_host(SegmentSlot segment, Packet&& packet, Instant now) noexcept {
+    from_host(segment, std::span(&packet, 1), now);
+  }
   // What other workers have handed over, a burst of each. Returns how many packets. Call once per
   // poll.
   std::size_t take_over(Instant now) noexcept;

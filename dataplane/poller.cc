@@ -13,12 +13,9 @@ std::size_t Poller::poll(Instant now) noexcept {
     done += count;
   }
   for (const SegmentSlot segment : pipeline_.exits().present_stacks()) {
-    for (std::size_t i = 0; i < kBurst; ++i) {
-      Packet packet = pipeline_.exits().host_stack(segment).receive();
-      if (!packet) break;
-      pipeline_.from_host(segment, std::move(packet), now);
-      ++done;
-    }
+    const std::size_t count = pipeline_.exits().host_stack(segment).receive(burst);
+    if (count != 0) pipeline_.from_host(segment, std::span(burst).first(count), now);
+    done += count;
   }
   done += pipeline_.take_over(now);
   pipeline_.housekeeping(now);

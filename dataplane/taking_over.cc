@@ -51,8 +51,8 @@ void Pipeline::hear(Instant now) noexcept {
 // Judged under this worker's tables, as if they had come by a port of its own.
 std::size_t Pipeline::judge_crossed(PacketRing& crossed, Instant now) noexcept {
   std::array<Packet, kMaxBurst> burst;
-  std::size_t count = 0;
-  while (count < burst.size() && (burst[count] = crossed.pop())) ++count;
+  const std::size_t count = crossed.pop(burst);
+  ask_for(std::span(burst).first(count));
   hear(now);
   counters_.taken_over += count;
   intruders_.begin_burst(kNoPort);

@@ -132,6 +132,8 @@ class Packet {
     return static_cast<std::size_t>(buffer_->buf_len - buffer_->data_off);
   }
 
+  // Where its bytes are will be needed soon.
+  void prefetch_buffer() const noexcept { __builtin_prefetch(buffer_); }
   // Gives the buffer up to a ring or a driver.
   rte_mbuf* release() noexcept { return std::exchange(buffer_, nullptr); }
   void reset() noexcept {
@@ -143,6 +145,12 @@ class Packet {
 };
 static_assert(sizeof(Packet) == sizeof(void*));
 static_assert(!std::is_copy_constructible_v<Packet> && !std::is_copy_assignable_v<Packet>);
+
+// A burst that another core wrote is needed soon: its memory is asked for together.
+inline void ask_for(std::span<const Packet> burst) noexcept {
+  for (const Packet& packet : burst) packet.prefetch_buffer();
+  for (const Packet& packet : burst) packet.prefetch();
+}
 
 // Packets that have ended, whose buffers go back to their pools together: a flood that is dropped
 // pays for a burst, not for each. Its owner empties it once per poll, so that at most kRoom buffers
@@ -197,6 +205,26 @@ class PacketPool {
     if (buffer == nullptr) return {};
     new (rte_mbuf_to_priv(buffer)) PacketMeta{};
     return Packet(buffer);
+  }
+  // As many of them as `out`, of empty packets, has room for, kMostAtOnce at most; or none, and
+  // false. Their memory, which another core may have had last, is asked for together.
+  static constexpr std::size_t kMostAtOnce = 32;
+  bool alloc(std::span<Packet> out) noexcept {
+    std::array<rte_mbuf*, kMostAtOnce> raw;
+    SALLYPORT_CHECK(out.size() <= raw.size());
+    const auto count = static_cast<unsigned>(out.size());
+    if (rte_mempool_get_bulk(pool_, reinterpret_cast<void**>(raw.data()), count) != 0) return false;
+    const std::span<rte_mbuf*> buffers(raw.data(), count);
+    for (rte_mbuf* buffer : buffers) {
+      __builtin_prefetch(buffer, 1);
+      __builtin_prefetch(rte_mbuf_to_priv(buffer), 1);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      rte_pktmbuf_reset(buffers[i]);
+      new (rte_mbuf_to_priv(buffers[i])) PacketMeta{};
+      out[i] = Packet(buffers[i]);
+    }
+    return true;
   }
   // A frame with these bytes; empty when exhausted or when they do not fit.
   Packet copy_of(ConstBytes bytes) noexcept {

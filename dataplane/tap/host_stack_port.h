@@ -28,7 +28,10 @@ class HostStackPort {
   bool present() const noexcept { return rings_ != nullptr; }
   // False when the ring is full; the packet stays in `allowed`.
   bool send(Allowed& allowed) noexcept { return rings_->to_host.push(allowed.packet_); }
-  Packet receive() noexcept { return rings_ == nullptr ? Packet{} : rings_->from_host.pop(); }
+  // Fills `burst`, of empty packets; returns how many came.
+  std::size_t receive(std::span<Packet> burst) noexcept {
+    return rings_ == nullptr ? 0 : rings_->from_host.pop(burst);
+  }
 
  private:
   HostStackRings* rings_ = nullptr;

@@ -2,10 +2,12 @@
 // T, as T() makes it, tells that there is nothing; it is never put in.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "dataplane/cache_line.h"
 #include "dataplane/dpdk/packet.h"
@@ -28,10 +30,12 @@ class SpscRing {
     return true;
   }
   // For the producer: the next push() would fail.
-  bool full() const noexcept {
-    return head_.value.load(std::memory_order_relaxed) -
-               tail_.value.load(std::memory_order_acquire) >
-           mask_;
+  bool full() const noexcept { return room() == 0; }
+  // For the producer: how many it can put in.
+  std::size_t room() const noexcept {
+    return mask_ + 1 -
+           (head_.value.load(std::memory_order_relaxed) -
+            tail_.value.load(std::memory_order_acquire));
   }
   // For the producer: how many it has put in so far, modulo 2^32.
   std::uint32_t pushed() const noexcept { return head_.value.load(std::memory_order_relaxed); }
@@ -42,6 +46,16 @@ class SpscRing {
     T out = std::exchange(slots_[tail & mask_], T());
     tail_.value.store(tail + 1, std::memory_order_release);
     return out;
+  }
+  // As many as there are and `out`, of empty Ts, has room for. Returns how many.
+  std::size_t pop(std::span<T> out) noexcept {
+    const std::uint32_t tail = tail_.value.load(std::memory_order_relaxed);
+    const std::uint32_t there = head_.value.load(std::memory_order_acquire) - tail;
+    const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(there, out.size()));
+    for (std::uint32_t i = 0; i < count; ++i)
+      out[i] = std::exchange(slots_[(tail + i) & mask_], T());
+    tail_.value.store(tail + count, std::memory_order_release);
+    return count;
   }
   bool empty() const noexcept {
     return tail_.value.load(std::memory_order_acquire) ==

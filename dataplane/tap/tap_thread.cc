@@ -23,6 +23,7 @@ namespace {
 
 // One direction of one TAP, before the other gets its turn.
 constexpr int kPacketsPerPass = 256;
+constexpr std::size_t kPacketsAtOnce = 32;
 constexpr timespec kLongestSleep{0, 500'000'000};
 // While a worker has no room for more: it empties a ring in about a millisecond.
 constexpr timespec kUntilRoom{0, 100'000};
@@ -154,15 +155,25 @@ bool TapThread::read_frame(Tap& tap) {
 std::uint32_t TapThread::hand_over(Tap& tap) {
   const bool cut = tap.taken.is_super();
   std::uint32_t packets = 0;
-  for (; !tap.taken.done() && !tap.rings.from_host.full(); ++packets) {
-    Packet packet = pool_.alloc();
-    if (!packet || !packet.resize(tap.taken.next_size())) {
+  std::array<Packet, PacketPool::kMostAtOnce> fresh;
+  while (const std::size_t count =
+             std::min({tap.taken.left(), tap.rings.from_host.room(), fresh.size()})) {
+    const std::span burst(fresh.data(), count);
+    if (!pool_.alloc(burst)) {
       counters_.from_host_dropped += tap.taken.left();
       tap.taken = {};
       break;
     }
-    tap.taken.next(packet.bytes());
-    tap.rings.from_host.push(packet);
+    for (Packet& packet : burst) {
+      if (!packet.resize(tap.taken.next_size())) {
+        counters_.from_host_dropped += tap.taken.left();
+        tap.taken = {};
+        break;
+      }
+      tap.taken.next(packet.bytes());
+      tap.rings.from_host.push(packet);
+      ++packets;
+    }
   }
   if (packets != 0) counters_.from_host += packets;
   if (packets != 0 && cut) counters_.from_host_cut += packets;
@@ -185,18 +196,24 @@ bool TapThread::from_host(Tap& tap) {
 // --- into the host stack -----------------------------------------------------------------------
 
 bool TapThread::to_host(Tap& tap) {
-  int packets = 0;
-  for (; packets < kPacketsPerPass; ++packets) {
-    Packet packet = tap.rings.to_host.pop();
-    if (!packet) break;
-    if (tap.offloads) {
-      merger_.add(std::move(packet), tap);
-    } else {
-      tap.put_alone(packet);
+  std::array<Packet, kPacketsAtOnce> burst;
+  std::size_t done = 0;
+  while (done < kPacketsPerPass) {
+    const std::span packets(burst.data(), tap.rings.to_host.pop(burst));
+    if (packets.empty()) break;
+    ask_for(packets);
+    for (Packet& packet : packets) {
+      if (tap.offloads) {
+        merger_.add(std::move(packet), tap);
+      } else {
+        tap.put_alone(packet);
+      }
+      packet.reset();
     }
+    done += packets.size();
   }
   merger_.flush(tap);
-  return packets != 0;
+  return done != 0;
 }
 
 // --- the thread --------------------------------------------------------------------------------

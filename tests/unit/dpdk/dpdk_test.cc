@@ -70,6 +70,41 @@ TEST(Port, AVdevIsOpenedByItsArgumentsAndCarriesNothing) {
   EXPECT_EQ((*port)->health().woken_by, "polling");
 }
 
+TEST(PacketPool, GivesAsManyAsAreAskedForOrNone) {
+  PacketPool& pool = test_pool();
+  std::vector<Packet> held;
+  std::array<Packet, PacketPool::kMostAtOnce> some;
+  const auto none = [&] { return std::ranges::none_of(some, &Packet::operator bool); };
+  for (std::size_t count = some.size(); count > 0;) {
+    const std::span burst(some.data(), count);
+    if (!pool.alloc(burst)) {
+      EXPECT_TRUE(none());
+      --count;
+      continue;
+    }
+    for (Packet& packet : burst) {
+      ASSERT_TRUE(packet);
+      EXPECT_EQ(packet.bytes().size(), 0U);
+      EXPECT_EQ(packet.meta().port, kNoPort) << "not as another packet left it";
+      EXPECT_EQ(packet.meta().stages, 0U);
+      packet.meta().port = 7;
+      packet.meta().stages = 1;
+      ASSERT_TRUE(packet.resize(60));
+      held.push_back(std::move(packet));
+    }
+  }
+  EXPECT_GT(held.size(), some.size());
+  EXPECT_FALSE(pool.alloc());
+  held.pop_back();
+  EXPECT_FALSE(pool.alloc(std::span(some.data(), 2)));
+  EXPECT_TRUE(none());
+  EXPECT_TRUE(pool.alloc(std::span(some.data(), 1))) << "the one that there is";
+  some[0].reset();
+  const std::size_t taken = held.size();
+  held.clear();
+  EXPECT_GE(pool.free_count(), taken);
+}
+
 TEST(Port, WhatADriverDoesNotHandUpWholeSaysSo) {
   const std::uint32_t before = test_pool().free_count();
   {
