@@ -73,7 +73,7 @@ void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
                                             Instant now) noexcept {
   const auto refused = Bind::refuses(packet.bytes(), frame, packet.meta().port, *tables_);
   if (!refused) return false;
-  intruders_.note(refused->reason);
+  intruders_.note(refused->reason());
   exits_.turn_away(std::move(packet), frame, *refused, now);
   return true;
 }
@@ -130,6 +130,8 @@ void Pipeline::flow_packets(Instant now) noexcept {
                 [&](ParsedPacket&& parsed) { looked_up(std::move(parsed), match, now); });
     }
   }
+  if (const std::size_t count = std::exchange(turned_away_count_, 0))
+    exits_.turn_away(std::span(turned_away_.data(), count), now);
 }
 
 // --- no flow ------------------------------------------------------------------------------------
@@ -139,23 +141,25 @@ void Pipeline::flow_packets(Instant now) noexcept {
 void Pipeline::begins(Packet& packet, const PlainFrame& frame, const FlowTable::Looking& looking,
                       Instant now) noexcept {
   const FlowKey& key = frame.key;
-  const auto sender = Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_);
-  if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
   decide::Verdict verdict;
-  verdict.source = sender->at;
+  const auto sender =
+      Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_, verdict.source);
+  if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
   verdict.destination = tables_->classifier().locate(key.destination);
   if (crew_) {
     // Whom policy denies may still be answering a flow of another worker's.
     const WorkerSlot owner = crew_->owners().of(key, verdict.source, verdict.destination, *tables_);
     if (owner != crew_->self()) return hand_over(packet, frame, *sender, owner, now);
   }
-  judge({sender->segment, decide::Origin::kWire, sender->device()},
+  judge({sender->segment, decide::Origin::kWire, sender->device},
         {key.source, key.destination, static_cast<std::uint8_t>(key.protocol), key.source_port,
          key.destination_port},
         *tables_, names_.names(), now, verdict);
-  if (!verdict.decision.allowed())
-    return exits_.turn_away(std::move(packet), frame,
-                            {sender->device(), sender->segment, verdict.reason}, now);
+  if (!verdict.decision.allowed()) {
+    turned_away_.data()[turned_away_count_++] = {
+        &packet, &frame, {sender->device, sender->segment, verdict.reason}};
+    return;
+  }
   flows_.expect(key, looking);
   volumes_.came(sender->segment, packet.bytes().size());
   first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), verdict, now);

@@ -16,6 +16,18 @@ void add(LineVector<std::uint16_t>& slots, std::uint16_t slot) {
   if (at == slots.end() || *at != slot) slots.insert(at, slot);
 }
 
+inline DropKey key_of(const Packet& packet, const PlainFrame& plain, Refused refused) noexcept {
+  const auto link = fixed<kEthernetSize>(packet.bytes(), 0);
+  return DropKey({.segment = refused.segment(),
+                  .port = packet.meta().port,
+                  .device = refused.device(),
+                  .mac = field<std::uint64_t, 6>(link) << 16 >> 16,
+                  .reason = refused.reason(),
+                  .protocol = static_cast<std::uint8_t>(plain.key.protocol),
+                  .destination_port = plain.key.destination_port,
+                  .destination = plain.key.destination.words()});
+}
+
 }  // namespace
 
 Exits::Exits(Counters& counters, Volumes& volumes)
@@ -54,26 +66,41 @@ void Exits::drop(Dropped&& gone, Instant now) noexcept {
   gone_.take(std::move(gone.packet));
 }
 
+inline void Exits::note(const Packet& packet, Refused refused) noexcept {
+  volumes_.came(refused.segment(), packet.bytes().size());
+  ++counters_.drop(refused.reason());
+  volumes_.dropped(refused.segment());
+}
+
+inline DropExample Exits::example_of(const Packet& packet, const PlainFrame& plain) const noexcept {
+  return {plain.key.source, plain.key.source_port, plain.vlan,
+          plain_transport(packet.bytes(), plain).tcp_flags, revision_};
+}
+
 void Exits::turn_away(Packet&& packet, const PlainFrame& plain, Refused refused,
                       Instant now) noexcept {
-  const ConstBytes frame = packet.bytes();
-  volumes_.came(refused.segment, frame.size());
-  ++counters_.drop(refused.reason);
-  volumes_.dropped(refused.segment);
-  const DropKey key({.segment = refused.segment,
-                     .port = packet.meta().port,
-                     .device = refused.device,
-                     .mac = field<std::uint64_t, 6>(fixed<kEthernetSize>(frame, 0)) << 16 >> 16,
-                     .reason = refused.reason,
-                     .protocol = static_cast<std::uint8_t>(plain.key.protocol),
-                     .destination_port = plain.key.destination_port,
-                     .destination = plain.key.destination.words()});
-  const auto example = [&] {
-    return DropExample{plain.key.source, plain.key.source_port, plain.vlan,
-                       plain_transport(frame, plain).tcp_flags, revision_};
-  };
-  records_.record(key, example, now);
+  note(packet, refused);
+  records_.record(key_of(packet, plain, refused), [&] { return example_of(packet, plain); }, now);
   gone_.take(std::move(packet));
+}
+
+void Exits::turn_away(std::span<const TurnedAway> gone, Instant now) noexcept {
+  SALLYPORT_CHECK(gone.size() <= drops_.size());
+  Recording* next = drops_.data();
+  for (const TurnedAway& one : gone) {
+    note(*one.packet, one.refused);
+    next->key = key_of(*one.packet, *one.plain, one.refused);
+    next->hash = records_.prepare(next->key);
+    ++next;
+  }
+  for (const Recording& at : std::span(drops_.data(), next)) records_.approach(at.key, at.hash);
+  next = drops_.data();
+  for (const TurnedAway& one : gone) {
+    records_.record(
+        next->key, next->hash, [&] { return example_of(*one.packet, *one.plain); }, now);
+    gone_.take(std::move(*one.packet));
+    ++next;
+  }
 }
 
 void Exits::send(Allowed&& allowed, Instant now) noexcept {

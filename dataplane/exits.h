@@ -20,6 +20,7 @@ namespace sallyport::dataplane {
 
 struct PlainFrame;
 struct Refused;
+struct TurnedAway;
 
 // Sees what becomes of each packet, before it is gone. Called on the worker.
 class VerdictObserver {
@@ -55,6 +56,8 @@ class Exits {
   // What volumes and drop() note of a plain frame that ends here, whose headers nobody wrote down
   // and whom nobody observes.
   void turn_away(Packet&& packet, const PlainFrame& plain, Refused refused, Instant now) noexcept;
+  // The same of up to kBurst of them, whose records' memory is asked for together.
+  void turn_away(std::span<const TurnedAway> gone, Instant now) noexcept;
   // This worker's way to a port; nullptr if it has none.
   TxPort* own_port(PortSlot slot) noexcept {
     if (slot >= kMaxSlots || !ports_.data()[slot].present()) return nullptr;
@@ -120,6 +123,8 @@ class Exits {
  private:
   [[gnu::noinline]] void to_other(PermittedRing* ring, Allowed&& allowed, Drop otherwise,
                                   Instant now) noexcept;
+  void note(const Packet& packet, Refused refused) noexcept;
+  DropExample example_of(const Packet& packet, const PlainFrame& plain) const noexcept;
   void to_port(TxPort& port, Allowed&& allowed, Instant now) noexcept;
   [[gnu::noinline]] void send_in_pieces(TxPort& port, Allowed&& whole, Instant now) noexcept;
   [[gnu::noinline]] void flush_port(TxPort& port, Instant now) noexcept;
@@ -133,6 +138,11 @@ class Exits {
   Counters& counters_;
   Volumes& volumes_;
   DropRecords records_;
+  struct Recording {
+    DropKey key;
+    std::uint64_t hash = 0;
+  };
+  std::array<Recording, kBurst> drops_;  // of a burst
   PacketBin gone_;
   PacketPool* pieces_ = nullptr;
   VerdictObserver* observer_ = nullptr;

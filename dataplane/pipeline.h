@@ -16,6 +16,7 @@
 #include "dataplane/exits.h"
 #include "dataplane/flow/credits.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/stages/bind.h"
 #include "dataplane/stages/dhcp.h"
 #include "dataplane/stages/fragments.h"
 #include "dataplane/stages/learn_names.h"
@@ -169,6 +170,8 @@ class alignas(kCacheLine) Pipeline {
 
   std::array<Waiting, kMaxBurst> waiting_;  // in whole cache lines, hence first
   std::size_t waiting_count_ = 0;
+  std::array<TurnedAway, kMaxBurst> turned_away_;  // of those that policy denied
+  std::size_t turned_away_count_ = 0;
   PacketPool& pool_;
   Events& events_;
   const std::optional<Crew> crew_;

@@ -30,7 +30,7 @@ void Pipeline::hand_over(Packet& packet, const PlainFrame& frame, const LinkSend
   PacketRing& to = crew_->to(owner).packets;
   if (came_over_ || to.full())
     return exits_.turn_away(std::move(packet), frame,
-                            {sender.device(), sender.segment, Drop::kWorkerBusy}, now);
+                            {sender.device, sender.segment, Drop::kWorkerBusy}, now);
   exits_.hand_over(std::move(packet), to, now);
 }
 

@@ -195,17 +195,16 @@ std::optional<BoundPacket> Bind::run_by_flow(ParsedPacket& parsed, const FlowMat
 }
 
 std::optional<LinkSender> Bind::by_link(ConstBytes frame, const PlainFrame& plain, PortSlot port,
-                                        const Tables& tables) noexcept {
+                                        const Tables& tables, decide::Location& at) noexcept {
   const auto ends = fixed<kEthernetSize>(frame, 0);
   const std::uint64_t sender = field<std::uint64_t, 6>(ends) << 16;
   DeviceSlot slot = kNoDevice;
   const DeviceLink* link = tables.likely_sender(sender >> 16, slot);
   if (link == nullptr || link->own != (sender | port) ||
-      link->gateway != (field<std::uint64_t, 0>(ends) << 16 | plain.vlan))
+      link->gateway != (field<std::uint64_t, 0>(ends) << 16 | plain.vlan) ||
+      !tables.classifier().lives_at(slot, plain.key.source, at))
     return std::nullopt;
-  std::optional<LinkSender> out(LinkSender(link->segment));
-  if (!tables.classifier().lives_at(slot, plain.key.source, out->at)) out.reset();
-  return out;
+  return LinkSender(link->segment, slot);
 }
 
 // An address that is plausible() is not the device's link-local one.

@@ -47,19 +47,33 @@ class Parse {
 // Who sends a plain frame, told by its link. Only Bind makes one.
 struct LinkSender {
   SegmentSlot segment;
-  decide::Location at;  // what Classifier::locate() says of the source
-  DeviceSlot device() const noexcept { return at.device; }
+  DeviceSlot device;
 
  private:
   friend class Bind;
-  explicit LinkSender(SegmentSlot of_segment) noexcept : segment(of_segment) {}
+  LinkSender(SegmentSlot of_segment, DeviceSlot of_device) noexcept
+      : segment(of_segment), device(of_device) {}
 };
 // Of a plain frame that ends here: whose it was, and why. Without a device of its sender's it is
-// kNoDevice.
-struct Refused {
-  DeviceSlot device;
-  SegmentSlot segment;
-  Drop reason;
+// kNoDevice. One word, because it is handed on as one: what was written as three the processor
+// would wait for.
+class Refused {
+ public:
+  Refused(DeviceSlot device, SegmentSlot segment, Drop reason) noexcept
+      : word_(device | std::uint64_t{segment} << 32 | static_cast<std::uint64_t>(reason) << 48) {}
+  DeviceSlot device() const noexcept { return static_cast<DeviceSlot>(word_); }
+  SegmentSlot segment() const noexcept { return static_cast<SegmentSlot>(word_ >> 32); }
+  Drop reason() const noexcept { return static_cast<Drop>(word_ >> 48); }
+
+ private:
+  std::uint64_t word_;
+};
+
+// Such a frame and its packet, both alive until the burst ends.
+struct TurnedAway {
+  Packet* packet = nullptr;
+  const PlainFrame* plain = nullptr;
+  Refused refused{kNoDevice, kNoSegment, Drop::kDefaultDeny};
 };
 
 class Bind {
@@ -67,13 +81,13 @@ class Bind {
   static Outcome<BoundPacket> run(ParsedPacket&& parsed, const Tables& tables, Events& events,
                                   Instant now) noexcept;
   // Of a frame that parse_plain() took, from this port's wire: an enrolled device that shows its
-  // own link and one of its listed addresses, and the gateway's MAC as destination. Nothing says
-  // nothing; then run() settles it.
+  // own link and one of its listed addresses, and the gateway's MAC as destination. `at` is then
+  // what Classifier::locate() says of the source. Nothing says nothing; then run() settles it.
   static std::optional<LinkSender> by_link(ConstBytes frame, const PlainFrame& plain, PortSlot port,
-                                           const Tables& tables) noexcept;
+                                           const Tables& tables, decide::Location& at) noexcept;
   // The packet whose sender is that one.
   static BoundPacket sent_by(ParsedPacket&& parsed, const LinkSender& sender) noexcept {
-    return note(std::move(parsed).release(), sender.segment, sender.device(), decide::kNoPlace);
+    return note(std::move(parsed).release(), sender.segment, sender.device, decide::kNoPlace);
   }
   // Of such a frame: is its sender surely nobody, or an enrolled device under nobody's address? It
   // only ever says yes, where the parser takes the frame and run() says the same without an event;

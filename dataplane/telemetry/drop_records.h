@@ -122,8 +122,27 @@ class DropRecords {
   // here: a packet of a record that is there, or one that exceeds its source's.
   template <class Example>
   [[gnu::always_inline]] void record(const DropKey& key, Example&& example, Instant now) noexcept {
-    if (!in_second(now)) begins_ = now.ns() - now.ns() % kSecond;
+    record(key, key.hash(), std::forward<Example>(example), now);
+  }
+  // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
+  // then approach() each, then record() each with what prepare() returned.
+  std::uint64_t prepare(const DropKey& key) const noexcept {
     const std::uint64_t hash = key.hash();
+    __builtin_prefetch(&index_[hash & mask_]);
+    __builtin_prefetch(&budgets_.data()[budget_of(key)]);
+    return hash;
+  }
+  void approach(const DropKey& key, std::uint64_t hash) const noexcept {
+    const Hint hint = index_[hash & mask_];
+    const std::size_t place = hint.mark == mark_of(hash)
+                                  ? hint.place
+                                  : budgets_.data()[budget_of(key)].overflow.data()[kind_of(key)];
+    if (place - 1 < capacity_) __builtin_prefetch(&records_[place - 1], 1);
+  }
+  template <class Example>
+  [[gnu::always_inline]] void record(const DropKey& key, std::uint64_t hash, Example&& example,
+                                     Instant now) noexcept {
+    if (!in_second(now)) begins_ = now.ns() - now.ns() % kSecond;
     const Hint hint = index_[hash & mask_];
     if (hint.mark == mark_of(hash))
       if (DropRecord* seen = at(hint.place); seen && seen->key == key) return count(*seen, now);

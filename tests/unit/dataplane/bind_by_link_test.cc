@@ -78,7 +78,8 @@ void each_settled(PipelineWorld& world, Use&& use) {
     if (!parse_plain(frame, plain)) return;
     auto parsed = frames.parsed(port, frame);
     const PortSlot slot = world.port_slot(port);
-    const auto sender = Bind::by_link(frame, plain, slot, world.tables());
+    decide::Location at;
+    const auto sender = Bind::by_link(frame, plain, slot, world.tables(), at);
     const auto refused = Bind::refuses(frame, plain, slot, world.tables());
     if (!sender && !refused) return;
     SCOPED_TRACE(std::string(port) + " " + as_scapy(frame));
@@ -88,6 +89,9 @@ void each_settled(PipelineWorld& world, Use&& use) {
       return;
     }
     auto other = Bind::run(*std::move(parsed), world.tables(), world.events(), world.now());
+    if (sender) {
+      EXPECT_EQ(at, world.tables().classifier().locate(plain.key.source));
+    }
     use(sender, refused, other);
   });
 }
@@ -100,8 +104,7 @@ TEST(BindByLink, SettlesNothingInAnotherWay) {
     ASSERT_TRUE(other);
     const PacketMeta& meta = other->meta();
     EXPECT_EQ(sender->segment, meta.segment);
-    EXPECT_EQ(sender->device(), meta.device);
-    EXPECT_EQ(sender->at, world.tables().classifier().locate(meta.headers.source));
+    EXPECT_EQ(sender->device, meta.device);
     bound.emplace(meta.device, meta.headers.source.version());
   });
   // Of use to every device in both versions.
@@ -116,11 +119,11 @@ TEST(BindByLink, RefusesNothingInAnotherWay) {
   each_settled(world, [&](const auto&, const auto& refused, const auto& other) {
     if (!refused) return;
     ASSERT_FALSE(other);
-    EXPECT_EQ(to_string(refused->reason), to_string(other.error().reason));
+    EXPECT_EQ(to_string(refused->reason()), to_string(other.error().reason));
     const PacketMeta& meta = other.error().packet.meta();
-    EXPECT_EQ(refused->segment, meta.segment);
-    EXPECT_EQ(refused->device, meta.device);
-    const bool stranger = refused->reason == Drop::kUnknownDevice;
+    EXPECT_EQ(refused->segment(), meta.segment);
+    EXPECT_EQ(refused->device(), meta.device);
+    const bool stranger = refused->reason() == Drop::kUnknownDevice;
     (stranger ? unknown : spoofed)
         .emplace(stranger ? meta.segment : meta.device, meta.headers.source.version());
     Event event;
@@ -149,7 +152,8 @@ TEST(BindByLink, FindsNoDeviceUnderTheGatewaysMac) {
     const auto frame = builder.udp();
     PlainFrame plain;
     ASSERT_TRUE(parse_plain(frame, plain));
-    EXPECT_FALSE(Bind::by_link(frame, plain, world.port_slot("lan2"), world.tables()));
+    decide::Location at;
+    EXPECT_FALSE(Bind::by_link(frame, plain, world.port_slot("lan2"), world.tables(), at));
     world.receive("lan2", builder.udp());
     EXPECT_EQ(world.verdict().drop, Drop::kBadSourceMac);
   }

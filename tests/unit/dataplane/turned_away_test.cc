@@ -108,7 +108,8 @@ class TurnedAway : public BothWays {
     const auto slot = short_way_.port_slot(port);
     if (!dataplane::parse_plain(frame, plain)) return;
     refused_ += dataplane::Bind::refuses(frame, plain, slot, short_way_.tables()) ? 1 : 0;
-    by_link_ += dataplane::Bind::by_link(frame, plain, slot, short_way_.tables()) ? 1 : 0;
+    decide::Location at;
+    by_link_ += dataplane::Bind::by_link(frame, plain, slot, short_way_.tables(), at) ? 1 : 0;
   }
   // Bursts in so few seconds that records of them all are kept: which ones are not is by order.
   void play(int rounds, std::size_t most) {

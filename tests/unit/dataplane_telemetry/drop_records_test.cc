@@ -156,5 +156,37 @@ TEST(DropKey, SaysWhatItIsOf) {
 
 TEST(DropRecords, SnapshotIsEmptyAtFirst) { EXPECT_TRUE(DropRecords(64).snapshot().empty()); }
 
+// In bursts of any size, with repeats in them and sources that exceed theirs.
+TEST(DropRecords, KeepsOfABurstWhatItKeepsOfOneAfterTheOther) {
+  DropRecords single(1024), together(1024);
+  std::mt19937 generator(2);
+  const auto random = [&] { return static_cast<std::uint32_t>(generator()); };
+  std::vector<DropKey> burst;
+  for (std::uint32_t i = 0; i < 3000; ++i) {
+    burst.resize(1 + random() % 32);
+    for (DropKey& key : burst)
+      key = flood(random() % 40 == 0 ? kNoDevice : random() % 50, random() % 100,
+                  Drop::kDefaultDeny, random() % 2 == 0 ? 6 : 17);
+    const Instant now = at(i);
+    const auto example = [&](const DropKey& key) { return from(key.device(), key.port()); };
+    for (const DropKey& key : burst) single.record(key, example(key), now);
+    std::vector<std::uint64_t> hashes;
+    for (const DropKey& key : burst) hashes.push_back(together.prepare(key));
+    for (std::size_t k = 0; k < burst.size(); ++k) together.approach(burst[k], hashes[k]);
+    for (std::size_t k = 0; k < burst.size(); ++k)
+      together.record(burst[k], hashes[k], example(burst[k]), now);
+  }
+  const auto one = single.snapshot(), other = together.snapshot();
+  ASSERT_EQ(one.size(), other.size());
+  EXPECT_GT(one.size(), 500U);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].key, other[i].key);
+    EXPECT_EQ(one[i].packets, other[i].packets);
+    EXPECT_EQ(one[i].first, other[i].first);
+    EXPECT_EQ(one[i].last, other[i].last);
+    EXPECT_EQ(one[i].example.source, other[i].example.source);
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::dataplane
