@@ -79,20 +79,22 @@ void Gateway::settle() {
     pipeline_.housekeeping(os::steady_now());
 }
 
-// Polls while `on` says so, asked with the cycles since the start.
+// Polls while `on` says so, asked with the time since the start. A clock is read once for each
+// poll, as a worker reads it.
 template <class While>
 Round Gateway::poll(const While& on) {
-  if (stopped_) stood_still_ += os::steady_now() - *stopped_;
+  const Instant begun = os::steady_now();
+  if (stopped_) stood_still_ += begun - *stopped_;
   const dataplane::Counters before = pipeline_.counters();
   const std::uint64_t start = dataplane::cycles();
-  std::uint64_t now = start;
-  while (on(now - start)) {
-    poller_.poll(os::steady_now() - stood_still_);
-    now = dataplane::cycles();
+  Instant now = begun;
+  while (on(now - begun)) {
+    poller_.poll(now - stood_still_);
+    now = os::steady_now();
   }
-  stopped_ = os::steady_now();
+  stopped_ = now;
   Round out;
-  out.cycles = static_cast<double>(now - start);
+  out.cycles = static_cast<double>(dataplane::cycles() - start);
   out.hertz = dataplane::cycles_per_second();
   const dataplane::Counters& after = pipeline_.counters();
   out.packets = static_cast<double>(after.received - before.received);
@@ -105,14 +107,14 @@ Round Gateway::poll(const While& on) {
 }
 
 Round Gateway::play(double seconds) {
-  const double cycles = seconds * dataplane::cycles_per_second();
-  return poll([&](std::uint64_t since) { return static_cast<double>(since) < cycles; });
+  const Duration whole(static_cast<std::int64_t>(seconds * 1e9));
+  return poll([&](Duration since) { return since < whole; });
 }
 
 Round Gateway::play_packets(std::size_t count) {
   SALLYPORT_CHECK(count % dataplane::kBurst == 0);
   const std::uint64_t end = pipeline_.counters().received + count;
-  return poll([&](std::uint64_t) { return pipeline_.counters().received < end; });
+  return poll([&](Duration) { return pipeline_.counters().received < end; });
 }
 
 }  // namespace sallyport::bench
