@@ -19,7 +19,7 @@
 namespace sallyport::dataplane {
 
 struct PlainFrame;
-struct Refused;
+class Refused;
 struct TurnedAway;
 
 // Sees what becomes of each packet, before it is gone. Called on the worker.

@@ -207,8 +207,8 @@ bool TapThread::to_host(Tap& tap) {
         merger_.add(std::move(packet), tap);
       } else {
         tap.put_alone(packet);
+        packet.reset();
       }
-      packet.reset();
     }
     done += packets.size();
   }
