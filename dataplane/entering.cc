@@ -114,7 +114,7 @@ std::optional<ParsedPacket> Pipeline::parse(Packet&& packet, Instant now) noexce
 void Pipeline::flow_packets(Instant now) noexcept {
   const std::span burst(waiting_.data(), std::exchange(waiting_count_, 0));
   if (burst.empty()) return;
-  for (Waiting& waiting : burst) flows_.approach(waiting.looking);
+  flows_.approach(burst, &Waiting::looking);
   open_flow_.begin_burst();
   const OpenFlow::Burst same{*tables_, now, FlowTime::at(now)};
   for (const Waiting& waiting : burst) {

@@ -29,6 +29,7 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
 }
 
 FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
+  const Bucket& first = bucket(hash);
   for (const std::uint64_t at : {hash, other(hash)}) {
     const Bucket& candidates = bucket(at);
     for (unsigned found = ways(candidates, tag_of(hash)); found != 0; found &= found - 1) {
@@ -37,22 +38,27 @@ FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
       const auto direction = static_cast<Direction>(reference & 1);
       if (is(flow, key, direction)) return {&flow, direction};
     }
+    if (first.away == 0) break;
   }
   return {};
 }
 
 bool FlowTable::index_insert(std::uint64_t hash, std::uint32_t reference) noexcept {
-  Bucket* to = &bucket(hash);
-  Bucket& second = bucket(other(hash));
-  std::size_t way = used(*to);
-  if (const std::size_t there = used(second); there < way) {
-    to = &second;
-    way = there;
-  }
+  Bucket& first = bucket(hash);
+  Bucket* to = &first;
+  std::size_t way = used(first);
   if (way == kWays) [[unlikely]] {
-    to = make_way(hash);
-    if (to == nullptr) return false;
-    way = kWays - 1;
+    to = &bucket(other(hash));
+    way = used(*to);
+    if (way == kWays) {
+      to = make_way(hash);
+      if (to == nullptr) return false;
+      way = kWays - 1;
+    }
+    if (to != &first) {
+      reference |= kAway;
+      ++first.away;
+    }
   }
   to->tags.data()[way] = tag_of(hash);
   to->references.data()[way] = reference;
@@ -69,7 +75,11 @@ FlowTable::Bucket* FlowTable::make_way(std::uint64_t hash) noexcept {
       const std::size_t free = used(to);
       if (free == kWays) continue;
       to.tags[free] = full.tags[way];
-      to.references[free] = full.references[way];
+      to.references[free] = full.references[way] ^ kAway;
+      if ((full.references[way] & kAway) != 0)
+        --to.away;
+      else
+        ++full.away;
       vacate(full, way);
       return &full;
     }
@@ -84,16 +94,22 @@ void FlowTable::vacate(Bucket& bucket, std::size_t way) noexcept {
   bucket.tags[last] = 0;
 }
 
-void FlowTable::index_erase(std::uint64_t hash, std::uint32_t reference) noexcept {
-  for (const std::uint64_t at : {hash, other(hash)}) {
-    Bucket& holder = bucket(at);
-    for (unsigned found = ways(holder, tag_of(hash)); found != 0; found &= found - 1) {
-      const auto way = static_cast<std::size_t>(std::countr_zero(found));
-      if (holder.references[way] != reference) continue;
-      return vacate(holder, way);
-    }
+bool FlowTable::take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t reference) noexcept {
+  for (unsigned found = ways(bucket, tag); found != 0; found &= found - 1) {
+    const auto way = static_cast<std::size_t>(std::countr_zero(found));
+    if (bucket.references[way] != reference) continue;
+    vacate(bucket, way);
+    return true;
   }
-  SALLYPORT_CHECK(false && "an indexed flow is not in the index");
+  return false;
+}
+
+void FlowTable::index_erase(std::uint64_t hash, std::uint32_t reference) noexcept {
+  Bucket& first = bucket(hash);
+  if (take_out(first, tag_of(hash), reference)) return;
+  const bool was_away = take_out(bucket(other(hash)), tag_of(hash), reference | kAway);
+  SALLYPORT_CHECK(was_away);
+  --first.away;
 }
 
 Flow* FlowTable::insert(const Opening& opening) noexcept {
@@ -110,9 +126,9 @@ Flow* FlowTable::insert(const Opening& opening) noexcept {
   const auto stand_in = stand_ins_.hold(opening.stand_in);
   if (!stand_in) return nullptr;
   const std::uint32_t place = free_;
-  const bool first = index_insert(client, place << 1);
-  if (!first || !index_insert(server, place << 1 | 1)) {
-    if (first) index_erase(client, place << 1);
+  const bool first = index_insert(client, reference_to(place, Direction::kFromClient));
+  if (!first || !index_insert(server, reference_to(place, Direction::kFromServer))) {
+    if (first) index_erase(client, reference_to(place, Direction::kFromClient));
     stand_ins_.release(*stand_in);
     return nullptr;
   }
@@ -136,8 +152,8 @@ void FlowTable::erase(Flow& flow) noexcept {
   const Foreseen keys = foreseen_.place == place
                             ? std::exchange(foreseen_, {})
                             : Foreseen{place, hash(flow.client_key()), hash(server_key(flow))};
-  index_erase(keys.client, place << 1);
-  index_erase(keys.server, place << 1 | 1);
+  index_erase(keys.client, reference_to(place, Direction::kFromClient));
+  index_erase(keys.server, reference_to(place, Direction::kFromServer));
   unlink(place);
   eviction_.leave(flows_, place);
   if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
@@ -147,6 +163,12 @@ void FlowTable::erase(Flow& flow) noexcept {
   flow.next = free_ & kPlace;
   free_ = place;
   --size_;
+}
+
+std::size_t FlowTable::away() const noexcept {
+  std::size_t out = 0;
+  for (const Bucket& each : buckets_) out += each.away;
+  return out;
 }
 
 void FlowTable::foresee(std::uint32_t place) noexcept {

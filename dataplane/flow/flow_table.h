@@ -1,13 +1,15 @@
 // The flows of one worker: bounded, preallocated, looked up by either direction's key.
 //
-// Index: buckets of one cache line, kWays (tag, reference) pairs each; a key may stand in one of
-// two buckets, whose distance its tag says, and the emptier one takes it. Where both are full, one
-// key of them that can moves over to its other bucket; an insertion that finds nobody who can
-// fails. At most four fifths of the ways are taken, and that is rarer than once in any table's
-// life (design note 0011). Ageing: a wheel of
-// kWheelTicks lists. A packet only moves a flow's deadline; when the flow's tick comes round the
-// wheel looks whether the deadline really has passed, so a hot path never relinks (only a deadline
-// that becomes earlier does). `now` is an argument.
+// Index: buckets of one cache line, kWays (tag, reference) pairs each. A key stands in its first
+// bucket or, where that was full, in its second, whose distance its tag says. A bucket counts those
+// of its keys that stand elsewhere: while there is none, it alone says which keys there are. Where
+// both are full, one key of them that can moves over to its other bucket; an insertion that finds
+// nobody who can fails. At most four fifths of the ways are taken, and then that is one in 10^13
+// (design note 0011).
+//
+// Ageing: a wheel of kWheelTicks lists. A packet only moves a flow's deadline; when the flow's tick
+// comes round the wheel looks whether the deadline really has passed, so a hot path never relinks
+// (only a deadline that becomes earlier does). `now` is an argument.
 //
 // Who gives way when it is full: flow/eviction_order.h. Then no device with more than its share of
 // the table (kShareOfDevice) displaces another's flow; who is not enrolled, and the gateway itself,
@@ -27,6 +29,7 @@
 #include <cstdint>
 #include <cstring>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,39 +68,44 @@ class FlowTable {
 
   FlowMatch find(const FlowKey& key) noexcept { return search(key, hash(key)); }
   // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
-  // then approach() each, then find() each. Flows may come and go between the steps, fewer than
-  // 65,536 of them.
+  // then approach() all together, then find() each. Flows may come and go between the steps, fewer
+  // than 65,536 of them.
   struct Looking {
     std::uint64_t hash = 0;
     Flow* likely = nullptr;  // to look at first
     Direction direction = Direction::kFromClient;
+    bool further = false;     // in approach(), without a likely one: there is its second bucket
     std::uint16_t as_of = 0;  // without a likely one: insertions when approach() looked
   };
-  void prepare(const FlowKey& key, Looking& out) const noexcept { out.hash = prepare(key); }
-  void approach(Looking& at) noexcept {
-    const Bucket* candidates = &bucket(at.hash);
-    unsigned found = ways(*candidates, tag_of(at.hash));
-    if (found == 0) {
-      candidates = &bucket(other(at.hash));
-      found = ways(*candidates, tag_of(at.hash));
+  void prepare(const FlowKey& key, Looking& out) const noexcept { out.hash = hash(key); }
+  // `looking` is what a member of the burst has of type Looking.
+  //
+  // Memory is asked for in loops that do nothing else: a prefetch retires when its address is
+  // translated, and only what stands close together in the program is translated at the same time.
+  template <class Member, std::size_t kExtent, class Of = std::identity>
+  void approach(std::span<Member, kExtent> burst, Of looking = {}) noexcept {
+    for (const Member& each : burst) __builtin_prefetch(&bucket(std::invoke(looking, each).hash));
+    bool further = false;
+    for (std::span<Member> rest = burst; !rest.empty();) {
+      const std::span group = rest.first(std::min(rest.size(), kAskedTogether));
+      rest = rest.subspan(group.size());
+      for (Member& each : group) {
+        Looking& at = std::invoke(looking, each);
+        if (!expect_in(bucket(at.hash), at)) [[unlikely]]
+          further |= goes_further(at);
+      }
+      for (const Member& each : group) ask_for_likely(std::invoke(looking, each));
     }
-    if (found == 0) [[unlikely]] {
-      at.likely = nullptr;
-      at.as_of = insertions_;
+    if (!further) [[likely]]
       return;
-    }
-    const std::uint32_t reference =
-        candidates->references.data()[static_cast<unsigned>(std::countr_zero(found))];
-    at.likely = flows_.data() + referred(reference);
-    at.direction = static_cast<Direction>(reference & 1);
-    ask_for(*at.likely);
+    for (Member& each : burst) go_further(std::invoke(looking, each));
   }
   FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
     if (at.likely != nullptr) [[likely]] {
       if (at.likely->live() && is(*at.likely, key, at.direction)) [[likely]]
         return {at.likely, at.direction};
     } else if (at.as_of == insertions_ || !tagged(at.hash)) {
-      return {};  // neither bucket had the tag, and nothing came since that has it
+      return {};  // no bucket of its had the tag, and nothing came since that has it
     }
     return search(key, at.hash);
   }
@@ -162,6 +170,8 @@ class FlowTable {
     return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
            eviction_.bytes() + held_.capacity() * sizeof(held_[0]) + stand_ins_.bytes();
   }
+  // Keys that stand in their second bucket, of two for each flow. Reads the whole index.
+  std::size_t away() const noexcept;
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
   // One of them is read soon.
@@ -171,8 +181,13 @@ class FlowTable {
   static constexpr std::size_t kWays = 10, kLeastBuckets = 16;
   struct alignas(64) Bucket {
     std::array<std::uint16_t, kWays> tags;        // 0 = free; those in use stand first
-    std::array<std::uint32_t, kWays> references;  // place << 1 | direction
+    std::array<std::uint32_t, kWays> references;  // place << kPlaceShift | kAway | direction
+    std::uint32_t away;  // keys of which this is the first bucket and that stand in their second
   };
+  // Of a reference: it stands in its key's second bucket.
+  static constexpr std::uint32_t kAway = 2;
+  static constexpr int kPlaceShift = 2;
+  static_assert(kMostFlows <= UINT32_MAX >> kPlaceShift);
   static_assert(sizeof(Bucket) == 64);
   // Ways of the bucket that hold this tag, a bit each; all are looked at together. Behind them
   // stand bits for ways that would be free.
@@ -188,6 +203,36 @@ class FlowTable {
   }
   static unsigned used(const Bucket& bucket) noexcept {
     return static_cast<unsigned>(std::countr_zero(ways(bucket, 0)));
+  }
+  static constexpr std::size_t kAskedTogether = 8;
+  // The flow of the key's tag in this bucket, if there is one, is likely to be the key's.
+  bool expect_in(const Bucket& candidates, Looking& at) noexcept {
+    const unsigned found = ways(candidates, tag_of(at.hash));
+    if (found == 0) [[unlikely]] {
+      at.likely = nullptr;
+      at.as_of = insertions_;
+      return false;
+    }
+    const std::uint32_t reference =
+        candidates.references.data()[static_cast<unsigned>(std::countr_zero(found))];
+    at.likely = flows_.data() + referred(reference);
+    at.direction = static_cast<Direction>(reference & 1);
+    return true;
+  }
+  // Not in its first bucket; may it be in its second?
+  bool goes_further(Looking& at) const noexcept {
+    at.further = bucket(at.hash).away != 0;
+    if (at.further) __builtin_prefetch(&bucket(other(at.hash)));
+    return at.further;
+  }
+  void go_further(Looking& at) noexcept {
+    if (at.likely != nullptr || !at.further) return;
+    expect_in(bucket(other(at.hash)), at);
+    ask_for_likely(at);
+  }
+  static void ask_for_likely(const Looking& at) noexcept {
+    if (at.likely != nullptr) [[likely]]
+      ask_for(*at.likely);
   }
   static void ask_for(const Flow& flow) noexcept {
     __builtin_prefetch(&flow, 1);
@@ -205,9 +250,12 @@ class FlowTable {
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48);
   }
+  static std::uint32_t reference_to(std::uint32_t place, Direction direction) noexcept {
+    return place << kPlaceShift | static_cast<std::uint32_t>(direction);
+  }
   std::size_t referred(std::uint32_t reference) const noexcept {
-    SALLYPORT_CHECK(reference >> 1 <= capacity_);
-    return reference >> 1;
+    SALLYPORT_CHECK(reference >> kPlaceShift <= capacity_);
+    return reference >> kPlaceShift;
   }
   // The low bits choose one bucket, the upper 16 are the tag, which says where the other one is.
   std::uint64_t hash(const FlowKey& key) const noexcept {
@@ -218,11 +266,10 @@ class FlowTable {
     h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
     return fold(h ^ rest, secret_[2]) | std::uint64_t{1} << 48;
   }
-  // Both buckets are read soon.
+  // Its first bucket is read soon.
   std::uint64_t prepare(const FlowKey& key) const noexcept {
     const std::uint64_t h = hash(key);
     __builtin_prefetch(&bucket(h));
-    __builtin_prefetch(&bucket(other(h)));
     return h;
   }
   FlowKey server_key(const Flow& flow) const noexcept { return flow.server_key(stand_in(flow)); }
@@ -239,7 +286,9 @@ class FlowTable {
   [[gnu::noinline]] FlowMatch search(const FlowKey& key, std::uint64_t hash) noexcept;
   // May some flow have a key of this hash?
   bool tagged(std::uint64_t hash) const noexcept {
-    return (ways(bucket(hash), tag_of(hash)) | ways(bucket(other(hash)), tag_of(hash))) != 0;
+    const Bucket& first = bucket(hash);
+    return ways(first, tag_of(hash)) != 0 ||
+           (first.away != 0 && ways(bucket(other(hash)), tag_of(hash)) != 0);
   }
   // Does some flow have it? As find(), for who does not expect it.
   bool taken(const FlowKey& key, std::uint64_t hash) noexcept {
@@ -249,6 +298,8 @@ class FlowTable {
   void index_erase(std::uint64_t hash, std::uint32_t reference) noexcept;
   // One key of two full buckets moves over; in whose place, or nullptr if none can.
   [[gnu::noinline]] Bucket* make_way(std::uint64_t hash) noexcept;
+  // Takes the key of this tag and reference out, if it is there.
+  static bool take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t reference) noexcept;
   // Takes a way out; the last one in use takes its place.
   static void vacate(Bucket& bucket, std::size_t way) noexcept;
   // `place` will give way next, if nothing comes between: what erase() needs is asked for, and who

@@ -88,7 +88,7 @@ void ask_ours(const std::string& name, const std::vector<Flow>& flows) {
   tell(name, "ours", rounds_of(keys.size(), [&](std::size_t at) {
          std::array<FlowTable::Looking, kLookupBurst> lookings;
          for (std::size_t i = 0; i < kLookupBurst; ++i) table.prepare(keys[at + i], lookings[i]);
-         for (FlowTable::Looking& looking : lookings) table.approach(looking);
+         table.approach(std::span(lookings));
          std::size_t found = 0;
          for (std::size_t i = 0; i < kLookupBurst; ++i)
            found += read(table.find(keys[at + i], lookings[i]).flow);

@@ -97,11 +97,14 @@ struct Bench {
     FlowTable& flows = pipeline.flows();
     std::size_t found = 0;
     begin_counting();
-    for (const FlowKey& key : keys) {
-      FlowTable::Looking at;
-      flows.prepare(key, at);
-      flows.approach(at);
-      if (flows.find(key, at)) ++found;
+    std::array<FlowTable::Looking, Pipeline::kMaxBurst> lookings;
+    for (std::span rest(keys); !rest.empty();) {
+      const std::span burst = rest.first(std::min(rest.size(), lookings.size()));
+      rest = rest.subspan(burst.size());
+      for (std::size_t i = 0; i < burst.size(); ++i) flows.prepare(burst[i], lookings[i]);
+      flows.approach(std::span(lookings).first(burst.size()));
+      for (std::size_t i = 0; i < burst.size(); ++i)
+        if (flows.find(burst[i], lookings[i])) ++found;
     }
     end_counting();
     SALLYPORT_CHECK(found == keys.size() || found == 0);
