@@ -128,5 +128,17 @@ run_lab_programs() { SALLYPORT_BUILD="$root/build/dev" run_lab "$root/build/lab-
 
 check_fuzz() {
   build_preset fuzz fuzzers || { tally_failure "build preset fuzz"; return 0; }
-  tally_step "fuzzing, $fuzz_budget_s s in all" fuzz_all "$fuzz_budget_s"
+  local seconds
+  seconds=$(fuzz_seconds)
+  tally_step "fuzzing, $seconds s in all" fuzz_all "$seconds"
+}
+
+# fuzz_seconds: the whole budget, or where the run has an end (SALLYPORT_UNTIL, in seconds of the epoch) what is left until then, and a
+# quarter of the budget in any case.
+fuzz_seconds() {
+  local seconds=$fuzz_budget_s
+  [[ -z ${SALLYPORT_UNTIL:-} ]] || seconds=$((SALLYPORT_UNTIL - EPOCHSECONDS))
+  ((seconds <= fuzz_budget_s)) || seconds=$fuzz_budget_s
+  ((seconds >= fuzz_budget_s / 4)) || seconds=$((fuzz_budget_s / 4))
+  echo "$seconds"
 }
