@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <expected>
 #include <list>
+#include <span>
 #include <vector>
 
 #include "dataplane/flow/flow_table.h"
@@ -234,6 +236,18 @@ class FlowTableDuel {
       SALLYPORT_CHECK(there.flow->standing() == filed);
       SALLYPORT_CHECK(table_.stand_in(*there.flow) == stand_in);
     }
+    compare_burst();
+  }
+  // Keys that are there and keys that are not, looked up together.
+  void compare_burst() {
+    std::array<dataplane::FlowTable::Looking, 32> lookings;
+    const auto key_of = [](std::size_t i) {
+      return make(static_cast<std::uint8_t>(8 * i)).flow.client_key();
+    };
+    for (std::size_t i = 0; i < lookings.size(); ++i) table_.prepare(key_of(i), lookings[i]);
+    table_.approach(std::span(lookings));
+    for (std::size_t i = 0; i < lookings.size(); ++i)
+      SALLYPORT_CHECK(table_.find(key_of(i), lookings[i]).flow == table_.find(key_of(i)).flow);
   }
 
   Instant now_ = Instant::from_ns(5'000'000'000);
