@@ -56,6 +56,12 @@ TEST(FlowTable, FindsRoomInItsIndexForEveryFlowThatItHasAPlaceFor) {
       ASSERT_EQ(table.find(f->client_key()).flow, f);
       ASSERT_EQ(table.find(f->server_key({})).flow, f);
     }
+    // And together, in whichever bucket they stand.
+    std::vector<FlowTable::Looking> lookings(here.size());
+    for (std::size_t i = 0; i < here.size(); ++i) table.prepare(here[i]->client_key(), lookings[i]);
+    table.approach(std::span(lookings));
+    for (std::size_t i = 0; i < here.size(); ++i)
+      ASSERT_EQ(table.find(here[i]->client_key(), lookings[i]).flow, here[i]) << i;
     // Who stands in his second bucket makes others look there; so he is counted until he is gone.
     if (capacity == 16384U) {
       EXPECT_GT(table.away(), capacity / 4);
