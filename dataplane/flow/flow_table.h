@@ -266,10 +266,11 @@ class FlowTable {
     h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
     return fold(h ^ rest, secret_[2]) | std::uint64_t{1} << 48;
   }
-  // Its first bucket is read soon.
+  // Both buckets are read soon, the second one maybe.
   std::uint64_t prepare(const FlowKey& key) const noexcept {
     const std::uint64_t h = hash(key);
     __builtin_prefetch(&bucket(h));
+    __builtin_prefetch(&bucket(other(h)));
     return h;
   }
   FlowKey server_key(const Flow& flow) const noexcept { return flow.server_key(stand_in(flow)); }
