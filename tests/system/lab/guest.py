@@ -219,14 +219,18 @@ class Guest:
         wait.until(lambda: client.connect_ex(os.path.join(self._folder, name)) == 0 or not self.process.running(), 20, f"QEMU opens its {name}")
         return client
 
-    @staticmethod
-    def _line(channel):
+    def _receive(self, channel, most):
+        data = channel.recv(most)
+        if not data:
+            with open(os.path.join(self._folder, "console"), encoding="utf-8", errors="replace") as stream:
+                said = next((line.strip() for line in stream if "panic" in line), "nothing of it on its console")
+            raise RuntimeError(f"the guest ended: {said}")
+        return data
+
+    def _line(self, channel):
         line = b""
         while not line.endswith(b"\n"):
-            byte = channel.recv(1)
-            if not byte:
-                raise RuntimeError("the guest ended")
-            line += byte
+            line += self._receive(channel, 1)
         return line.strip()
 
     def run(self, command, check=True, seconds=60):
@@ -236,7 +240,7 @@ class Guest:
         status, size = map(int, self._line(self._agent).split())
         output = b""
         while len(output) < size:
-            output += self._agent.recv(size - len(output))
+            output += self._receive(self._agent, size - len(output))
         text = output.decode(errors="replace")
         if check and status != 0:
             raise netns.CommandFailed(f"guest: {command}: {text.strip()}")

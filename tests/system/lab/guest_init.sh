@@ -62,11 +62,17 @@ gateway() {
   start control sallyport-control
 }
 
+# A command is a subshell's: what it leaves running is the first process's child from then on, and a mistake in it ends nothing else.
+obey() {
+  echo "0 0"
+  while read -r line; do
+    (eval "$line") >/run/answer 2>&1 </dev/null
+    echo "$? $(wc -c </run/answer)"
+    cat /run/answer
+  done
+}
+
+# Not the first process: where a child of its own ends while it reads, busybox's `read` loses the half of the line that it had.
 stty -F /dev/ttyS1 raw -echo
-exec </dev/ttyS1 >/dev/ttyS1
-echo "0 0"
-while read -r line; do
-  eval "$line" >/run/answer 2>&1 </dev/null
-  echo "$? $(wc -c </run/answer)"
-  cat /run/answer
-done
+obey </dev/ttyS1 >/dev/ttyS1 &
+wait
