@@ -62,7 +62,6 @@ void Pipeline::enter(std::span<Packet> burst, Instant now) noexcept {
     } else if (!enter_described(packet, frame, now)) {
       continue;
     }
-    flows_.prepare(frame.key, waiting.looking);
     waiting.packet = &packet;
     ++count;
   }
@@ -114,7 +113,10 @@ std::optional<ParsedPacket> Pipeline::parse(Packet&& packet, Instant now) noexce
 void Pipeline::flow_packets(Instant now) noexcept {
   const std::span burst(waiting_.data(), std::exchange(waiting_count_, 0));
   if (burst.empty()) return;
-  flows_.approach(burst, &Waiting::looking);
+  // No pointer to a member: it would be asked for each packet.
+  flows_.approach(
+      burst, [](const Waiting& waiting) -> const FlowKey& { return waiting.frame.key; },
+      [](auto& waiting) -> auto& { return waiting.looking; });
   open_flow_.begin_burst();
   const OpenFlow::Burst same{*tables_, now, FlowTime::at(now)};
   for (const Waiting& waiting : burst) {

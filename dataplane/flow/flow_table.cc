@@ -13,7 +13,8 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
       flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       held_(wire::kMaxDevices + 1),
-      secret_{secret[0], secret[1], secret[0] ^ 0x9e3779b97f4a7c15U},
+      // The factor is odd: nothing of what it multiplies is lost. Of all secrets, poor ones too.
+      secret_{secret[0] ^ 0x9e3779b97f4a7c15U, (secret[1] ^ 0xbf58476d1ce4e5b9U) | 1},
       mappings_(mappings),
       tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity <= kMostFlows);
@@ -28,6 +29,13 @@ FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret
   }
 }
 
+std::uint32_t FlowTable::turned_by_rest(const FlowKey& key) noexcept {
+  return std::pair(key.source.words()[0], key.source_port) >
+                 std::pair(key.destination.words()[0], key.destination_port)
+             ? 1
+             : 0;
+}
+
 FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
   const Bucket& first = bucket(hash);
   for (const std::uint64_t at : {hash, other(hash)}) {
@@ -35,12 +43,18 @@ FlowMatch FlowTable::search(const FlowKey& key, std::uint64_t hash) noexcept {
     for (unsigned found = ways(candidates, tag_of(hash)); found != 0; found &= found - 1) {
       const std::uint32_t reference = candidates.references.data()[std::countr_zero(found)];
       Flow& flow = flows_.data()[referred(reference)];
-      const auto direction = static_cast<Direction>(reference & 1);
+      const Direction direction = direction_of(key, reference);
       if (is(flow, key, direction)) return {&flow, direction};
     }
     if (first.away == 0) break;
   }
   return {};
+}
+
+bool FlowTable::taken(const FlowKey& client, const FlowKey& server, const Hashes& keys) noexcept {
+  if (tagged(keys.client) && (search(client, keys.client) || search(server, keys.server)))
+    return true;
+  return !keys.one && tagged(keys.server) && search(server, keys.server);
 }
 
 bool FlowTable::index_insert(std::uint64_t hash, std::uint32_t reference) noexcept {
@@ -94,20 +108,21 @@ void FlowTable::vacate(Bucket& bucket, std::size_t way) noexcept {
   bucket.tags[last] = 0;
 }
 
-bool FlowTable::take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t reference) noexcept {
+bool FlowTable::take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t place,
+                         std::uint32_t stands) noexcept {
   for (unsigned found = ways(bucket, tag); found != 0; found &= found - 1) {
     const auto way = static_cast<std::size_t>(std::countr_zero(found));
-    if (bucket.references[way] != reference) continue;
+    if ((bucket.references[way] & ~kTurned) != (place << kPlaceShift | stands)) continue;
     vacate(bucket, way);
     return true;
   }
   return false;
 }
 
-void FlowTable::index_erase(std::uint64_t hash, std::uint32_t reference) noexcept {
+void FlowTable::index_erase(std::uint64_t hash, std::uint32_t place) noexcept {
   Bucket& first = bucket(hash);
-  if (take_out(first, tag_of(hash), reference)) return;
-  const bool was_away = take_out(bucket(other(hash)), tag_of(hash), reference | kAway);
+  if (take_out(first, tag_of(hash), place, 0)) return;
+  const bool was_away = take_out(bucket(other(hash)), tag_of(hash), place, kAway);
   SALLYPORT_CHECK(was_away);
   --first.away;
 }
@@ -116,19 +131,18 @@ Flow* FlowTable::insert(const Opening& opening) noexcept {
   if (free_ == 0) return nullptr;
   const Flow& flow = opening.flow;
   const FlowKey client_key = flow.client_key(), server_key = opening.server_key();
-  const bool known = client_key == expected_.key;
-  const std::uint64_t server =
-      known && server_key == client_key.reversed() ? expected_.server : prepare(server_key);
-  const std::uint64_t client = known ? expected_.client : hash(client_key);
+  const Hashes keys = hashes_of(client_key, server_key,
+                                client_key == expected_.key ? expected_.hash : hash(client_key));
   // A flow whose two keys are one could not be told apart by direction.
-  if (client_key == server_key || taken(client_key, client) || taken(server_key, server))
-    return nullptr;
+  if (client_key == server_key || taken(client_key, server_key, keys)) return nullptr;
   const auto stand_in = stand_ins_.hold(opening.stand_in);
   if (!stand_in) return nullptr;
   const std::uint32_t place = free_;
-  const bool first = index_insert(client, reference_to(place, Direction::kFromClient));
-  if (!first || !index_insert(server, reference_to(place, Direction::kFromServer))) {
-    if (first) index_erase(client, reference_to(place, Direction::kFromClient));
+  const bool first =
+      index_insert(keys.client, reference_to(place, client_key, Direction::kFromClient));
+  if (!first || (!keys.one && !index_insert(keys.server, reference_to(place, server_key,
+                                                                      Direction::kFromServer)))) {
+    if (first) index_erase(keys.client, place);
     stand_ins_.release(*stand_in);
     return nullptr;
   }
@@ -149,11 +163,10 @@ Flow* FlowTable::insert(const Opening& opening) noexcept {
 void FlowTable::erase(Flow& flow) noexcept {
   SALLYPORT_ASSUME(flow.live());
   const auto place = static_cast<std::uint32_t>(&flow - flows_.data());
-  const Foreseen keys = foreseen_.place == place
-                            ? std::exchange(foreseen_, {})
-                            : Foreseen{place, hash(flow.client_key()), hash(server_key(flow))};
-  index_erase(keys.client, reference_to(place, Direction::kFromClient));
-  index_erase(keys.server, reference_to(place, Direction::kFromServer));
+  const Hashes keys =
+      foreseen_.place == place ? std::exchange(foreseen_, {}).keys : hashes_of(flow);
+  index_erase(keys.client, place);
+  if (!keys.one) index_erase(keys.server, place);
   unlink(place);
   eviction_.leave(flows_, place);
   if (flow.mapped() && mappings_ != nullptr) mappings_->release(flow);
@@ -174,7 +187,9 @@ std::size_t FlowTable::away() const noexcept {
 void FlowTable::foresee(std::uint32_t place) noexcept {
   if (place == 0) return;
   const Flow& flow = flows_.data()[place];
-  foreseen_ = {place, prepare(flow.client_key()), prepare(server_key(flow))};
+  foreseen_ = {place, hashes_of(flow)};
+  __builtin_prefetch(&bucket(foreseen_.keys.client));
+  if (!foreseen_.keys.one) __builtin_prefetch(&bucket(foreseen_.keys.server));
   // Its neighbours in the wheel, of which unlink() writes the second line.
   ask_for(flow.next);
   if ((flow.previous & kHeads) == 0) ask_for(flow.previous);

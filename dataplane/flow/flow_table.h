@@ -1,11 +1,12 @@
 // The flows of one worker: bounded, preallocated, looked up by either direction's key.
 //
-// Index: buckets of one cache line, kWays (tag, reference) pairs each. A key stands in its first
-// bucket or, where that was full, in its second, whose distance its tag says. A bucket counts those
-// of its keys that stand elsewhere: while there is none, it alone says which keys there are. Where
-// both are full, one key of them that can moves over to its other bucket; an insertion that finds
-// nobody who can fails. At most four fifths of the ways are taken, and then that is one in 10^13
-// (design note 0011).
+// Index: buckets of one cache line, kWays (tag, reference) pairs each. A key and its reverse have
+// one place in it: a flow stands there once, and only one that is rewritten has two keys to stand
+// there for. A key stands in its first bucket or, where that was full, in its second, whose
+// distance its tag says. A bucket counts those of its keys that stand elsewhere: while there is
+// none, it alone says which keys there are. Where both are full, one key of them that can moves
+// over to its other bucket; an insertion that finds nobody who can fails. At most four fifths of
+// the ways are taken, if all flows are rewritten, and then that is one in 10^13 (design note 0011).
 //
 // Ageing: a wheel of kWheelTicks lists. A packet only moves a flow's deadline; when the flow's tick
 // comes round the wheel looks whether the deadline really has passed, so a hot path never relinks
@@ -67,9 +68,8 @@ class FlowTable {
             PortMappings* mappings = nullptr);
 
   FlowMatch find(const FlowKey& key) noexcept { return search(key, hash(key)); }
-  // The same for a burst, so that memory is on its way before it is needed: prepare() each key,
-  // then approach() all together, then find() each. Flows may come and go between the steps, fewer
-  // than 65,536 of them.
+  // The same for a burst, so that memory is on its way before it is needed: approach() all
+  // together, then find() each. Flows may come and go between the steps, fewer than 65,536 of them.
   struct Looking {
     std::uint64_t hash = 0;
     Flow* likely = nullptr;  // to look at first
@@ -77,28 +77,39 @@ class FlowTable {
     bool further = false;     // in approach(), without a likely one: there is its second bucket
     std::uint16_t as_of = 0;  // without a likely one: insertions when approach() looked
   };
-  void prepare(const FlowKey& key, Looking& out) const noexcept { out.hash = hash(key); }
-  // `looking` is what a member of the burst has of type Looking.
+  // A member of a burst, for who has no more to keep of one.
+  struct Asked {
+    FlowKey key;
+    Looking looking;
+  };
+  // `key` and `looking` are what a member of the burst has of types FlowKey and Looking.
   //
   // Memory is asked for in loops that do nothing else: a prefetch retires when its address is
   // translated, and only what stands close together in the program is translated at the same time.
-  template <class Member, std::size_t kExtent, class Of = std::identity>
-  void approach(std::span<Member, kExtent> burst, Of looking = {}) noexcept {
-    for (const Member& each : burst) __builtin_prefetch(&bucket(std::invoke(looking, each).hash));
+  template <class Member, std::size_t kExtent, class Key = FlowKey Asked::*,
+            class Of = Looking Asked::*>
+  void approach(std::span<Member, kExtent> burst, Key key = &Asked::key,
+                Of looking = &Asked::looking) noexcept {
+    const Secret secret = secret_;  // which nothing that is written here can be
+    for (Member& each : burst) {
+      const std::uint64_t h = hash(std::invoke(key, each), secret);
+      std::invoke(looking, each).hash = h;
+      __builtin_prefetch(&bucket(h));
+    }
     bool further = false;
     for (std::span<Member> rest = burst; !rest.empty();) {
       const std::span group = rest.first(std::min(rest.size(), kAskedTogether));
       rest = rest.subspan(group.size());
       for (Member& each : group) {
         Looking& at = std::invoke(looking, each);
-        if (!expect_in(bucket(at.hash), at)) [[unlikely]]
+        if (!expect_in(bucket(at.hash), std::invoke(key, each), at)) [[unlikely]]
           further |= goes_further(at);
       }
       for (const Member& each : group) ask_for_likely(std::invoke(looking, each));
     }
     if (!further) [[likely]]
       return;
-    for (Member& each : burst) go_further(std::invoke(looking, each));
+    for (Member& each : burst) go_further(std::invoke(key, each), std::invoke(looking, each));
   }
   FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
     if (at.likely != nullptr) [[likely]] {
@@ -109,13 +120,8 @@ class FlowTable {
     }
     return search(key, at.hash);
   }
-  // A flow of this key, of which `at` is prepared, is likely to be inserted next, without a
-  // stand-in: what that needs is on its way, and the keys are hashed.
-  void expect(const FlowKey& key, const Looking& at) noexcept {
-    expected_.key = key;
-    expected_.client = at.hash;
-    expected_.server = prepare(key.reversed());
-  }
+  // A flow of this key, which was approached, is likely to be inserted next.
+  void expect(const FlowKey& key, const Looking& at) noexcept { expected_ = {key, at.hash}; }
   // Where the next flow may be written down before it is inserted.
   Opening& draft() noexcept { return draft_; }
   // Copies the flow in; its `deadline` is its first one. Its keys stay as they are until its end.
@@ -170,7 +176,7 @@ class FlowTable {
     return flows_.capacity() * sizeof(Flow) + buckets_.capacity() * sizeof(Bucket) +
            eviction_.bytes() + held_.capacity() * sizeof(held_[0]) + stand_ins_.bytes();
   }
-  // Keys that stand in their second bucket, of two for each flow. Reads the whole index.
+  // Keys that stand in their second bucket. Reads the whole index.
   std::size_t away() const noexcept;
   // All places, live or not, for sweeps and reads; index 0 is never live.
   std::span<Flow> places() noexcept { return flows_; }
@@ -181,11 +187,12 @@ class FlowTable {
   static constexpr std::size_t kWays = 10, kLeastBuckets = 16;
   struct alignas(64) Bucket {
     std::array<std::uint16_t, kWays> tags;        // 0 = free; those in use stand first
-    std::array<std::uint32_t, kWays> references;  // place << kPlaceShift | kAway | direction
+    std::array<std::uint32_t, kWays> references;  // place << kPlaceShift | kAway | kTurned
     std::uint32_t away;  // keys of which this is the first bucket and that stand in their second
   };
-  // Of a reference: it stands in its key's second bucket.
-  static constexpr std::uint32_t kAway = 2;
+  // Of a reference: it stands in its key's second bucket; its key is the server's and not turned(),
+  // or the client's and turned.
+  static constexpr std::uint32_t kAway = 2, kTurned = 1;
   static constexpr int kPlaceShift = 2;
   static_assert(kMostFlows <= UINT32_MAX >> kPlaceShift);
   static_assert(sizeof(Bucket) == 64);
@@ -206,7 +213,7 @@ class FlowTable {
   }
   static constexpr std::size_t kAskedTogether = 8;
   // The flow of the key's tag in this bucket, if there is one, is likely to be the key's.
-  bool expect_in(const Bucket& candidates, Looking& at) noexcept {
+  bool expect_in(const Bucket& candidates, const FlowKey& key, Looking& at) noexcept {
     const unsigned found = ways(candidates, tag_of(at.hash));
     if (found == 0) [[unlikely]] {
       at.likely = nullptr;
@@ -216,7 +223,7 @@ class FlowTable {
     const std::uint32_t reference =
         candidates.references.data()[static_cast<unsigned>(std::countr_zero(found))];
     at.likely = flows_.data() + referred(reference);
-    at.direction = static_cast<Direction>(reference & 1);
+    at.direction = direction_of(key, reference);
     return true;
   }
   // Not in its first bucket; may it be in its second?
@@ -225,9 +232,9 @@ class FlowTable {
     if (at.further) __builtin_prefetch(&bucket(other(at.hash)));
     return at.further;
   }
-  void go_further(Looking& at) noexcept {
+  void go_further(const FlowKey& key, Looking& at) noexcept {
     if (at.likely != nullptr || !at.further) return;
-    expect_in(bucket(other(at.hash)), at);
+    expect_in(bucket(other(at.hash)), key, at);
     ask_for_likely(at);
   }
   static void ask_for_likely(const Looking& at) noexcept {
@@ -250,33 +257,58 @@ class FlowTable {
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint16_t>(hash >> 48);
   }
-  static std::uint32_t reference_to(std::uint32_t place, Direction direction) noexcept {
-    return place << kPlaceShift | static_cast<std::uint32_t>(direction);
+  // To a flow that has this key in that direction. Its lowest bit says the same of the key's
+  // reverse in the other direction: which of the two is turned.
+  static std::uint32_t reference_to(std::uint32_t place, const FlowKey& key,
+                                    Direction direction) noexcept {
+    return place << kPlaceShift | (static_cast<std::uint32_t>(direction) ^ turned(key));
+  }
+  static Direction direction_of(const FlowKey& key, std::uint32_t reference) noexcept {
+    return static_cast<Direction>((turned(key) ^ reference) & kTurned);
   }
   std::size_t referred(std::uint32_t reference) const noexcept {
     SALLYPORT_CHECK(reference >> kPlaceShift <= capacity_);
     return reference >> kPlaceShift;
   }
-  // The low bits choose one bucket, the upper 16 are the tag, which says where the other one is.
-  std::uint64_t hash(const FlowKey& key) const noexcept {
-    const std::uint64_t rest = key.source_port | std::uint32_t{key.destination_port} << 16 |
-                               std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32;
+  // Which way round it is: 1 for one of a key and its reverse, 0 for the other.
+  static std::uint32_t turned(const FlowKey& key) noexcept {
+    const std::uint64_t source = key.source.words()[1], destination = key.destination.words()[1];
+    return source != destination ? source > destination : turned_by_rest(key);
+  }
+  [[gnu::cold, gnu::noinline]] static std::uint32_t turned_by_rest(const FlowKey& key) noexcept;
+  // The low bits choose one bucket, the upper 16 are the tag, which says where the other one is. A
+  // key's reverse has the same. So have up to three other pairs that somebody could choose: which
+  // port is which end's is not in it, nor which halves of two IPv6 addresses belong together.
+  using Secret = std::array<std::uint64_t, 2>;
+  static std::uint64_t hash(const FlowKey& key, const Secret& secret) noexcept {
     const auto source = key.source.words(), destination = key.destination.words();
-    std::uint64_t h = fold(source[0] ^ secret_[0], source[1] ^ secret_[1]);
-    h = fold(h ^ destination[0] ^ secret_[1], destination[1] ^ secret_[0]);
-    return fold(h ^ rest, secret_[2]) | std::uint64_t{1} << 48;
+    const std::uint32_t ports = key.source_port | std::uint32_t{key.destination_port} << 16;
+    const std::uint64_t rest = std::min(ports, std::rotl(ports, 16)) |
+                               std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32;
+    std::uint64_t h = fold(source[0] ^ secret[0], destination[0] ^ secret[0]);
+    h = fold(source[1] ^ h, destination[1] ^ h);
+    return fold(h ^ rest, secret[1]) | std::uint64_t{1} << 48;
   }
-  // Both buckets are read soon, the second one maybe.
-  std::uint64_t prepare(const FlowKey& key) const noexcept {
-    const std::uint64_t h = hash(key);
-    __builtin_prefetch(&bucket(h));
-    __builtin_prefetch(&bucket(other(h)));
-    return h;
-  }
+  std::uint64_t hash(const FlowKey& key) const noexcept { return hash(key, secret_); }
   FlowKey server_key(const Flow& flow) const noexcept { return flow.server_key(stand_in(flow)); }
   bool is(const Flow& flow, const FlowKey& key, Direction direction) const noexcept {
     return flow.rewritten() ? flow.is(key, direction, stand_in(flow)) : flow.is(key, direction);
   }
+  // Of a flow's two keys.
+  struct Hashes {
+    std::uint64_t client = 0, server = 0;
+    bool one = false;  // one is the other's reverse: one place in the index serves both
+  };
+  Hashes hashes_of(const FlowKey& client, const FlowKey& server, std::uint64_t of_client) const {
+    const bool one = server == client.reversed();
+    return {of_client, one ? of_client : hash(server), one};
+  }
+  Hashes hashes_of(const Flow& flow) const {
+    const FlowKey client = flow.client_key();
+    return hashes_of(client, server_key(flow), hash(client));
+  }
+  // Does some flow have one of them?
+  bool taken(const FlowKey& client, const FlowKey& server, const Hashes& keys) noexcept;
   static std::size_t row_of(DeviceSlot device) noexcept {
     return std::min<std::size_t>(device, wire::kMaxDevices);
   }
@@ -291,16 +323,14 @@ class FlowTable {
     return ways(first, tag_of(hash)) != 0 ||
            (first.away != 0 && ways(bucket(other(hash)), tag_of(hash)) != 0);
   }
-  // Does some flow have it? As find(), for who does not expect it.
-  bool taken(const FlowKey& key, std::uint64_t hash) noexcept {
-    return tagged(hash) && search(key, hash);
-  }
   bool index_insert(std::uint64_t hash, std::uint32_t reference) noexcept;
-  void index_erase(std::uint64_t hash, std::uint32_t reference) noexcept;
+  // One key of the flow at this place.
+  void index_erase(std::uint64_t hash, std::uint32_t place) noexcept;
   // One key of two full buckets moves over; in whose place, or nullptr if none can.
   [[gnu::noinline]] Bucket* make_way(std::uint64_t hash) noexcept;
-  // Takes the key of this tag and reference out, if it is there.
-  static bool take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t reference) noexcept;
+  // Takes a key of this tag and flow out, if it is there. `stands`: 0 or kAway.
+  static bool take_out(Bucket& bucket, std::uint16_t tag, std::uint32_t place,
+                       std::uint32_t stands) noexcept;
   // Takes a way out; the last one in use takes its place.
   static void vacate(Bucket& bucket, std::size_t way) noexcept;
   // `place` will give way next, if nothing comes between: what erase() needs is asked for, and who
@@ -321,16 +351,16 @@ class FlowTable {
   // The flow that foresee() hashed the keys of; place 0: none.
   struct Foreseen {
     std::uint32_t place = 0;
-    std::uint64_t client = 0, server = 0;
+    Hashes keys;
   };
   Foreseen foreseen_;
   // What expect() was told last.
   struct Expected {
     FlowKey key;
-    std::uint64_t client = 0, server = 0;  // hashes of it, and of it reversed
+    std::uint64_t hash = 0;
   };
   Expected expected_;
-  std::array<std::uint64_t, 3> secret_;
+  Secret secret_;
   PortMappings* mappings_;
   // A flow's `previous`: the flow before it, or the list that it heads.
   static constexpr std::uint32_t kPlace = (1U << Flow::kPlaceBits) - 1;

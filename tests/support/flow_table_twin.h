@@ -144,6 +144,7 @@ class FlowTableDuel {
         const dataplane::FlowMatch other = twin_.find(opening.server_key());
         SALLYPORT_CHECK(static_cast<bool>(mine) == static_cast<bool>(other));
         if (!mine) break;
+        SALLYPORT_CHECK(mine.direction == other.direction);
         const Instant deadline = now_ + std::chrono::milliseconds(500) * how;
         table_.set_deadline(*mine.flow, deadline);
         twin_.set_deadline(*twin_.entry(mine.flow->client_key()), deadline);
@@ -174,9 +175,9 @@ class FlowTableDuel {
  private:
   // What comes next may be another one.
   void expect(const dataplane::FlowKey& key) {
-    dataplane::FlowTable::Looking at;
-    table_.prepare(key, at);
-    table_.expect(key, at);
+    std::array<dataplane::FlowTable::Asked, 1> asked{{{key, {}}}};
+    table_.approach(std::span(asked));
+    table_.expect(key, asked[0].looking);
   }
   void make_room(dataplane::DeviceSlot device) {
     // As if every flow had been good for so long a silence.
@@ -207,7 +208,8 @@ class FlowTableDuel {
     flow.server = IpAddress::v4(0x0a000000U + who % 7);
     if (who % 3 == 0) out.stand_in = IpAddress::v4(0x0a0000ffU - who % 2);
     if (who % 2 == 0) flow.flags = dataplane::kMapped * (who % 3 == 0);
-    flow.at_client.port = static_cast<std::uint16_t>(1000 + who % 11);
+    // Some are the reverse of another, and some of themselves.
+    flow.at_client.port = static_cast<std::uint16_t>(who % 11 < 5 ? 502 : 1000 + who % 11);
     if (who % 4 != 3) flow.at_client.live(who % 4, 0);
     flow.at_server.port = 502;
     flow.stand_in_port = who % 3 == 0 ? 40000 : 502;
@@ -240,14 +242,15 @@ class FlowTableDuel {
   }
   // Keys that are there and keys that are not, looked up together.
   void compare_burst() {
-    std::array<dataplane::FlowTable::Looking, 32> lookings;
-    const auto key_of = [](std::size_t i) {
-      return make(static_cast<std::uint8_t>(8 * i)).flow.client_key();
-    };
-    for (std::size_t i = 0; i < lookings.size(); ++i) table_.prepare(key_of(i), lookings[i]);
-    table_.approach(std::span(lookings));
-    for (std::size_t i = 0; i < lookings.size(); ++i)
-      SALLYPORT_CHECK(table_.find(key_of(i), lookings[i]).flow == table_.find(key_of(i)).flow);
+    std::array<dataplane::FlowTable::Asked, 32> burst;
+    for (std::size_t i = 0; i < burst.size(); ++i)
+      burst[i].key = make(static_cast<std::uint8_t>(8 * i)).flow.client_key();
+    table_.approach(std::span(burst));
+    for (const auto& [key, looking] : burst) {
+      const dataplane::FlowMatch together = table_.find(key, looking), alone = table_.find(key);
+      SALLYPORT_CHECK(together.flow == alone.flow);
+      SALLYPORT_CHECK(!alone || together.direction == alone.direction);
+    }
   }
 
   Instant now_ = Instant::from_ns(5'000'000'000);

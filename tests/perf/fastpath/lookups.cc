@@ -86,12 +86,12 @@ void ask_ours(const std::string& name, const std::vector<Flow>& flows) {
          return found;
        }));
   tell(name, "ours", rounds_of(keys.size(), [&](std::size_t at) {
-         std::array<FlowTable::Looking, kLookupBurst> lookings;
-         for (std::size_t i = 0; i < kLookupBurst; ++i) table.prepare(keys[at + i], lookings[i]);
-         table.approach(std::span(lookings));
+         std::array<FlowTable::Asked, kLookupBurst> burst;
+         for (std::size_t i = 0; i < kLookupBurst; ++i) burst[i].key = keys[at + i];
+         table.approach(std::span(burst));
          std::size_t found = 0;
-         for (std::size_t i = 0; i < kLookupBurst; ++i)
-           found += read(table.find(keys[at + i], lookings[i]).flow);
+         for (const FlowTable::Asked& each : burst)
+           found += read(table.find(each.key, each.looking).flow);
          return found;
        }));
 }

@@ -1,6 +1,7 @@
 #include "tests/perf/fastpath/stages.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -89,22 +90,21 @@ struct Bench {
     end_counting();
   }
   void find() const {
-    std::vector<FlowKey> keys;
+    std::vector<FlowTable::Asked> keys;
     for (const auto& packet : parsed()) {
       const Headers& h = packet->headers();
-      keys.push_back({h.source, h.destination, h.source_port, h.destination_port, h.protocol});
+      keys.push_back(
+          {{h.source, h.destination, h.source_port, h.destination_port, h.protocol}, {}});
     }
     FlowTable& flows = pipeline.flows();
     std::size_t found = 0;
     begin_counting();
-    std::array<FlowTable::Looking, Pipeline::kMaxBurst> lookings;
     for (std::span rest(keys); !rest.empty();) {
-      const std::span burst = rest.first(std::min(rest.size(), lookings.size()));
+      const std::span burst = rest.first(std::min(rest.size(), Pipeline::kMaxBurst));
       rest = rest.subspan(burst.size());
-      for (std::size_t i = 0; i < burst.size(); ++i) flows.prepare(burst[i], lookings[i]);
-      flows.approach(std::span(lookings).first(burst.size()));
-      for (std::size_t i = 0; i < burst.size(); ++i)
-        if (flows.find(burst[i], lookings[i])) ++found;
+      flows.approach(burst);
+      for (const FlowTable::Asked& each : burst)
+        if (flows.find(each.key, each.looking)) ++found;
     }
     end_counting();
     SALLYPORT_CHECK(found == keys.size() || found == 0);
