@@ -173,7 +173,7 @@ void Pipeline::first_packet(BoundPacket&& packet, const decide::Verdict& verdict
   // A damaged SYN costs no credit; transit is not checked, its receiver does that (design §4).
   if ((opened.flags & kServerIsHost) != 0 && !transport_sum_right(raw))
     return drop(std::move(raw), Drop::kBadTransportChecksum, now);
-  const auto flow = place(opening, now);
+  const auto flow = place(opening, verdict.decision.kind(), now);
   if (!flow) return drop(std::move(raw), flow.error(), now);
   ++counters_.flows_made;
   forward(std::move(raw), **flow, Direction::kFromClient, now);
@@ -181,7 +181,8 @@ void Pipeline::first_packet(BoundPacket&& packet, const decide::Verdict& verdict
 
 // A place in the flow table, a credit if the rule terminates, a port if the flow leaves mapped; or
 // nothing of it.
-std::expected<Flow*, Drop> Pipeline::place(Opening& opening, Instant now) noexcept {
+std::expected<Flow*, Drop> Pipeline::place(Opening& opening, wire::RuleKind kind,
+                                           Instant now) noexcept {
   Flow& opened = opening.flow;
   Flow* gives_way = nullptr;
   if (flows_.full()) {
@@ -189,10 +190,9 @@ std::expected<Flow*, Drop> Pipeline::place(Opening& opening, Instant now) noexce
     if (!found) return std::unexpected(found.error());
     gives_way = *found;
   }
-  const wire::Rule* rule = tables_->classifier().rule(opened.rule);
-  if (rule->kind() == wire::RuleKind::Terminate &&
+  if (kind == wire::RuleKind::Terminate &&
       !credits_.grant(
-          opened.rule, rule->inflight(),
+          opened.rule, tables_->classifier().rule(opened.rule)->inflight(),
           wire::connection_id(opened.client, opened.at_client.port, opened.target_port()), now)) {
     return std::unexpected(Drop::kAdmissionFull);
   }

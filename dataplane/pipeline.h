@@ -151,7 +151,7 @@ class alignas(kCacheLine) Pipeline {
   void first_packet(BoundPacket&& packet, Instant now) noexcept;
   [[gnu::noinline]] void first_packet(BoundPacket&& packet, const decide::Verdict& verdict,
                                       Instant now) noexcept;
-  std::expected<Flow*, Drop> place(Opening& opening, Instant now) noexcept;
+  std::expected<Flow*, Drop> place(Opening& opening, wire::RuleKind kind, Instant now) noexcept;
   void forward(Packet&& packet, Flow& flow, Direction direction, Instant now) noexcept;
   [[gnu::noinline]] void icmp_error(BoundPacket&& packet, Instant now) noexcept;
   void refused(Packet&& packet, Drop reason, bool would_allow, Instant now) noexcept;

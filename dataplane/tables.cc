@@ -104,14 +104,13 @@ std::unique_ptr<const Tables> Tables::build(const wire::SnapshotView& snapshot,
                                             std::shared_ptr<const void> keep_alive,
                                             const Tables* before) {
   std::unique_ptr<Tables> out(new Tables(snapshot, std::move(keep_alive), next_serial()));
-  for (const wire::Rule& rule : snapshot.rules())
-    out->open_silences_.push_back(
-        rule.valid() == 0
-            ? 0
-            : rule.silence_s()->Get(static_cast<std::uint32_t>(wire::Silence::kOpen)));
-  // Behind the last that asks for something there is nothing to read.
-  while (!out->open_silences_.empty() && out->open_silences_.back() == 0)
-    out->open_silences_.pop_back();
+  for (std::uint32_t which = 0; which < out->silences_.size(); ++which) {
+    auto& asked = out->silences_[which];
+    for (const wire::Rule& rule : snapshot.rules())
+      asked.push_back(rule.valid() == 0 ? 0 : rule.silence_s()->Get(which));
+    // Behind the last that asks for something there is nothing to read.
+    while (!asked.empty() && asked.back() == 0) asked.pop_back();
+  }
   for (const wire::Segment* segment : *snapshot.root().segments()) {
     if (segment->slot() >= out->segments_.size()) out->segments_.resize(segment->slot() + 1U);
     out->segments_[segment->slot()] = gather(*segment, snapshot);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <memory>
 #include <optional>
@@ -113,10 +114,11 @@ class Tables {
   const DeviceLink& device_link(DeviceSlot slot) const noexcept {
     return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
-  // For how long a rule lets its open flows be silent, in seconds; 0 is as long as usual. A rule's
-  // row is forty bytes, and an open flow's packet needs nothing else of it.
-  std::uint16_t open_silence(RuleSlot slot) const noexcept {
-    return slot < open_silences_.size() ? open_silences_.data()[slot] : std::uint16_t{0};
+  // For how long a rule lets such flows be silent, in seconds; 0 is as long as usual. A rule's row
+  // is forty bytes, and neither a flow's first packet nor an open flow's needs anything else of it.
+  std::uint16_t silence(RuleSlot slot, wire::Silence which) const noexcept {
+    const auto& asked = silences_[static_cast<std::size_t>(which)];
+    return slot < asked.size() ? asked.data()[slot] : std::uint16_t{0};
   }
   // The enrolled device with this MAC, if a look is enough; nullptr says nothing. Only of those
   // whom bind could find at their link: a MAC of the gateway's own is nobody's.
@@ -185,7 +187,8 @@ class Tables {
   // all addresses live where they live. By slot.
   std::vector<std::uint32_t> rules_since_, segments_since_, devices_since_;
   std::uint32_t places_since_;
-  std::vector<std::uint16_t> open_silences_;  // by rule, up to the last that is not 0
+  // By wire::Silence, then by rule, up to the last that is not 0.
+  std::array<std::vector<std::uint16_t>, 3> silences_;
   decide::LikelyPlaces likely_places_;
   LikelyNumbers likely_senders_;   // slots, by MAC
   decide::Classifier classifier_;  // by them

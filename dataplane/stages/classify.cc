@@ -201,9 +201,7 @@ Duration silence(const Flow& flow, const Tables& tables) noexcept {
   const MaySilent& may = flow.protocol == IpProtocol::kTcp   ? tcp_silence(flow.tcp.state)
                          : flow.protocol == IpProtocol::kUdp ? kUdpSilence
                                                              : kEchoSilence;
-  const wire::Rule* rule = tables.classifier().rule(flow.rule);
-  const std::uint32_t asked =
-      rule == nullptr ? 0 : rule->silence_s()->Get(static_cast<std::uint32_t>(may.which));
+  const std::uint32_t asked = tables.silence(flow.rule, may.which);
   if (asked == 0) return may.usual;
   const Duration said = seconds(asked);
   return said < may.most ? said : may.most;  // std::min would spill it to the stack

@@ -68,7 +68,7 @@ Duration silence(const Flow& flow, const Tables& tables) noexcept;
 
 // The same of UDP, and of TCP that is established, without a look at the rule.
 inline std::chrono::seconds open_silence(const Flow& flow, const Tables& tables) noexcept {
-  const std::uint32_t asked = tables.open_silence(flow.rule);
+  const std::uint32_t asked = tables.silence(flow.rule, wire::Silence::kOpen);
   constexpr std::uint32_t kTcp = timeout_info(TimeoutClass::kEstablished).usual_s;
   constexpr std::uint32_t kUdp = timeout_info(TimeoutClass::kUdp).usual_s;
   const std::uint32_t usual = flow.protocol == IpProtocol::kTcp ? kTcp : kUdp;

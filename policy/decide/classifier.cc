@@ -29,7 +29,7 @@ Location location_of(const Interval& interval) noexcept {
 
 }  // namespace
 
-Classifier::Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* likely) noexcept
+Classifier::Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* likely)
     : members_(snapshot.members()),
       devices_(snapshot.devices()),
       device_addresses_(snapshot.device_addresses()),
@@ -38,6 +38,8 @@ Classifier::Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* l
       pairs_(snapshot.pairs()),
       ranges_(snapshot.ranges()),
       rules_(snapshot.rules()) {
+  briefs_.reserve(rules_.size());
+  for (const wire::Rule& rule : rules_) briefs_.push_back({rule.listener_port(), rule.kind()});
   for (std::size_t port = 0; port < untagged_.size(); ++port)
     untagged_[port] = member(static_cast<std::uint16_t>(port), 0);
   for (const wire::Segment* segment : *snapshot.root().segments()) {
@@ -155,7 +157,8 @@ Decision Classifier::among(std::span<const wire::RangeRule> ranges,
     left -= half;
   }
   if (ranges.empty() || port < range->first_port() || port > range->last_port()) return {};
-  return {range->rule(), rules_.data()[range->rule()]};
+  const Brief& brief = briefs_.data()[range->rule()];
+  return {range->rule(), brief.listener_port, brief.kind};
 }
 
 std::optional<Drop> Classifier::misplaced(const Ingress& ingress,

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "policy/base/drop_reasons.h"
 #include "policy/base/net.h"
@@ -55,8 +56,8 @@ class Decision {
 
  private:
   friend class Classifier;
-  Decision(std::uint32_t rule, const wire::Rule& r) noexcept
-      : rule_(rule), listener_port_(r.listener_port()), kind_(r.kind()) {}
+  Decision(std::uint32_t rule, std::uint16_t listener_port, wire::RuleKind kind) noexcept
+      : rule_(rule), listener_port_(listener_port), kind_(kind) {}
   std::uint32_t rule_ = wire::kNoRule;
   std::uint16_t listener_port_ = 0;
   wire::RuleKind kind_ = wire::RuleKind::Direct;
@@ -106,9 +107,8 @@ class Classifier {
  public:
   constexpr Classifier() noexcept { untagged_.fill(wire::kNowhere); }
   // `likely`, of the same snapshot, finds listed addresses faster; it must outlive this object,
-  // too.
-  explicit Classifier(const wire::SnapshotView& snapshot,
-                      const LikelyPlaces* likely = nullptr) noexcept;
+  // too. Takes four bytes for each rule from the heap.
+  explicit Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* likely = nullptr);
 
   bool loaded() const noexcept { return !partition_.empty(); }
 
@@ -198,6 +198,13 @@ class Classifier {
   std::span<const wire::PairSlot> pairs_;
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;
+  // What a decision says of a rule, by slot. The rule's row is ten times as long, and a flow's
+  // first packet needs nothing else of it.
+  struct Brief {
+    std::uint16_t listener_port;
+    wire::RuleKind kind;
+  };
+  std::vector<Brief> briefs_;
   std::array<std::uint16_t, wire::kMaxPorts> untagged_{};  // what member() says of VLAN 0
   std::bitset<wire::kMaxSegments> uplinks_;
   std::bitset<wire::kMaxSegments> device_segments_;
