@@ -9,13 +9,13 @@
 namespace sallyport::dataplane {
 FlowTable::FlowTable(std::uint32_t capacity, std::array<std::uint64_t, 2> secret, Instant now,
                      PortMappings* mappings)
-    : capacity_(capacity),
-      flows_(std::size_t{capacity} + 1),
+    : flows_(std::size_t{capacity} + 1),
       eviction_(std::size_t{capacity} + 1),
       held_(wire::kMaxDevices + 1),
       // The factor is odd: nothing of what it multiplies is lost. Of all secrets, poor ones too.
       secret_{secret[0] ^ 0x9e3779b97f4a7c15U, (secret[1] ^ 0xbf58476d1ce4e5b9U) | 1},
       mappings_(mappings),
+      capacity_(capacity),
       tick_(FlowTime::reached(now).ticks()) {
   SALLYPORT_CHECK(capacity > 0 && capacity <= kMostFlows);
   // Two keys per flow, four fifths of the ways at most; and so many that a full bucket's keys have

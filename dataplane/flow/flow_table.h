@@ -341,7 +341,6 @@ class FlowTable {
   [[gnu::noinline]] void file(Flow& flow) noexcept;
 
   Opening draft_;
-  std::uint32_t capacity_;
   LargeVector<Flow> flows_;  // from 1 to capacity_
   LargeVector<Bucket> buckets_;
   std::uint64_t mask_ = 0;  // of their number, a power of two
@@ -362,6 +361,7 @@ class FlowTable {
   Expected expected_;
   Secret secret_;
   PortMappings* mappings_;
+  std::uint32_t capacity_;
   // A flow's `previous`: the flow before it, or the list that it heads.
   static constexpr std::uint32_t kPlace = (1U << Flow::kPlaceBits) - 1;
   static constexpr std::uint32_t kHeads = 1U << (Flow::kPlaceBits - 1);
@@ -371,9 +371,9 @@ class FlowTable {
   std::array<std::uint32_t, kWheelTicks> wheel_{};  // heads; 0 = empty
   std::uint32_t free_ = 0;                          // head of free places, through Flow::next
   std::uint32_t size_ = 0;
-  std::uint16_t insertions_ = 0;  // counts round; a burst has few
   std::uint32_t tick_ = 0;        // the next tick to be looked at
   std::uint32_t cursor_ = 0;      // where a tick that ran out of budget goes on
+  std::uint16_t insertions_ = 0;  // counts round; a burst has few
   bool walking_ = false;          // is the list of tick_ half walked?
 };
 
