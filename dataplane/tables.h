@@ -115,7 +115,7 @@ class Tables {
     return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
   // For how long a rule lets such flows be silent, in seconds; 0 is as long as usual. A rule's row
-  // is forty bytes, and neither a flow's first packet nor an open flow's needs anything else of it.
+  // is forty bytes; so no packet of a flow reads it for this.
   std::uint16_t silence(RuleSlot slot, wire::Silence which) const noexcept {
     const auto& asked = silences_[static_cast<std::size_t>(which)];
     return slot < asked.size() ? asked.data()[slot] : std::uint16_t{0};
@@ -188,7 +188,7 @@ class Tables {
   std::vector<std::uint32_t> rules_since_, segments_since_, devices_since_;
   std::uint32_t places_since_;
   // By wire::Silence, then by rule, up to the last that is not 0.
-  std::array<std::vector<std::uint16_t>, 3> silences_;
+  std::array<std::vector<std::uint16_t>, wire::kSilences> silences_;
   decide::LikelyPlaces likely_places_;
   LikelyNumbers likely_senders_;   // slots, by MAC
   decide::Classifier classifier_;  // by them

@@ -198,8 +198,8 @@ class Classifier {
   std::span<const wire::PairSlot> pairs_;
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;
-  // What a decision says of a rule, by slot. The rule's row is ten times as long, and a flow's
-  // first packet needs nothing else of it.
+  // What a decision says of a rule, by slot. The rule's row is ten times as long, and the first
+  // packet of a direct flow needs nothing else of it.
   struct Brief {
     std::uint16_t listener_port;
     wire::RuleKind kind;
