@@ -31,7 +31,8 @@ turn. The note says how many pairs there were and how far the middle half of the
 * `added-latency-50-load-*`: in one process, two pairs of DPDK's `net_ring` ports; the worker itself (`dataplane/app/worker.h`) on one core
   polls one port of each, and on another core a thread sends packets of 4,096 open flows into the first pair and receives them from the
   second. It sends one whenever its time has come by the TSC, at half of the rate that the worker manages when it is flooded (the
-  median of three floods of 30 ms, asked anew in each fifth of a round, because the machine's speed changes), writes the TSC into the frame's end and reads it there when the frame is back. In turns with the
+  median of three floods of 30 ms, asked anew in each fifth of a round, because the machine's speed changes), writes the TSC into the frame's end and reads it there when the frame is back. It has a stock of empty buffers, whose
+  memory the worker wrote into last and which it would else wait for with each frame, and takes back some more than it sends, so that what is late does not stay late. In turns with the
   worker, on its core and on the same ports at the same rate, runs testpmd's io engine: `rte_eth_rx_burst` from one port, `rte_eth_tx_burst`
   to the other, both ways. `dpdk-testpmd` itself is a program of its own, and a ring within a process has no end outside it; so that loop
   stands for it, as `io-forward`. Turns are A B, B A, A B; each is 22 ms of traffic without a break, of which the last 20 count; whose turn it

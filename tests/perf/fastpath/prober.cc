@@ -22,8 +22,8 @@ using dataplane::Packet;
 
 // After the last packet was sent.
 constexpr double kPatience = 0.05;
-// Who is paced takes no more between two packets of its own, so that many that come back at once do
-// not make it late.
+// Who is paced takes back so many more than it has just sent, so that many that come back at once
+// do not make it late, and who was late sees to it that what waits for it becomes less.
 constexpr std::size_t kFew = 8;
 constexpr std::size_t kTime = sizeof(std::uint64_t);
 
@@ -54,16 +54,31 @@ Prober::Prober(dataplane::PacketPool& pool, dataplane::PortDriver& out, dataplan
                const std::vector<FrameBytes>& frames)
     : pool_(pool), out_(out), back_(back), frames_(frames) {
   SALLYPORT_CHECK(!frames_.empty());
+  restock(0);
+  restock(kBurst);
+}
+
+void Prober::restock(std::size_t half) noexcept {
+  const std::span buffers = std::span(stock_).subspan(half, kBurst);
+  SALLYPORT_CHECK(pool_.alloc(buffers));
+  for (Packet& packet : buffers) __builtin_prefetch(packet.bytes().data(), 1);
+}
+
+Packet Prober::next_frame() noexcept {
+  const FrameBytes& frame = frames_[next_];
+  next_ = next_ + 1 == frames_.size() ? 0 : next_ + 1;
+  Packet packet = std::move(stock_[next_buffer_]);
+  next_buffer_ = (next_buffer_ + 1) % stock_.size();
+  if (next_buffer_ % kBurst == 0) restock((next_buffer_ + kBurst) % stock_.size());
+  SALLYPORT_CHECK(packet.resize(frame.size()));
+  std::ranges::copy(frame, packet.bytes().begin());
+  return packet;
 }
 
 std::uint64_t Prober::send(std::size_t count, Passage& passage) noexcept {
   std::array<Packet, kBurst> burst;
   SALLYPORT_CHECK(count <= burst.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    burst[i] = pool_.copy_of(frames_[next_]);
-    SALLYPORT_CHECK(burst[i]);
-    next_ = next_ + 1 == frames_.size() ? 0 : next_ + 1;
-  }
+  for (std::size_t i = 0; i < count; ++i) burst[i] = next_frame();
   const std::uint64_t now = dataplane::cycles();
   for (std::size_t i = 0; i < count; ++i) write_time(burst[i], now);
   passage.sent += count;
@@ -74,8 +89,9 @@ std::uint64_t Prober::send(std::size_t count, Passage& passage) noexcept {
 template <class Got>
 std::size_t Prober::receive(std::size_t most, Got&& got) noexcept {
   std::array<Packet, kBurst> burst;
-  const std::size_t count = back_.receive(std::span(burst).first(most));
+  const std::size_t count = back_.receive(std::span(burst).first(std::min(most, burst.size())));
   const std::uint64_t now = dataplane::cycles();
+  dataplane::ask_for(std::span(burst).first(count));
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t sent = time_in(burst[i]);
     // What an earlier passage left, or nobody here sent, is none of this one's.
@@ -105,8 +121,8 @@ Slices Prober::paced(const Pace& pace) {
   out.start(began_ + cycles(pace.settle));
   Pacer pacer(began_, hertz / pace.packets_per_second);
   static_assert(Pacer::kMost <= kBurst);
-  const auto receive_few = [&] {
-    receive(kFew, [&](std::uint64_t sent, std::uint64_t now) {
+  const auto receive_few = [&](std::size_t sent_now) {
+    receive(sent_now + kFew, [&](std::uint64_t sent, std::uint64_t now) {
       all->cycles.add(now - sent);
       out.came_back(sent, now - sent);
     });
@@ -124,10 +140,10 @@ Slices Prober::paced(const Pace& pace) {
     }
     if (over) break;
     if (due > 0) out.sent(send(due, *all), due);
-    receive_few();
+    receive_few(due);
     before = now;
   }
-  await(*all, receive_few);
+  await(*all, [&] { receive_few(0); });
   return out;
 }
 

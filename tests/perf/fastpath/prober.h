@@ -6,6 +6,7 @@
 // sends. Every call ends by itself.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -57,6 +58,10 @@ class Prober {
   Passage one_by_one(std::size_t count, const Pauses& pauses, const std::function<void()>& halfway);
 
  private:
+  // The next frame, in a buffer of the stock.
+  dataplane::Packet next_frame() noexcept;
+  // Fills the half of the stock that begins there.
+  void restock(std::size_t half) noexcept;
   // Returns when it sent.
   std::uint64_t send(std::size_t count, Passage& passage) noexcept;
   // At most `most`; `got(sent, now)` for each of this passage's.
@@ -72,6 +77,10 @@ class Prober {
   dataplane::PortDriver& back_;
   const std::vector<FrameBytes>& frames_;
   std::size_t next_ = 0;
+  // Empty buffers, two bursts: while one is used the memory of the other, which the gateway wrote
+  // into last, is on its way. Who waits for it with each frame is late, and measures itself.
+  std::array<dataplane::Packet, 2 * dataplane::kBurst> stock_;
+  std::size_t next_buffer_ = 0;
   std::uint64_t began_ = 0;
 };
 
