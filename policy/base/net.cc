@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <bit>
 #include <charconv>
 
 namespace sallyport {
@@ -21,6 +23,11 @@ std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> bytes, unsigned
     bytes[i] = static_cast<std::uint8_t>(ones ? bytes[i] | host : bytes[i] & ~host);
   }
   return bytes;
+}
+
+// The first so many bits of eight bytes, as a word in memory order.
+constexpr std::uint64_t first_bits(unsigned count) {
+  return count == 0 ? 0 : std::byteswap(~std::uint64_t{0} << (64 - count));
 }
 
 std::optional<unsigned> parse_decimal(std::string_view text, unsigned max) {
@@ -87,7 +94,12 @@ IpAddress IpPrefix::last() const {
 }
 
 bool IpPrefix::contains(const IpAddress& address) const {
-  return address.version() == version() && first_ <= address && address <= last();
+  const unsigned fixed = mapped_length(version(), length_);
+  const unsigned of_high = std::min(fixed, 64U);
+  const auto own = first_.words(), other = address.words();
+  const std::uint64_t differs = ((own[0] ^ other[0]) & first_bits(of_high)) |
+                                ((own[1] ^ other[1]) & first_bits(fixed - of_high));
+  return differs == 0 && address.version() == version();
 }
 
 bool IpPrefix::overlaps(const IpPrefix& other) const {

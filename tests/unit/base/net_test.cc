@@ -91,6 +91,31 @@ TEST(IpPrefix, CoversExactlyItsAddresses) {
   EXPECT_FALSE(all6->contains(*IpAddress::parse("1.2.3.4"))) << "IPv4 is not inside ::/0";
 }
 
+// Of an address of this version, the same with one bit of it turned, counted from the first.
+IpAddress with_turned(const IpAddress& address, unsigned bit) {
+  auto bytes = address.bytes();
+  const unsigned at = address.is_v4() ? bit + 96 : bit;
+  bytes[at / 8] = static_cast<std::uint8_t>(bytes[at / 8] ^ (0x80U >> at % 8));
+  return IpAddress::v6(bytes);
+}
+
+TEST(IpPrefix, FixesItsFirstBitsAndNoOthers) {
+  for (const char* text : {"10.20.30.40", "2001:db8:1234:5678:9abc:def0:1234:5678"}) {
+    const IpAddress address = *IpAddress::parse(text);
+    const unsigned bits = address.is_v4() ? 32 : 128;
+    for (unsigned length = 0; length <= bits; ++length) {
+      const IpPrefix prefix = *IpPrefix::make(address, length);
+      EXPECT_TRUE(prefix.contains(address)) << prefix.to_string();
+      for (unsigned bit = 0; bit < bits; ++bit)
+        EXPECT_EQ(prefix.contains(with_turned(address, bit)), bit >= length)
+            << prefix.to_string() << " and bit " << bit;
+    }
+  }
+  // Each address is of one version, whatever no bit of it has to be.
+  EXPECT_FALSE(IpPrefix::parse("::/0")->contains(*IpAddress::parse("10.20.30.40")));
+  EXPECT_FALSE(IpPrefix::parse("0.0.0.0/0")->contains(*IpAddress::parse("2001:db8::1")));
+}
+
 TEST(IpPrefix, RefusesHostBitsAndBadLengths) {
   for (const char* text : {"10.20.0.1/23", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "fd00::1/64",
                            "fd00::/129", "/8"}) {
