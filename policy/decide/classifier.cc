@@ -38,8 +38,9 @@ Classifier::Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* l
       pairs_(snapshot.pairs()),
       ranges_(snapshot.ranges()),
       rules_(snapshot.rules()) {
-  briefs_.reserve(rules_.size());
-  for (const wire::Rule& rule : rules_) briefs_.push_back({rule.listener_port(), rule.kind()});
+  says_more_.reserve(rules_.size());
+  for (const wire::Rule& rule : rules_)
+    says_more_.push_back(rule.kind() != wire::RuleKind::Direct || rule.listener_port() != 0);
   for (std::size_t port = 0; port < untagged_.size(); ++port)
     untagged_[port] = member(static_cast<std::uint16_t>(port), 0);
   for (const wire::Segment* segment : *snapshot.root().segments()) {
@@ -150,15 +151,21 @@ Decision Classifier::decide(std::uint32_t source_class, std::uint32_t destinatio
 // The rule of the range that has this port; of disjoint ranges in their order.
 Decision Classifier::among(std::span<const wire::RangeRule> ranges,
                            std::uint16_t port) const noexcept {
+  if (ranges.empty()) return {};
   const wire::RangeRule* range = ranges.data();
+  __builtin_prefetch(range + ranges.size() - 1);
   for (std::size_t left = ranges.size(); left > 1;) {
     const std::size_t half = left / 2;
-    if (range[half - 1].last_port() < port) range += half;
+    // Which half it is nothing predicts, and of a condition g++ 12 makes a branch.
+    range += half & -std::size_t{range[half - 1].last_port() < port};
     left -= half;
   }
-  if (ranges.empty() || port < range->first_port() || port > range->last_port()) return {};
-  const Brief& brief = briefs_.data()[range->rule()];
-  return {range->rule(), brief.listener_port, brief.kind};
+  if (port < range->first_port() || port > range->last_port()) return {};
+  const std::uint32_t slot = range->rule();
+  if (!says_more_[slot]) [[likely]]
+    return {slot, 0, wire::RuleKind::Direct};
+  const wire::Rule& rule = rules_.data()[slot];
+  return {slot, rule.listener_port(), rule.kind()};
 }
 
 std::optional<Drop> Classifier::misplaced(const Ingress& ingress,

@@ -107,7 +107,7 @@ class Classifier {
  public:
   constexpr Classifier() noexcept { untagged_.fill(wire::kNowhere); }
   // `likely`, of the same snapshot, finds listed addresses faster; it must outlive this object,
-  // too. Takes four bytes for each rule from the heap.
+  // too. Takes a bit for each rule from the heap.
   explicit Classifier(const wire::SnapshotView& snapshot, const LikelyPlaces* likely = nullptr);
 
   bool loaded() const noexcept { return !partition_.empty(); }
@@ -198,13 +198,9 @@ class Classifier {
   std::span<const wire::PairSlot> pairs_;
   std::span<const wire::RangeRule> ranges_;
   std::span<const wire::Rule> rules_;
-  // What a decision says of a rule, by slot. The rule's row is ten times as long, and the first
-  // packet of a direct flow needs nothing else of it.
-  struct Brief {
-    std::uint16_t listener_port;
-    wire::RuleKind kind;
-  };
-  std::vector<Brief> briefs_;
+  // By slot: is it another rule than a direct one, so that a decision needs its row? The first
+  // packet of a direct flow reads nothing else of its rule.
+  std::vector<bool> says_more_;
   std::array<std::uint16_t, wire::kMaxPorts> untagged_{};  // what member() says of VLAN 0
   std::bitset<wire::kMaxSegments> uplinks_;
   std::bitset<wire::kMaxSegments> device_segments_;
