@@ -114,9 +114,10 @@ void Pipeline::flow_packets(Instant now) noexcept {
   const std::span burst(waiting_.data(), std::exchange(waiting_count_, 0));
   if (burst.empty()) return;
   // No pointer to a member: it would be asked for each packet.
-  flows_.approach(
+  const bool some_begin = flows_.approach(
       burst, [](const Waiting& waiting) -> const FlowKey& { return waiting.frame.key; },
       [](auto& waiting) -> auto& { return waiting.looking; });
+  if (some_begin) ask_ahead(burst, now);
   open_flow_.begin_burst();
   const OpenFlow::Burst same{*tables_, now, FlowTime::at(now)};
   for (const Waiting& waiting : burst) {
@@ -126,7 +127,7 @@ void Pipeline::flow_packets(Instant now) noexcept {
     if (frame.described) [[unlikely]] {
       looked_up(Parse::again(std::move(packet)), match, now);
     } else if (!match) {
-      begins(packet, frame, waiting.looking, now);
+      begins(waiting, now);
     } else if (!open_flow_.send_on(packet, frame, match, same)) {
       described(packet, frame, now,
                 [&](ParsedPacket&& parsed) { looked_up(std::move(parsed), match, now); });
@@ -138,33 +139,66 @@ void Pipeline::flow_packets(Instant now) noexcept {
 
 // --- no flow ------------------------------------------------------------------------------------
 
-// TCP or UDP, and no matter of the address service. Its headers are written down if it may open a
-// flow.
-void Pipeline::begins(Packet& packet, const PlainFrame& frame, const FlowTable::Looking& looking,
-                      Instant now) noexcept {
-  const FlowKey& key = frame.key;
-  decide::Verdict verdict;
-  const auto sender =
-      Bind::by_link(packet.bytes(), frame, packet.meta().port, *tables_, verdict.source);
-  if (!sender || !plausible(packet.bytes(), frame)) return flowless(packet, frame, now);
-  verdict.destination = tables_->classifier().locate(key.destination);
-  if (crew_) {
-    // Whom policy denies may still be answering a flow of another worker's.
-    const WorkerSlot owner = crew_->owners().of(key, verdict.source, verdict.destination, *tables_);
-    if (owner != crew_->self()) return hand_over(packet, frame, *sender, owner, now);
-  }
-  judge({sender->segment, decide::Origin::kWire, sender->device},
+// One packet waits for several lines of memory, each of which says where the next one is; those of
+// a burst do not wait for each other. So each step is taken for all before the next one.
+[[gnu::flatten]] void Pipeline::ask_ahead(std::span<const Waiting> burst, Instant now) noexcept {
+  for (const Waiting& waiting : burst)
+    if (asked_ahead(waiting)) locate(waiting, beginning_of(waiting));
+  for (const Waiting& waiting : burst)
+    if (asked_ahead(waiting)) decide(waiting, beginning_of(waiting), now);
+}
+
+// Who sends it, and where both ends are.
+void Pipeline::locate(const Waiting& waiting, Beginning& out) const noexcept {
+  const ConstBytes bytes = std::as_const(*waiting.packet).bytes();
+  const PlainFrame& frame = waiting.frame;
+  const PortSlot port = waiting.packet->meta().port;
+  decide::Verdict& verdict = out.verdict;
+  verdict.decision = {};
+  out.sender = Bind::by_link(bytes, frame, port, *tables_, verdict.source);
+  if (out.sender && !plausible(bytes, frame)) out.sender.reset();
+  if (!out.sender) return;
+  verdict.destination = tables_->classifier().locate(frame.key.destination);
+  if (crew_)
+    out.owner = crew_->owners().of(frame.key, verdict.source, verdict.destination, *tables_);
+}
+
+void Pipeline::decide(const Waiting& waiting, Beginning& located, Instant now) noexcept {
+  const FlowKey& key = waiting.frame.key;
+  decide::Verdict& verdict = located.verdict;
+  if (!located.sender || !is_mine(located)) return;
+  judge({located.sender->segment, decide::Origin::kWire, located.sender->device},
         {key.source, key.destination, static_cast<std::uint8_t>(key.protocol), key.source_port,
          key.destination_port},
         *tables_, names_.names(), now, verdict);
+  if (!verdict.decision.allowed()) return;
+  volumes_.ask_for(verdict.decision.rule());
+  tables_->ask_for_link(verdict.destination.device);
+}
+
+// TCP or UDP, and no matter of the address service. Its headers are written down if it may open a
+// flow.
+void Pipeline::begins(const Waiting& waiting, Instant now) noexcept {
+  Packet& packet = *waiting.packet;
+  const PlainFrame& frame = waiting.frame;
+  Beginning& beginning = beginning_of(waiting);
+  if (!asked_ahead(waiting)) {
+    locate(waiting, beginning);
+    decide(waiting, beginning, now);
+  }
+  if (!beginning.sender) return flowless(packet, frame, now);
+  const LinkSender& sender = *beginning.sender;
+  // Whom policy denies may still be answering a flow of another worker's.
+  if (!is_mine(beginning)) return hand_over(packet, frame, sender, beginning.owner, now);
+  const decide::Verdict& verdict = beginning.verdict;
   if (!verdict.decision.allowed()) {
     turned_away_.data()[turned_away_count_++] = {
-        &packet, &frame, {sender->device, sender->segment, verdict.reason}};
+        &packet, &frame, {sender.device, sender.segment, verdict.reason}};
     return;
   }
-  flows_.expect(key, looking);
-  volumes_.came(sender->segment, packet.bytes().size());
-  first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), *sender), verdict, now);
+  flows_.expect(frame.key, waiting.looking);
+  volumes_.came(sender.segment, packet.bytes().size());
+  first_packet(Bind::sent_by(Parse::describe(std::move(packet), frame), sender), verdict, now);
 }
 
 void Pipeline::flowless(Packet& packet, const PlainFrame& frame, Instant now) noexcept {

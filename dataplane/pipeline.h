@@ -30,8 +30,6 @@
 
 namespace sallyport::dataplane {
 
-struct LinkSender;
-
 struct PipelineOptions {
   std::uint32_t flows = 65536;
   std::array<std::uint64_t, 2> hash_secret{};
@@ -97,6 +95,13 @@ class alignas(kCacheLine) Pipeline {
     FlowTable::Looking looking;
     Packet* packet = nullptr;
   };
+  // Of one that no flow is likely to take: what policy says of it, if its link tells who sends it
+  // and it is plausible().
+  struct Beginning {
+    std::optional<LinkSender> sender;
+    WorkerSlot owner = 0;  // of several; whose it is decides
+    decide::Verdict verdict;
+  };
   // Did a port's last burst bring senders whom nobody enrolled, or under nobody's address? Then the
   // next one's are looked for before flows, which cannot be theirs. A hint: what becomes of a
   // packet does not depend on it.
@@ -138,9 +143,21 @@ class alignas(kCacheLine) Pipeline {
   [[gnu::noinline]] void looked_up(ParsedPacket&& packet, FlowMatch match, Instant now) noexcept;
   [[gnu::noinline]] void by_sender(ParsedPacket&& packet, const FlowMatch* match,
                                    Instant now) noexcept;
-  // A plain frame of no flow: to the classifier, or its end, if it is an enrolled device's.
-  [[gnu::noinline]] void begins(Packet& packet, const PlainFrame& frame,
-                                const FlowTable::Looking& looking, Instant now) noexcept;
+  // What the beginnings of a burst need of memory is asked for together.
+  [[gnu::noinline]] void ask_ahead(std::span<const Waiting> burst, Instant now) noexcept;
+  static bool asked_ahead(const Waiting& waiting) noexcept {
+    return waiting.looking.likely == nullptr && !waiting.frame.described;
+  }
+  Beginning& beginning_of(const Waiting& waiting) noexcept {
+    return beginnings_.data()[&waiting - waiting_.data()];
+  }
+  bool is_mine(const Beginning& beginning) const noexcept {
+    return !crew_ || beginning.owner == crew_->self();
+  }
+  void locate(const Waiting& waiting, Beginning& out) const noexcept;
+  void decide(const Waiting& waiting, Beginning& located, Instant now) noexcept;
+  // A plain frame of no flow: what policy says becomes of it, or its end.
+  [[gnu::noinline]] void begins(const Waiting& waiting, Instant now) noexcept;
   // The same of all others.
   [[gnu::noinline]] void flowless(Packet& packet, const PlainFrame& frame, Instant now) noexcept;
   // What bind let in: to its service, its flow or the classifier.
@@ -170,6 +187,7 @@ class alignas(kCacheLine) Pipeline {
 
   std::array<Waiting, kMaxBurst> waiting_;  // in whole cache lines, hence first
   std::size_t waiting_count_ = 0;
+  std::array<Beginning, kMaxBurst> beginnings_;    // of waiting_, in its places
   std::array<TurnedAway, kMaxBurst> turned_away_;  // of those that policy denied
   std::size_t turned_away_count_ = 0;
   PacketPool& pool_;

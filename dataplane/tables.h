@@ -114,6 +114,8 @@ class Tables {
   const DeviceLink& device_link(DeviceSlot slot) const noexcept {
     return device_links_.data()[std::min<std::size_t>(slot, last_link_)];
   }
+  // It is read soon.
+  void ask_for_link(DeviceSlot slot) const noexcept { __builtin_prefetch(&device_link(slot)); }
   // For how long a rule lets such flows be silent, in seconds; 0 is as long as usual. A rule's row
   // is forty bytes; so no packet of a flow reads it for this.
   std::uint16_t silence(RuleSlot slot, wire::Silence which) const noexcept {

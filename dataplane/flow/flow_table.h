@@ -82,13 +82,14 @@ class FlowTable {
     FlowKey key;
     Looking looking;
   };
-  // `key` and `looking` are what a member of the burst has of types FlowKey and Looking.
+  // `key` and `looking` are what a member of the burst has of types FlowKey and Looking. True if
+  // some of them have no likely flow.
   //
   // Memory is asked for in loops that do nothing else: a prefetch retires when its address is
   // translated, and only what stands close together in the program is translated at the same time.
   template <class Member, std::size_t kExtent, class Key = FlowKey Asked::*,
             class Of = Looking Asked::*>
-  void approach(std::span<Member, kExtent> burst, Key key = &Asked::key,
+  bool approach(std::span<Member, kExtent> burst, Key key = &Asked::key,
                 Of looking = &Asked::looking) noexcept {
     const Secret secret = secret_;  // which nothing that is written here can be
     for (Member& each : burst) {
@@ -96,20 +97,22 @@ class FlowTable {
       std::invoke(looking, each).hash = h;
       __builtin_prefetch(&bucket(h));
     }
-    bool further = false;
+    bool unlikely = false, further = false;
     for (std::span<Member> rest = burst; !rest.empty();) {
       const std::span group = rest.first(std::min(rest.size(), kAskedTogether));
       rest = rest.subspan(group.size());
       for (Member& each : group) {
         Looking& at = std::invoke(looking, each);
-        if (!expect_in(bucket(at.hash), std::invoke(key, each), at)) [[unlikely]]
+        if (!expect_in(bucket(at.hash), std::invoke(key, each), at)) [[unlikely]] {
+          unlikely = true;
           further |= goes_further(at);
+        }
       }
       for (const Member& each : group) ask_for_likely(std::invoke(looking, each));
     }
-    if (!further) [[likely]]
-      return;
-    for (Member& each : burst) go_further(std::invoke(key, each), std::invoke(looking, each));
+    if (further) [[unlikely]]
+      for (Member& each : burst) go_further(std::invoke(key, each), std::invoke(looking, each));
+    return unlikely;
   }
   FlowMatch find(const FlowKey& key, const Looking& at) noexcept {
     if (at.likely != nullptr) [[likely]] {
