@@ -45,7 +45,8 @@ DeviceLink link_of(DeviceSlot slot, const wire::Device& device, const SegmentInf
 // What a flow's permission asks of its ends' segments (stages/classify.cc).
 bool as_before(const SegmentInfo* now, const SegmentInfo* before) {
   return now != nullptr && before != nullptr && now->role == before->role &&
-         now->napt44 == before->napt44 && now->addresses == before->addresses;
+         now->napt44 == before->napt44 && now->addresses == before->addresses &&
+         now->subnets == before->subnets;
 }
 
 std::span<const wire::Address> addresses_of(const wire::Device& device,

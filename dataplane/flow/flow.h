@@ -78,6 +78,9 @@ enum FlowFlag : std::uint8_t {
   kLive = 4,          // written by FlowTable alone
   kMapped = 32,       // NAPT44: the client leaves as stand_in
   kStanding = 24,     // a FlowStanding, as filed; written by EvictionOrder alone
+  // That end is behind an uplink's router, not on its link.
+  kServerRouted = 64,
+  kClientRouted = 128,
 };
 
 // How dear a flow is to its ends: what counts when the table is full (flow/eviction_order.h).
@@ -176,6 +179,11 @@ struct alignas(32) Flow {
     const void* const known = &stood;
     return same(key, inside != 0 ? known : address(back), outside != 0 ? known : address(1 - back),
                 port(2 * back - outside + echo), port(1 - back + 2 * outside));
+  }
+  // Do its packets in that direction go to a router?
+  bool routed(Direction direction) const {
+    static_assert(kClientRouted == kServerRouted << 1);
+    return (flags & kServerRouted << static_cast<unsigned>(direction)) != 0;
   }
   // What its packets in that direction come from, or go to.
   FlowEnd from(Direction direction) const { return end(static_cast<std::size_t>(direction)); }

@@ -94,6 +94,18 @@ bool ends_live_there(const Flow& flow, const Tables& tables) {
          ((flow.flags & kServerIsHost) != 0 || lives_there(flow.server, flow.at_server, tables));
 }
 
+void set_routed(Flow& flow, const Tables& tables) {
+  const auto routed = [&](const FlowEnd& end, const IpAddress& address) {
+    if (end.device() != kNoDevice) return false;
+    const SegmentInfo* in = tables.segment(end.segment());
+    return in != nullptr && !in->devices_only() && !in->on_link(address);
+  };
+  unsigned flags = flow.flags & ~(kServerRouted | kClientRouted);
+  if (routed(flow.at_server, flow.server)) flags |= kServerRouted;
+  if (routed(flow.at_client, flow.client)) flags |= kClientRouted;
+  flow.flags = static_cast<std::uint8_t>(flags);
+}
+
 // Would it be mapped now, and to the same address?
 bool leaves_as_before(const Flow& flow, const IpAddress& stood, const Tables& tables) {
   const SegmentInfo* to = tables.segment(flow.at_server.segment());
@@ -155,6 +167,7 @@ std::optional<Denied> classify(const BoundPacket& packet, const decide::Verdict&
   if (from_host && takes_nat_port(h, tables.segment(meta.segment)))
     return Denied{Drop::kHostStackDenied};
   if (auto bad = set_server(opening, verdict, tables, from_host)) return Denied{*bad};
+  set_routed(flow, tables);
   flow.deadline = FlowTime::at(now + silence(flow, tables));
   return std::nullopt;
 }
@@ -166,6 +179,7 @@ bool allowed_by(Flow& flow, const IpAddress& stood, const Tables& tables, const 
     return true;
   }
   if (!ends_live_there(flow, tables) || !leaves_as_before(flow, stood, tables)) return false;
+  set_routed(flow, tables);
   if (!tables.still_means(flow.rule, flow.checked)) {
     const bool from_host = (flow.flags & kClientIsHost) != 0;
     const decide::Ingress ingress{flow.at_client.segment(),

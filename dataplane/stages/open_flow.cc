@@ -24,9 +24,12 @@ bool OpenFlow::from_outside(LinkEnds seen, std::uint32_t from, const Tables& tab
   const auto port = static_cast<PortSlot>(seen.sender);
   const auto vlan = static_cast<std::uint16_t>(seen.receiver);
   const std::uint64_t mac = seen.sender >> 16;
-  return device_of(from) == kNoDevice && in != nullptr && !in->devices_only() &&
-         seen.receiver >> 16 == mac_word(in->mac) && mac != mac_word(in->mac) &&
-         mac != mac_word(kFixedMac) && mac != 0 && (mac & 1) == 0 && in->has_member(port, vlan);
+  const bool good = device_of(from) == kNoDevice && in != nullptr && !in->devices_only() &&
+                    seen.receiver >> 16 == mac_word(in->mac) && mac != mac_word(in->mac) &&
+                    mac != mac_word(kFixedMac) && mac != 0 && (mac & 1) == 0 &&
+                    in->has_member(port, vlan);
+  if (good) outsider_ = {seen.sender, seen.receiver, in->slot, in->mtu, from};
+  return good;
 }
 
 // What Neighbours::resolve() would send to at once, without a question.
@@ -38,15 +41,14 @@ const DeviceLink* OpenFlow::next_hop(std::uint32_t to, const IpAddress& address,
   const bool near = out->on_link(address);
   if (!near && !gateway) return nullptr;
   const IpAddress& hop = near ? address : *gateway;
-  if (hop_link_.segment == segment_of(to) && hop_ == hop) return &hop_link_;
   const Neighbour* n = neighbours_.find(segment_of(to), hop);
   if (n == nullptr || n->state != Neighbour::State::kKnown || burst.now >= n->expires ||
       burst.now >= n->due)
     return nullptr;
-  hop_ = hop;
-  hop_link_ = {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, out->slot,
-               out->mtu, to};
-  return &hop_link_;
+  DeviceLink& link = near ? neighbour_ : router(address.version());
+  link = {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, out->slot, out->mtu,
+          to};
+  return &link;
 }
 
 }  // namespace sallyport::dataplane

@@ -38,7 +38,10 @@ class OpenFlow {
       : flows_(flows), names_(names), neighbours_(neighbours), exits_(exits), volumes_(volumes) {}
 
   // Before the packets of a burst: nothing is remembered of those before.
-  void begin_burst() noexcept { hop_link_.segment = kNoSegment; }
+  void begin_burst() noexcept {
+    for (DeviceLink& router : routers_) router.home = kNobody;
+    outsider_.home = kNobody;
+  }
   // `packet` came from a wire whole; `plain` is true of it, and `match` of `plain.key`.
   [[gnu::always_inline]] bool send_on(Packet& packet, const PlainFrame& plain, FlowMatch match,
                                       const Burst& burst) noexcept {
@@ -56,7 +59,7 @@ class OpenFlow {
                         field<std::uint64_t, 0>(link) << 16 | plain.vlan};
     // Who sends it, as Bind::run_by_flow() asks.
     const DeviceLink& sender = tables.device_link(device_of(from));
-    if ((seen.sender != sender.own || seen.receiver != sender.gateway || sender.home != from) &&
+    if (!shows(seen, sender, from) && !shows(seen, outsider_, from) &&
         !from_outside(seen, from, tables)) [[unlikely]]
       return false;
     if (flow.checked != tables.mark() && !still_good(frame, plain, flow, burst)) [[unlikely]]
@@ -64,11 +67,14 @@ class OpenFlow {
     // Where it goes.
     const DeviceLink* receiver = &tables.device_link(device_of(to));
     if (receiver->home != to) {
-      // Only the gateway itself stands in for a server.
-      receiver = next_hop(to, match.direction == Direction::kFromClient ? flow.server : flow.client,
-                          burst);
-      if (receiver == nullptr) [[unlikely]]
-        return false;
+      receiver = &router(plain.version);
+      if (receiver->home != to || !flow.routed(match.direction)) {
+        // Only the gateway itself stands in for a server.
+        receiver = next_hop(
+            to, match.direction == Direction::kFromClient ? flow.server : flow.client, burst);
+        if (receiver == nullptr) [[unlikely]]
+          return false;
+      }
     }
     TxPort* const port = exits_.own_port(receiver->port());
     if (port == nullptr || plain.ttl <= 1 || plain.end - plain.l3 > receiver->mtu) [[unlikely]]
@@ -111,8 +117,14 @@ class OpenFlow {
     std::uint64_t sender;
     std::uint64_t receiver;
   };
-  [[gnu::noinline]] static bool from_outside(LinkEnds seen, std::uint32_t from,
-                                             const Tables& tables) noexcept;
+  static bool shows(LinkEnds seen, const DeviceLink& link, std::uint32_t home) noexcept {
+    return seen.sender == link.own && seen.receiver == link.gateway && link.home == home;
+  }
+  [[gnu::noinline]] bool from_outside(LinkEnds seen, std::uint32_t from,
+                                      const Tables& tables) noexcept;
+  DeviceLink& router(IpVersion version) noexcept {
+    return routers_[static_cast<std::size_t>(version == IpVersion::k6)];
+  }
   // Left as it is if not: the stages cut it. For what is no segment or datagram they do not ask.
   [[gnu::noinline]] bool still_good(ConstBytes frame, const PlainFrame& plain, Flow& flow,
                                     const Burst& burst) const noexcept;
@@ -135,6 +147,7 @@ class OpenFlow {
   }
   static_assert(static_cast<unsigned>(FlowStanding::kOpen) ==
                 static_cast<unsigned>(FlowStanding::kHalfOpen) + 1);
+  static constexpr std::uint32_t kNobody = home_of(kNoDevice, kNoSegment);
   // Flows that end in the gateway itself.
   static constexpr unsigned kNotHere = kClientIsHost | kServerIsHost;
   static constexpr std::uint16_t kSeen = stage_bit(Stage::kParse) | stage_bit(Stage::kBind) |
@@ -144,9 +157,11 @@ class OpenFlow {
   NeighbourTable& neighbours_;
   Exits& exits_;
   Volumes& volumes_;
-  // Of the last packet that went beyond an uplink: most of a burst's go to one router.
-  IpAddress hop_;
-  DeviceLink hop_link_;
+  // Of a burst's last packet to a router, by its version, and of its last one from beyond an
+  // uplink: most go to one router, and come from one.
+  std::array<DeviceLink, 2> routers_;
+  DeviceLink outsider_;
+  DeviceLink neighbour_;  // what next_hop() said
 };
 
 }  // namespace sallyport::dataplane

@@ -29,6 +29,7 @@ class OpenFlow : public BothWays {
                              Talk{"scada", "camera", kTcp, 80},    // into it
                              Talk{"meter", "cloud", kTcp, 8883},   // mapped in IPv4
                              Talk{"plc", "far", kUdp, 5683},       // beyond the router
+                             Talk{"plc", "cloud", kUdp, 5683},     // not, by the same port
                              Talk{"cloud", "camera", kTcp, 80}})   // from outside
       for (const IpVersion version : {IpVersion::k4, IpVersion::k6})
         for (std::uint16_t port = 20'000; port < 20'003; ++port) {
@@ -275,6 +276,29 @@ TEST_F(OpenFlow, ForgetsTheNextHop) {
     EXPECT_EQ(both(host(talk.client).port, {frame}).size(), 1U);
     wait(std::chrono::seconds(50));
     EXPECT_EQ(both(host(talk.client).port, {frame}).size(), 2U) << "and a question";
+  }
+}
+
+// A revision may put behind the router who was on the uplink's link, and back.
+TEST_F(OpenFlow, LearnsWhoIsBehindTheRouter) {
+  for (Talk& talk : talks_) open(talk);
+  for (const auto& [which, length] : {std::pair(0U, 29U), {0U, 24U}, {1U, 124U}, {1U, 64U}}) {
+    model::Gateway next = gateway_;
+    model::InterfaceAddress& own =
+        std::ranges::find(next.segments, "uplink", &model::Segment::name)->addresses[which];
+    own.subnet = *IpPrefix::make(own.address, length);
+    apply(next);
+    for (const Talk& talk : talks_) {
+      if (!talk.as_left || talk.version != own.address.version() || host(talk.server).port != "wan")
+        continue;
+      const auto left = both(host(talk.client).port, {packet(talk, true, kTcpAck)});
+      const bool to_router = std::ranges::any_of(left, [](const Frame& frame) {
+        const Headers h = parsed(frame.bytes);
+        return !h.is_neighbour() && h.destination_mac == host("router").mac;
+      });
+      EXPECT_EQ(to_router, !own.subnet.contains(host(talk.server).address(talk.version)))
+          << talk.server << " and " << own.subnet.to_string();
+    }
   }
 }
 

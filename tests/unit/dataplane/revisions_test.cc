@@ -93,6 +93,11 @@ const Change kChanges[] = {
        std::erase_if(g.devices, [](const auto& d) { return d.name == "camera"; });
      }},
     {"NAPT44", true, false, [](model::Gateway& g) { segment(g, "uplink").napt44 = true; }},
+    {"how many are on the uplink's link", true, false,
+     [](model::Gateway& g) {
+       model::InterfaceAddress& own = segment(g, "uplink").addresses[1];
+       own.subnet = *IpPrefix::make(own.address, 124);
+     }},
     {"the segment's role", false, true,
      [](model::Gateway& g) { segment(g, "office").role = model::Role::kManagement; }},
     {"the gateway's own address", false, false,
