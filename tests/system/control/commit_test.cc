@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -78,10 +79,10 @@ TEST_F(Commit, KilledAtAnyMomentTheOldOrTheNewRevisionIsInForceAndTheChainHolds)
           reached = true;
         }
       });
-    Process writer = start_apply(2 + i);
+    std::optional<Process> writer = start_apply(2 + i);
     if (i % 2 == 0) {
       // A commit may end before it has asked so often.
-      wait_until([&] { return reached || !control_->pid() || writer.wait(milliseconds(0)); },
+      wait_until([&] { return reached || !control_->pid() || writer->wait(milliseconds(0)); },
                  milliseconds(5000));
     } else {
       std::uniform_int_distribution<std::int64_t> within(0, 2 * takes.count());
@@ -90,6 +91,7 @@ TEST_F(Commit, KilledAtAnyMomentTheOldOrTheNewRevisionIsInForceAndTheChainHolds)
       }
     }
     kill_control();
+    writer.reset();  // or it would find the next control, if it was late for this one
     neighbours_->on_request({});
     start_control();
     const auto number = in_force();
