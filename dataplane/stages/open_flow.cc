@@ -40,11 +40,13 @@ const DeviceLink* OpenFlow::next_hop(std::uint32_t to, const IpAddress& address,
   const std::optional<IpAddress>& gateway = address.is_v4() ? out->gateway4 : out->gateway6;
   const bool near = out->on_link(address);
   if (!near && !gateway) return nullptr;
+  if (near && neighbour_.home == to && near_ == address) return &neighbour_;
   const IpAddress& hop = near ? address : *gateway;
   const Neighbour* n = neighbours_.find(segment_of(to), hop);
   if (n == nullptr || n->state != Neighbour::State::kKnown || burst.now >= n->expires ||
       burst.now >= n->due)
     return nullptr;
+  if (near) near_ = address;
   DeviceLink& link = near ? neighbour_ : router(address.version());
   link = {mac_word(n->mac) << 16 | n->port, mac_word(out->mac) << 16 | n->vlan, out->slot, out->mtu,
           to};

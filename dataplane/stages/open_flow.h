@@ -40,7 +40,7 @@ class OpenFlow {
   // Before the packets of a burst: nothing is remembered of those before.
   void begin_burst() noexcept {
     for (DeviceLink& router : routers_) router.home = kNobody;
-    outsider_.home = kNobody;
+    outsider_.home = neighbour_.home = kNobody;
   }
   // `packet` came from a wire whole; `plain` is true of it, and `match` of `plain.key`.
   [[gnu::always_inline]] bool send_on(Packet& packet, const PlainFrame& plain, FlowMatch match,
@@ -157,11 +157,12 @@ class OpenFlow {
   NeighbourTable& neighbours_;
   Exits& exits_;
   Volumes& volumes_;
-  // Of a burst's last packet to a router, by its version, and of its last one from beyond an
-  // uplink: most go to one router, and come from one.
+  // Of a burst's last packet to a router, by its version, of its last one to a host on an uplink's
+  // link, and of its last one from beyond an uplink: most go to one of them, and come from one.
   std::array<DeviceLink, 2> routers_;
+  DeviceLink neighbour_;
+  IpAddress near_;  // the neighbour's
   DeviceLink outsider_;
-  DeviceLink neighbour_;  // what next_hop() said
 };
 
 }  // namespace sallyport::dataplane
